@@ -1,0 +1,116 @@
+// Bounded, lossless byte streams between two threads. The sender may have `window` bytes under way that the receiver has
+// not yet consumed; the receiver hands credit back as it consumes. Each end of a stream is one of the classes below.
+import type { Bytes } from '../devices/ports.ts';
+import { deferred } from './deferred.ts';
+
+/** Bytes that may be under way in one direction of one stream. */
+export const streamWindow = 256 * 1024;
+
+/** No message carries more: a keystroke's echo must not wait behind a megabyte. */
+const chunkLength = 64 * 1024;
+
+/** The sending end. Bytes are copied when they are posted, so the caller's buffer is free again once `write` returned. */
+export class WindowSender {
+  readonly #post: (bytes: Uint8Array<ArrayBuffer>) => void;
+  #credit = streamWindow;
+  #onRoom: (() => void) | undefined;
+
+  /** `post` is given bytes that nobody else holds. */
+  constructor(post: (bytes: Uint8Array<ArrayBuffer>) => void) {
+    this.#post = post;
+  }
+
+  /** How many bytes the receiver has room for now. */
+  get room(): number {
+    return this.#credit;
+  }
+
+  /** Posts as many of the first bytes as there is room for, and returns how many. */
+  write(bytes: Bytes): number {
+    const length = Math.min(bytes.length, this.#credit);
+    for (let start = 0; start < length; start += chunkLength) {
+      this.#post(Uint8Array.from(bytes.subarray(start, Math.min(start + chunkLength, length))));
+    }
+    this.#credit -= length;
+    return length;
+  }
+
+  /** The receiver consumed `count` bytes. */
+  addCredit(count: number): void {
+    this.#credit += count;
+    const onRoom = this.#onRoom;
+    this.#onRoom = undefined;
+    onRoom?.();
+  }
+
+  /** Calls `listener` once, when the receiver has made room. Replaces the listener before it. */
+  onceRoom(listener: () => void): void {
+    this.#onRoom = listener;
+  }
+}
+
+/** Writes everything, in the order of the calls, waiting for room where there is none. */
+export class WindowWriter {
+  readonly #sender: WindowSender;
+  readonly #queue: { bytes: Bytes; done: () => void }[] = [];
+  #closed = false;
+
+  constructor(sender: WindowSender) {
+    this.#sender = sender;
+  }
+
+  /** Resolves when the last of the bytes is under way, or was dropped because of `close`. */
+  write(bytes: Bytes): Promise<void> {
+    if (this.#closed) return Promise.resolve();
+    const sent = this.#queue.length === 0 ? this.#sender.write(bytes) : 0;
+    if (sent === bytes.length) return Promise.resolve();
+    const { promise, resolve } = deferred<void>();
+    this.#queue.push({ bytes: bytes.slice(sent), done: resolve });
+    this.#sender.onceRoom(() => this.#flush());
+    return promise;
+  }
+
+  /** There is no receiver any more: what waits, and what comes, is dropped. */
+  close(): void {
+    this.#closed = true;
+    for (const { done } of this.#queue.splice(0)) done();
+  }
+
+  #flush(): void {
+    for (let head = this.#queue[0]; head !== undefined; head = this.#queue[0]) {
+      const sent = this.#sender.write(head.bytes);
+      if (sent < head.bytes.length) {
+        head.bytes = head.bytes.subarray(sent);
+        this.#sender.onceRoom(() => this.#flush());
+        return;
+      }
+      this.#queue.shift();
+      head.done();
+    }
+  }
+}
+
+/** The receiving end's bookkeeping: hands back credit in few messages, yet before the sender can run dry. */
+export class WindowReceiver {
+  readonly #postCredit: (count: number) => void;
+  #consumed = 0;
+  #held = 0;
+
+  constructor(postCredit: (count: number) => void) {
+    this.#postCredit = postCredit;
+  }
+
+  /** `count` bytes have arrived. */
+  arrived(count: number): void {
+    this.#held += count;
+  }
+
+  /** `count` of the bytes that arrived are consumed. */
+  consumed(count: number): void {
+    this.#held -= count;
+    this.#consumed += count;
+    if (this.#consumed === 0 || (this.#held > 0 && this.#consumed < streamWindow / 4)) return;
+    this.#postCredit(this.#consumed);
+    this.#consumed = 0;
+  }
+}

@@ -1,0 +1,25 @@
+/** What kind of trouble a `VmError` tells of. */
+export type VmErrorCode =
+  /** An option is wrong or contradicts another. */
+  | 'bad-option'
+  /** A file, folder or image that was named cannot be used. */
+  | 'bad-file'
+  /** The guest does not run the agent that `exec`, mounts and `powerOff` need. */
+  | 'no-agent'
+  /** The guest refused: a mount failed, a command could not be started. */
+  | 'refused'
+  /** The machine has stopped, or was disposed of, before it could do what was asked. */
+  | 'stopped'
+  /** A defect in this program, not in the guest or its options. */
+  | 'internal';
+
+/** Every error the API throws or rejects with by design. The message names what was wrong and what to do. */
+export class VmError extends Error {
+  readonly code: VmErrorCode;
+
+  constructor(code: VmErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.name = 'VmError';
+    this.code = code;
+  }
+}

@@ -1,0 +1,31 @@
+// What the main-thread side of a VM needs of the place it runs in. Node.js and the browser each bring one.
+import type { Bytes } from '../devices/ports.ts';
+import type { FromWorker, ToWorker } from './worker-protocol.ts';
+
+/** A thread that runs `serveVm` of src/worker.ts, as the thread that started it sees it. */
+export interface WorkerHandle {
+  post(message: ToWorker): void;
+  onMessage(listener: (message: FromWorker) => void): void;
+  /** Called once if the thread dies without having been terminated. */
+  onFailure(listener: (error: Error) => void): void;
+  /** Ends the thread. Resolves when nothing of it is left. */
+  terminate(): Promise<void>;
+}
+
+/** A kernel (raw or compressed) and the initial file system for it. */
+export interface GuestImage {
+  readonly kernel: Bytes;
+  readonly initrd: Bytes;
+}
+
+export interface Platform {
+  startWorker(): WorkerHandle;
+  /** The image that is booted where the options name none. */
+  loadGuestImage(): Promise<GuestImage>;
+  /** Milliseconds of a monotonic clock, with fractions. */
+  now(): number;
+  /** Calls back after `milliseconds`, unless the returned function is called before. */
+  after(milliseconds: number, callback: () => void): () => void;
+  /** Whether memory can be shared with the worker: without it doorbells are messages. */
+  readonly sharedMemory: boolean;
+}

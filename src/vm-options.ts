@@ -1,0 +1,146 @@
+// What a VM is made with: the options, their defaults, and what is refused before anything starts.
+import type { Bytes } from '../devices/ports.ts';
+import { VmError } from './errors.ts';
+
+/**
+ * Where a share's files are. Made by functions of the host's entry (`hostFolder` in Node.js); it is posted to the VM's
+ * worker, and becomes a backend there.
+ */
+export interface ShareSource {
+  readonly kind: string;
+}
+
+/** Cache modes of Linux's 9p client. */
+export const cacheModes = ['none', 'readahead', 'mmap', 'loose', 'fscache'] as const;
+export type CacheMode = (typeof cacheModes)[number];
+
+export interface ShareOptions {
+  readonly source: ShareSource;
+  /** The name the guest mounts it by, 1 to 31 bytes. Default: `host` for the first share, else `name`. */
+  readonly tag?: string;
+  /** Where it is mounted in the guest; 'none' leaves that to the user. Default: /mnt/TAG. */
+  readonly mount?: string;
+  readonly readOnly?: boolean;
+  readonly cache?: CacheMode;
+  /** The largest message in bytes, 4,096 to 512,000. */
+  readonly maximumMessageSize?: number;
+}
+
+export interface VmOptions {
+  /** MiB of RAM. */
+  readonly memory?: number;
+  /** A kernel in place of the built-in image: raw, gzip or zstd. */
+  readonly kernel?: Bytes;
+  /** An initial file system in place of the built-in one: raw, gzip or zstd. */
+  readonly initrd?: Bytes;
+  /** Added to the kernel command line. */
+  readonly append?: string;
+  readonly shares?: readonly ShareOptions[];
+  /** 'icount' derives time from retired instructions: two runs with the same input are identical. */
+  readonly clock?: 'host' | 'icount';
+  /** A reboot of the guest ends the machine instead of restarting it. */
+  readonly noReboot?: boolean;
+  /** Size of the console at the start, in characters. */
+  readonly console?: { readonly columns: number; readonly rows: number };
+  /** Whether `trace` events are sent. */
+  readonly trace?: boolean;
+}
+
+export interface Share {
+  readonly source: ShareSource;
+  readonly tag: string;
+  /** Undefined: not mounted. */
+  readonly mount: string | undefined;
+  readonly readOnly: boolean;
+  readonly cache: CacheMode;
+  readonly maximumMessageSize: number;
+}
+
+/**
+ * How shares are mounted unless told otherwise. `mmap` and `none` both revalidate a file's attributes on open, so an edit
+ * on the host is seen on the next open; `loose` does not.
+ */
+export const shareDefaults = { cache: 'none', maximumMessageSize: 512_000 } as const;
+
+/** The board has 8 virtio-mmio slots; the console and the entropy source take one each. */
+export const maximumShares = 6;
+
+export const defaultMemory = 256;
+export const minimumMemory = 16;
+export const maximumMemory = 2048;
+
+/** The kernel command line, before what `append` adds. panic=-1: a panicked kernel resets at once, so that it is told. */
+export const builtInCommandLine = 'console=ttyS0 panic=-1 quiet';
+
+/** Linux on RISC-V keeps 1,024 bytes of it, the last one a NUL. */
+const maximumCommandLine = 1023;
+
+/** Fills in defaults and checks what can be checked before anything starts. Throws VmError 'bad-option'. */
+export function planShares(shares: readonly ShareOptions[]): Share[] {
+  if (shares.length > maximumShares) {
+    throw new VmError(
+      'bad-option',
+      `${shares.length} shares, but the machine has slots for ${maximumShares}: leave some out`,
+    );
+  }
+  const tags = new Set<string>();
+  const mounts = new Set<string>();
+  return shares.map((share, index) => {
+    const tag = share.tag ?? (index === 0 ? 'host' : `share${index}`);
+    const length = new TextEncoder().encode(tag).length;
+    if (length < 1 || length > 31 || tag.includes('/') || tag.includes('\0')) {
+      throw new VmError('bad-option', `share tag "${tag}": it has 1 to 31 bytes and no slash`);
+    }
+    if (tags.has(tag)) {
+      throw new VmError('bad-option', `two shares have the tag "${tag}": give one of them another with tag=NAME`);
+    }
+    tags.add(tag);
+
+    const mount = share.mount === 'none' ? undefined : (share.mount ?? `/mnt/${tag}`);
+    if (mount !== undefined) {
+      if (!mount.startsWith('/') || mount.includes('\0')) {
+        throw new VmError('bad-option', `share "${tag}": mount=${mount} is neither an absolute path nor none`);
+      }
+      if (mounts.has(mount)) {
+        throw new VmError(
+          'bad-option',
+          `two shares are to be mounted at ${mount}: give one of them another mount=PATH`,
+        );
+      }
+      mounts.add(mount);
+    }
+
+    const cache = share.cache ?? shareDefaults.cache;
+    if (!cacheModes.includes(cache)) {
+      throw new VmError('bad-option', `share "${tag}": cache=${cache} is none of ${cacheModes.join(', ')}`);
+    }
+    const maximumMessageSize = share.maximumMessageSize ?? shareDefaults.maximumMessageSize;
+    checkInteger(`share "${tag}": msize`, maximumMessageSize, 4096, 512_000);
+    return { source: share.source, tag, mount, readOnly: share.readOnly ?? false, cache, maximumMessageSize };
+  });
+}
+
+/** MiB to bytes. Throws VmError 'bad-option'. */
+export function planMemory(memory: number = defaultMemory): number {
+  checkInteger('memory (in MiB)', memory, minimumMemory, maximumMemory);
+  return memory * 1024 * 1024;
+}
+
+/** Throws VmError 'bad-option' where the line is too long for the kernel. */
+export function planCommandLine(append: string | undefined): string {
+  const line = append === undefined || append === '' ? builtInCommandLine : `${builtInCommandLine} ${append}`;
+  const length = new TextEncoder().encode(line).length;
+  if (length > maximumCommandLine || line.includes('\0')) {
+    throw new VmError(
+      'bad-option',
+      `the kernel command line would have ${length} bytes, and Linux keeps ${maximumCommandLine}: append less`,
+    );
+  }
+  return line;
+}
+
+function checkInteger(what: string, value: number, minimum: number, maximum: number): void {
+  if (!Number.isInteger(value) || value < minimum || value > maximum) {
+    throw new VmError('bad-option', `${what} is ${value}: it must be a whole number from ${minimum} to ${maximum}`);
+  }
+}

@@ -1,0 +1,91 @@
+// What the thread with the API handle and the thread with the machine tell each other.
+import type { Bytes } from '../devices/ports.ts';
+import type { ShareSource } from './vm-options.ts';
+
+/** The byte streams of a machine: the 16550, the console hvc0, and the guest agent's port. */
+export type StreamName = 'uart' | 'console' | 'agent';
+
+export interface ShareSetup {
+  readonly tag: string;
+  readonly readOnly: boolean;
+  readonly maximumMessageSize: number;
+  readonly source: ShareSource;
+}
+
+/** What a machine is made of; everything in it can be posted. */
+export interface MachineSetup {
+  readonly memoryBytes: number;
+  readonly sharedMemory: boolean;
+  readonly clock: 'host' | 'icount';
+  readonly kernel: Bytes;
+  readonly initrd?: Bytes;
+  readonly commandLine: string;
+  readonly shares: readonly ShareSetup[];
+  readonly noReboot: boolean;
+  readonly console?: { readonly columns: number; readonly rows: number };
+  /** Whether machine events are wanted from the start. */
+  readonly trace: boolean;
+}
+
+/** The ways a machine comes to its end. */
+export type VmExit =
+  /** The guest switched itself off. */
+  | { readonly reason: 'power-off' }
+  /** The guest restarted, and `noReboot` was given. */
+  | { readonly reason: 'reboot' }
+  /** The kernel panicked; `lines` are what it printed about it. */
+  | { readonly reason: 'panic'; readonly lines: readonly string[] }
+  /** The processor is caught in a loop of traps. */
+  | { readonly reason: 'stuck'; readonly registers: string }
+  /** The guest wrote a failure code to the test finisher. */
+  | { readonly reason: 'finisher'; readonly code: number }
+  /** `stop` or `dispose` was called. */
+  | { readonly reason: 'stopped' };
+
+export interface MachineStatistics {
+  /** Instructions the guest has retired. */
+  readonly instructions: number;
+  /** Seconds in the processor loop, and seconds waiting in it for something to do. */
+  readonly busySeconds: number;
+  readonly idleSeconds: number;
+  /** Millions of instructions per busy second. */
+  readonly mips: number;
+  readonly p9: { readonly requests: number; readonly bytesIn: number; readonly bytesOut: number };
+}
+
+export type ToWorker =
+  /** First of all messages. `doorbell` has one element, see Host.doorbell; `traceAcknowledged` one, a count of events. */
+  | {
+      readonly type: 'start';
+      readonly setup: MachineSetup;
+      readonly doorbell: Int32Array<ArrayBufferLike>;
+      readonly traceAcknowledged: Int32Array<ArrayBufferLike>;
+    }
+  | { readonly type: 'bytes'; readonly stream: StreamName; readonly bytes: Bytes }
+  | { readonly type: 'credit'; readonly stream: StreamName; readonly count: number }
+  | { readonly type: 'resize'; readonly columns: number; readonly rows: number }
+  | { readonly type: 'statistics'; readonly id: number }
+  /** Ends the machine, if it runs; `exit` follows. */
+  | { readonly type: 'stop' };
+
+export type FromWorker =
+  /** The shares are open and the machine is about to run. */
+  | { readonly type: 'started' }
+  /** The setup cannot be used: an option, an image, or a share. Nothing follows. */
+  | { readonly type: 'refused'; readonly code: 'bad-option' | 'bad-file'; readonly message: string }
+  | { readonly type: 'bytes'; readonly stream: StreamName; readonly bytes: Bytes }
+  | { readonly type: 'credit'; readonly stream: StreamName; readonly count: number }
+  /** The guest's driver has opened, or closed, its end of a port. */
+  | { readonly type: 'port'; readonly stream: 'console' | 'agent'; readonly open: boolean }
+  | { readonly type: 'log'; readonly line: string }
+  | { readonly type: 'events'; readonly events: readonly MachineEvent[] }
+  | { readonly type: 'statistics'; readonly id: number; readonly statistics: MachineStatistics }
+  /** The machine has stopped and its shares are closed. Nothing follows. */
+  | { readonly type: 'exit'; readonly exit: VmExit; readonly statistics: MachineStatistics }
+  /** A defect: the machine threw something that is no fault of the guest's. Nothing follows. */
+  | { readonly type: 'failed'; readonly message: string; readonly stack: string };
+
+/** One thing that happened in the machine, for traces. */
+export interface MachineEvent {
+  readonly kind: string;
+}
