@@ -88,11 +88,14 @@ export interface AttributeChanges {
   readonly mtime?: bigint | 'now';
 }
 
-/** Who asks, as the client names them: the uid of Tattach, the gid of the message where it has one. */
+/** Who asks, as the client names them: the uid of Tattach, the gid of the message, `noId` where it has none. */
 export interface Caller {
   readonly uid: number;
   readonly gid: number;
 }
+
+/** No user or group: Linux's (uid_t)-1. */
+export const noId = 0xffff_ffff;
 
 export interface FilesystemStatistics {
   /** Linux's f_type magic number. */
@@ -121,10 +124,14 @@ export type EmitEntry = (entry: {
  * Every method throws Errno for what the guest is to be told. Names are bytes, one component, checked by the caller: not
  * empty, not "." or "..", without "/" and NUL, at most 255 bytes. No method follows a symbolic link in its last component
  * (or in any other: names have one component). Offsets and lengths are bytes, at most Number.MAX_SAFE_INTEGER.
+ * Operations on one file take effect in the order of the calls. A node or a file stays referenced until every operation
+ * on it has settled.
  */
 export interface Backend {
   /** The share's root folder. */
   root(): Awaitable<Node>;
+  /** Adds one reference. Never fails. */
+  retain(node: Node): void;
   /** Takes away one reference. Never fails. */
   forget(node: Node): void;
 
@@ -135,6 +142,7 @@ export interface Backend {
   name(node: Node): Awaitable<Bytes>;
 
   getattr(node: Node): Awaitable<Attributes>;
+  /** Applies every change or, as far as the host allows, none. With no member at all it sets ctime to now. */
   setattr(node: Node, changes: AttributeChanges, caller: Caller): Awaitable<void>;
   readlink(node: Node): Awaitable<Bytes>;
 
@@ -146,7 +154,10 @@ export interface Backend {
   unlink(parent: Node, name: Bytes, folder: boolean): Awaitable<void>;
   rename(parent: Node, name: Bytes, newParent: Node, newName: Bytes, flags: number): Awaitable<void>;
 
-  /** Creates and opens. An existing file is opened (and truncated where asked) unless `exclusive`; never through a link. */
+  /**
+   * Creates and opens; `create` is implied. An existing file is opened (and truncated where asked) unless `exclusive`;
+   * never through a link.
+   */
   create(
     parent: Node,
     name: Bytes,
@@ -161,11 +172,22 @@ export interface Backend {
   /** Attributes of what is open, whatever became of its name. */
   getattrOpen(file: OpenFile): Awaitable<Attributes>;
   setattrOpen(file: OpenFile, changes: AttributeChanges, caller: Caller): Awaitable<void>;
-  /** Reads at most `into.length` bytes at `offset` into `into` (which may be guest RAM); fewer only at the end; 0 there. */
-  read(file: OpenFile, offset: number, into: Bytes): Awaitable<number>;
-  /** Writes all of `from` (which may be guest RAM) or fails; with `append` the offset is the file's end. Returns the count. */
-  write(file: OpenFile, offset: number, from: Bytes): Awaitable<number>;
-  /** Hands entries from `cookie` on (0: from the start; "." and ".." included) to `emit` until it returns false. */
+  /**
+   * Reads at `offset` into the pieces of `into` (which may be guest RAM), one after another, until they are full or the
+   * file ends, and returns the count: 0 at the end. A read that must wait hands over bytes of its own instead, at most as
+   * many as asked for: by then the guest may have its buffer back.
+   */
+  read(file: OpenFile, offset: number, into: readonly Bytes[]): number | Promise<Bytes>;
+  /**
+   * Writes the pieces of `from` (which may be guest RAM) one after another and returns the count: less than all only when
+   * the rest failed, as with a full disk. With `append` the offset is the file's end. A write that must wait copies `from`
+   * before it returns: the guest may have its buffer back by then.
+   */
+  write(file: OpenFile, offset: number, from: readonly Bytes[]): Awaitable<number>;
+  /**
+   * Hands entries from `cookie` on (0: from the start; "." and ".." included) to `emit` until it returns false. It may be
+   * called while the operation is pending; not after it has settled.
+   */
   readdir(file: OpenFile, cookie: bigint, emit: EmitEntry): Awaitable<void>;
   fsync(file: OpenFile, dataOnly: boolean): Awaitable<void>;
 

@@ -43,15 +43,24 @@ export const errnos = {
 
 export type ErrnoName = keyof typeof errnos;
 
-/** An error to be told to the guest: becomes Rlerror with Linux's number. */
-export class Errno extends Error {
+/**
+ * An error to be told to the guest: becomes Rlerror with Linux's number. It has no stack: a name that is not there is daily
+ * business, and capturing a stack costs ten times the rest of the request (10 us).
+ */
+export class Errno implements Error {
+  readonly name = 'Errno';
+  readonly message: string;
   readonly code: ErrnoName;
   readonly number: number;
 
   constructor(code: ErrnoName, message?: string) {
-    super(message ?? code);
-    this.name = 'Errno';
+    this.message = message ?? code;
     this.code = code;
     this.number = errnos[code];
+  }
+
+  static {
+    // An Error to whoever asks with instanceof, without Error's constructor and its stack.
+    Object.setPrototypeOf(Errno.prototype, Error.prototype);
   }
 }
