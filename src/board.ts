@@ -1,0 +1,25 @@
+// QEMU's virt board: where each device lies and on which PLIC source it interrupts.
+
+/** The timebase in Hz: what mtime and the time CSR count. */
+export const timebaseFrequency = 10_000_000;
+
+export const board = {
+  testFinisher: { base: 0x10_0000, size: 0x1000 },
+  rtc: { base: 0x10_1000, size: 0x1000, irq: 11 },
+  clint: { base: 0x200_0000, size: 0x1_0000 },
+  plic: { base: 0xc00_0000, size: 0x60_0000 },
+  uart: { base: 0x1000_0000, size: 0x100, irq: 10, clockFrequency: 3_686_400 },
+  /** Slot n lies n * `stride` behind `base` and interrupts on `firstIrq` + n. */
+  virtio: { base: 0x1000_1000, stride: 0x1000, slots: 8, firstIrq: 1 },
+  ram: { base: 0x8000_0000 },
+} as const;
+
+/** Physical address of virtio-mmio slot `slot`, counted from 0. */
+export function virtioBase(slot: number): number {
+  return board.virtio.base + slot * board.virtio.stride;
+}
+
+/** PLIC source of virtio-mmio slot `slot`, counted from 0. */
+export function virtioIrq(slot: number): number {
+  return board.virtio.firstIrq + slot;
+}
