@@ -97,6 +97,12 @@ export class Code implements Callable {
     return this;
   }
 
+  f32Const(value: number): this {
+    this.#body.byte(controlOp.f32_const);
+    this.#body.append(new Uint8Array(Float32Array.of(value).buffer));
+    return this;
+  }
+
   f64Const(value: number): this {
     this.#body.byte(controlOp.f64_const);
     this.#body.append(new Uint8Array(Float64Array.of(value).buffer));

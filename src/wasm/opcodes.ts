@@ -103,10 +103,13 @@ export const op = {
   f64_sub: 0xa1,
   f64_mul: 0xa2,
   f64_div: 0xa3,
+  f64_copysign: 0xa6,
 
   i32_wrap_i64: 0xa7,
   i64_extend_i32_s: 0xac,
   i64_extend_i32_u: 0xad,
+  i64_trunc_f64_s: 0xb0,
+  i64_trunc_f64_u: 0xb1,
   f32_convert_i64_s: 0xb4,
   f32_convert_i64_u: 0xb5,
   f32_demote_f64: 0xb6,
