@@ -1,0 +1,89 @@
+// The standard input of a command: what its window has no room for waits here (PROTOCOL.md, "Flow control").
+import { ProtocolFault, STDIN_CHUNK } from './frames.ts';
+
+interface InputChannel {
+  send(chunk: Uint8Array): void;
+  sendEnd(): void;
+}
+
+interface PendingWrite {
+  bytes: Uint8Array;
+  resolve(taken: boolean): void;
+  reject(error: Error): void;
+}
+
+/** The host's end of stdin. */
+export class InputStream {
+  readonly #window: number;
+  readonly #channel: InputChannel;
+  #credit: number;
+  readonly #queue: PendingWrite[] = [];
+  #ended = false;
+  #closed = false;
+  #failure: Error | undefined;
+
+  constructor(window: number, channel: InputChannel) {
+    this.#window = window;
+    this.#credit = window;
+    this.#channel = channel;
+  }
+
+  /**
+   * Resolves with true when the window has taken all bytes, which must not change until then; with false when the program can no longer
+   * read: the rest is dropped. A caller that waits for each write keeps memory bounded.
+   */
+  write(bytes: Uint8Array): Promise<boolean> {
+    if (this.#failure) return Promise.reject(this.#failure);
+    if (this.#ended) return Promise.reject(new Error('stdin was written to after its end'));
+    if (this.#closed) return Promise.resolve(false);
+    return new Promise((resolve, reject) => {
+      this.#queue.push({ bytes, resolve, reject });
+      this.#pump();
+    });
+  }
+
+  /** No more bytes will be written: the program sees the end of its input after all that was. */
+  end(): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    this.#pump();
+  }
+
+  /** @throws ProtocolFault when the guest grants more than it was sent. */
+  credit(count: number): void {
+    this.#credit += count;
+    if (this.#credit > this.#window) throw new ProtocolFault('credit for input that was not sent');
+    this.#pump();
+  }
+
+  /** The program reads no more. */
+  close(): void {
+    this.#closed = true;
+    for (const pending of this.#queue.splice(0)) pending.resolve(false);
+  }
+
+  /** The connection is gone. */
+  fail(error: Error): void {
+    this.#failure = error;
+    for (const pending of this.#queue.splice(0)) pending.reject(error);
+  }
+
+  #pump(): void {
+    if (this.#closed || this.#failure) return;
+    for (let head = this.#queue[0]; head; head = this.#queue[0]) {
+      while (head.bytes.length > 0) {
+        const count = Math.min(head.bytes.length, this.#credit, STDIN_CHUNK);
+        if (count === 0) return;
+        this.#credit -= count;
+        this.#channel.send(head.bytes.subarray(0, count));
+        head.bytes = head.bytes.subarray(count);
+      }
+      this.#queue.shift();
+      head.resolve(true);
+    }
+    if (this.#ended) {
+      this.#closed = true;
+      this.#channel.sendEnd();
+    }
+  }
+}
