@@ -7,6 +7,7 @@ export type WrittenListener = (address: number, length: number) => void;
 /** Where guest RAM lies: `length` bytes of `buffer` from `byteOffset` on are the guest's addresses from `base` on. */
 export interface GuestMemoryLayout {
   buffer: ArrayBufferLike;
+  /** A multiple of 4. */
   byteOffset: number;
   length: number;
   /** Guest-physical address of the first byte, a multiple of 4,096. */
@@ -22,6 +23,8 @@ export class GuestMemory {
   readonly length: number;
   readonly #bytes: Bytes;
   readonly #view: DataView<ArrayBufferLike>;
+  readonly #halves: Uint16Array<ArrayBufferLike>;
+  readonly #words: Uint32Array<ArrayBufferLike>;
   readonly #listeners: WrittenListener[] = [];
 
   constructor({ buffer, byteOffset, length, base }: GuestMemoryLayout) {
@@ -29,6 +32,8 @@ export class GuestMemory {
     this.length = length;
     this.#bytes = new Uint8Array(buffer, byteOffset, length);
     this.#view = new DataView(buffer, byteOffset, length);
+    this.#halves = new Uint16Array(buffer, byteOffset, Math.floor(length / 2));
+    this.#words = new Uint32Array(buffer, byteOffset, Math.floor(length / 4));
   }
 
   /** Whether all of `length` bytes from `address` on are RAM. Wrapping past 2^64 counts as outside. */
@@ -55,6 +60,23 @@ export class GuestMemory {
   readU64(address: number): number {
     const at = this.#offset(address, 8);
     return this.#view.getUint32(at, true) + this.#view.getUint32(at + 4, true) * 2 ** 32;
+  }
+
+  /** Reads 16 bits at an even address; what is read after it is at least as new, whichever hart writes meanwhile. */
+  acquireU16(address: number): number {
+    return Atomics.load(this.#halves, this.#offset(address, 2) / 2);
+  }
+
+  /** Writes 16 bits at an even address; whoever sees them sees all that was written before. */
+  releaseU16(address: number, value: number): void {
+    Atomics.store(this.#halves, this.#offset(address, 2) / 2, value);
+    this.written(address, 2);
+  }
+
+  /** Writes 32 bits at a multiple of 4; whoever sees them sees all that was written before. */
+  releaseU32(address: number, value: number): void {
+    Atomics.store(this.#words, this.#offset(address, 4) / 4, value);
+    this.written(address, 4);
   }
 
   writeU16(address: number, value: number): void {
