@@ -1,7 +1,7 @@
 // Bounded, lossless byte streams between two threads. The sender may have `window` bytes under way that the receiver has
 // not yet consumed; the receiver hands credit back as it consumes. Each end of a stream is one of the classes below.
 import type { Bytes } from '../devices/ports.ts';
-import { deferred } from './deferred.ts';
+import { Deferred } from './agent/deferred.ts';
 
 /** Bytes that may be under way in one direction of one stream. */
 export const streamWindow = 256 * 1024;
@@ -38,13 +38,11 @@ export class WindowSender {
   /** The receiver consumed `count` bytes. */
   addCredit(count: number): void {
     this.#credit += count;
-    const onRoom = this.#onRoom;
-    this.#onRoom = undefined;
-    onRoom?.();
+    this.#onRoom?.();
   }
 
-  /** Calls `listener` once, when the receiver has made room. Replaces the listener before it. */
-  onceRoom(listener: () => void): void {
+  /** Calls `listener` whenever the receiver has made room. Replaces the listener before it. */
+  onRoom(listener: () => void): void {
     this.#onRoom = listener;
   }
 }
@@ -52,28 +50,28 @@ export class WindowSender {
 /** Writes everything, in the order of the calls, waiting for room where there is none. */
 export class WindowWriter {
   readonly #sender: WindowSender;
-  readonly #queue: { bytes: Bytes; done: () => void }[] = [];
+  readonly #queue: { bytes: Bytes; readonly done: Deferred<void> }[] = [];
   #closed = false;
 
   constructor(sender: WindowSender) {
     this.#sender = sender;
   }
 
-  /** Resolves when the last of the bytes is under way, or was dropped because of `close`. */
-  write(bytes: Bytes): Promise<void> {
-    if (this.#closed) return Promise.resolve();
+  /** Undefined when all is under way; else a promise for when it is, or when it was dropped because of `close`. */
+  write(bytes: Bytes): Promise<void> | undefined {
+    if (this.#closed) return undefined;
     const sent = this.#queue.length === 0 ? this.#sender.write(bytes) : 0;
-    if (sent === bytes.length) return Promise.resolve();
-    const { promise, resolve } = deferred<void>();
-    this.#queue.push({ bytes: bytes.slice(sent), done: resolve });
-    this.#sender.onceRoom(() => this.#flush());
-    return promise;
+    if (sent === bytes.length) return undefined;
+    const done = new Deferred<void>();
+    this.#queue.push({ bytes: bytes.slice(sent), done });
+    this.#sender.onRoom(() => this.#flush());
+    return done.promise;
   }
 
   /** There is no receiver any more: what waits, and what comes, is dropped. */
   close(): void {
     this.#closed = true;
-    for (const { done } of this.#queue.splice(0)) done();
+    for (const { done } of this.#queue.splice(0)) done.resolve();
   }
 
   #flush(): void {
@@ -81,11 +79,10 @@ export class WindowWriter {
       const sent = this.#sender.write(head.bytes);
       if (sent < head.bytes.length) {
         head.bytes = head.bytes.subarray(sent);
-        this.#sender.onceRoom(() => this.#flush());
         return;
       }
       this.#queue.shift();
-      head.done();
+      head.done.resolve();
     }
   }
 }

@@ -1,3 +1,5 @@
+import { AgentClosed, AgentError } from './agent.ts';
+
 /** What kind of trouble a `VmError` tells of. */
 export type VmErrorCode =
   /** An option is wrong or contradicts another. */
@@ -22,4 +24,12 @@ export class VmError extends Error {
     this.name = 'VmError';
     this.code = code;
   }
+}
+
+/** Any error as one of the API's; `context` is put before its message. */
+export function asVmError(error: unknown, context?: string): VmError {
+  if (error instanceof VmError) return error;
+  const message = error instanceof Error ? error.message : String(error);
+  const code = error instanceof AgentClosed ? 'stopped' : error instanceof AgentError ? 'refused' : 'internal';
+  return new VmError(code, context === undefined ? message : `${context}: ${message}`, { cause: error });
 }

@@ -8,6 +8,8 @@ import { VmError } from './errors.ts';
  */
 export interface ShareSource {
   readonly kind: string;
+  /** The tag that a share of it has unless told otherwise. */
+  readonly name?: string;
 }
 
 /** Cache modes of Linux's 9p client. */
@@ -16,7 +18,7 @@ export type CacheMode = (typeof cacheModes)[number];
 
 export interface ShareOptions {
   readonly source: ShareSource;
-  /** The name the guest mounts it by, 1 to 31 bytes. Default: `host` for the first share, else `name`. */
+  /** The name the guest mounts it by, 1 to 31 bytes. Default: `host` for the first share, else the source's name. */
   readonly tag?: string;
   /** Where it is mounted in the guest; 'none' leaves that to the user. Default: /mnt/TAG. */
   readonly mount?: string;
@@ -31,8 +33,8 @@ export interface VmOptions {
   readonly memory?: number;
   /** A kernel in place of the built-in image: raw, gzip or zstd. */
   readonly kernel?: Bytes;
-  /** An initial file system in place of the built-in one: raw, gzip or zstd. */
-  readonly initrd?: Bytes;
+  /** An initial file system in place of the built-in one: raw, gzip or zstd; 'none' for none at all. */
+  readonly initrd?: Bytes | 'none';
   /** Added to the kernel command line. */
   readonly append?: string;
   readonly shares?: readonly ShareOptions[];
@@ -86,7 +88,7 @@ export function planShares(shares: readonly ShareOptions[]): Share[] {
   const tags = new Set<string>();
   const mounts = new Set<string>();
   return shares.map((share, index) => {
-    const tag = share.tag ?? (index === 0 ? 'host' : `share${index}`);
+    const tag = share.tag ?? (index === 0 ? 'host' : (share.source.name ?? `share${index}`));
     const length = new TextEncoder().encode(tag).length;
     if (length < 1 || length > 31 || tag.includes('/') || tag.includes('\0')) {
       throw new VmError('bad-option', `share tag "${tag}": it has 1 to 31 bytes and no slash`);

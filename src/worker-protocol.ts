@@ -61,8 +61,11 @@ export type ToWorker =
       readonly doorbell: Int32Array<ArrayBufferLike>;
       readonly traceAcknowledged: Int32Array<ArrayBufferLike>;
     }
-  | { readonly type: 'bytes'; readonly stream: StreamName; readonly bytes: Bytes }
+  /** For the agent with the number of the port's opening that they are meant for: a later one is another agent's. */
+  | { readonly type: 'bytes'; readonly stream: StreamName; readonly bytes: Bytes; readonly opening?: number }
   | { readonly type: 'credit'; readonly stream: StreamName; readonly count: number }
+  /** The host's end of the agent's port is closed. */
+  | { readonly type: 'close-agent' }
   | { readonly type: 'resize'; readonly columns: number; readonly rows: number }
   | { readonly type: 'statistics'; readonly id: number }
   /** Ends the machine, if it runs; `exit` follows. */
@@ -75,8 +78,10 @@ export type FromWorker =
   | { readonly type: 'refused'; readonly code: 'bad-option' | 'bad-file'; readonly message: string }
   | { readonly type: 'bytes'; readonly stream: StreamName; readonly bytes: Bytes }
   | { readonly type: 'credit'; readonly stream: StreamName; readonly count: number }
-  /** The guest's driver has opened, or closed, its end of a port. */
-  | { readonly type: 'port'; readonly stream: 'console' | 'agent'; readonly open: boolean }
+  /** The first output of the guest, on whichever console. */
+  | { readonly type: 'kernel' }
+  /** The guest's driver has opened, or closed, its end of a port; openings are counted from 1. */
+  | { readonly type: 'port'; readonly stream: 'console' | 'agent'; readonly open: boolean; readonly opening: number }
   | { readonly type: 'log'; readonly line: string }
   | { readonly type: 'events'; readonly events: readonly MachineEvent[] }
   | { readonly type: 'statistics'; readonly id: number; readonly statistics: MachineStatistics }
@@ -85,7 +90,7 @@ export type FromWorker =
   /** A defect: the machine threw something that is no fault of the guest's. Nothing follows. */
   | { readonly type: 'failed'; readonly message: string; readonly stack: string };
 
-/** One thing that happened in the machine, for traces. */
+/** One thing that happened in the machine, for traces: plain data. */
 export interface MachineEvent {
-  readonly kind: string;
+  readonly type: string;
 }

@@ -1,0 +1,24 @@
+// The API that every host shares. A host's entry adds `createVm`, which knows that host's platform, and its shares.
+export { VmError, type VmErrorCode } from './errors.ts';
+export type { Emitter } from './emitter.ts';
+export type { Exit } from './agent.ts';
+export type { GuestImage, Platform, WorkerHandle } from './platform.ts';
+export { Vm, type AbortSignalLike, type ExecOptions, type ShellOptions } from './vm.ts';
+export { signals, type CommandOutput, type InputSource, type SignalName, type VmCommand } from './vm-command.ts';
+export type { VmConsole } from './vm-console.ts';
+export { bootStages, type BootStage, type VmEvents, type VmStatistics } from './vm-events.ts';
+export {
+  builtInCommandLine,
+  cacheModes,
+  defaultMemory,
+  maximumShares,
+  shareDefaults,
+  type CacheMode,
+  type Share,
+  type ShareOptions,
+  type ShareSource,
+  type VmOptions,
+} from './vm-options.ts';
+export { describeExit } from './vm-run.ts';
+export type { OutputConsumer } from './worker-link.ts';
+export type { MachineEvent, MachineStatistics, VmExit } from './worker-protocol.ts';

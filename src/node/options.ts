@@ -1,0 +1,277 @@
+// The command line: its options as one table, from which both the parser and `--help` are made.
+import { parseArgs } from 'node:util';
+import { VmError } from '../errors.ts';
+import {
+  builtInCommandLine,
+  cacheModes,
+  defaultMemory,
+  maximumShares,
+  shareDefaults,
+  type CacheMode,
+} from '../vm-options.ts';
+
+interface OptionRow {
+  readonly short?: string;
+  /** What stands for the value in the help; absent for a switch. */
+  readonly value?: string;
+  readonly repeatable?: boolean;
+  /** Lines of help. */
+  readonly help: readonly string[];
+}
+
+const options = {
+  share: {
+    value: 'DIR[,OPTION…]',
+    repeatable: true,
+    help: [
+      `a folder of the host, mounted in the guest; up to ${maximumShares} times. The first has the tag host`,
+      'and is at /mnt/host, the others have their base name and are at /mnt/NAME. Options:',
+      '  tag=NAME          another tag; it is then at /mnt/NAME',
+      '  mount=PATH|none   where it is mounted; none leaves that to you',
+      '  ro                the guest cannot change it',
+      `  cache=MODE        ${cacheModes.join(', ')}; default: ${shareDefaults.cache}`,
+      `  msize=N           bytes a message may have; default: ${shareDefaults.maximumMessageSize}`,
+      'A comma in DIR or in a value is written twice.',
+    ],
+  },
+  exec: {
+    value: 'COMMAND',
+    help: [
+      'run COMMAND with sh -c in the guest, in the first mounted share (without one: in HOME), and',
+      'exit with its status; 128+N if signal N killed it',
+    ],
+  },
+  tty: {
+    short: 't',
+    help: ['give COMMAND a terminal; this is so anyway where stdin and stdout are terminals'],
+  },
+  memory: { value: 'MIB', help: [`RAM of the guest; default: ${defaultMemory}`] },
+  kernel: { value: 'FILE', help: ['boot this kernel (raw, gzip or zstd); its console is ttyS0'] },
+  initrd: { value: 'FILE', help: ['use this initial file system (raw, gzip or zstd)'] },
+  append: {
+    value: 'ARGS',
+    repeatable: true,
+    help: ['add ARGS to the kernel command line, which is:', `  ${builtInCommandLine}`],
+  },
+  clock: {
+    value: 'host|icount',
+    help: [
+      'the guest’s time: the host’s, or one that follows from the instructions executed,',
+      'so that equal runs are identical',
+    ],
+  },
+  'no-reboot': { help: ['a reboot of the guest ends the program, with status 0'] },
+  stats: { help: ['tell on stderr at the end: boot time, MIPS, 9P requests and bytes'] },
+  trace: { value: '9p[,FILE]', help: ['one line for each 9P message, on stderr or into FILE'] },
+  quiet: { help: ['no progress while booting'] },
+  version: { help: ['print the version'] },
+  help: { short: 'h', help: ['print this'] },
+} as const satisfies Record<string, OptionRow>;
+
+const table: readonly (readonly [string, OptionRow])[] = Object.entries(options);
+
+/** One `--share`, as it was written. */
+export interface ShareArgument {
+  readonly folder: string;
+  readonly tag?: string;
+  readonly mount?: string;
+  readonly readOnly: boolean;
+  readonly cache?: CacheMode;
+  readonly maximumMessageSize?: number;
+}
+
+export interface RunArguments {
+  readonly action: 'run';
+  readonly shares: readonly ShareArgument[];
+  readonly exec?: string;
+  readonly tty: boolean;
+  readonly memory?: number;
+  readonly kernel?: string;
+  readonly initrd?: string;
+  readonly append?: string;
+  readonly clock: 'host' | 'icount';
+  readonly noReboot: boolean;
+  readonly stats: boolean;
+  /** Where the trace goes: a file, or undefined for stderr. Absent: no trace. */
+  readonly trace?: { readonly file: string | undefined };
+  readonly quiet: boolean;
+}
+
+export type Arguments = RunArguments | { readonly action: 'help' } | { readonly action: 'version' };
+
+/** Reads the words after the program's name. Throws VmError 'bad-option' with a line that says what is wrong. */
+export function parseArguments(words: readonly string[]): Arguments {
+  const given = readWords(words);
+  if (given.switches.has('help')) return { action: 'help' };
+  if (given.switches.has('version')) return { action: 'version' };
+
+  const single = (name: keyof typeof options): string | undefined => {
+    const values = given.values.get(name);
+    if (values !== undefined && values.length > 1) throw bad(`--${name} is given ${values.length} times`);
+    return values?.[0];
+  };
+  const exec = single('exec');
+  const tty = given.switches.has('tty');
+  if (tty && exec === undefined) throw bad('--tty is for --exec COMMAND');
+  const memory = single('memory');
+  const kernel = single('kernel');
+  const initrd = single('initrd');
+  const append = given.values.get('append')?.join(' ');
+  const trace = single('trace');
+  return {
+    action: 'run',
+    shares: (given.values.get('share') ?? []).map(parseShare),
+    ...(exec !== undefined && { exec }),
+    tty,
+    ...(memory !== undefined && { memory: parseNumber('--memory', memory) }),
+    ...(kernel !== undefined && { kernel }),
+    ...(initrd !== undefined && { initrd }),
+    ...(append !== undefined && { append }),
+    clock: parseClock(single('clock')),
+    noReboot: given.switches.has('no-reboot'),
+    stats: given.switches.has('stats'),
+    ...(trace !== undefined && { trace: parseTrace(trace) }),
+    quiet: given.switches.has('quiet'),
+  };
+}
+
+/** Reads `DIR[,tag=NAME][,mount=PATH|none][,ro][,cache=MODE][,msize=N]`, where `,,` is a comma. */
+export function parseShare(text: string): ShareArgument {
+  const [folder = '', ...settings] = splitAtCommas(text);
+  if (folder === '') throw bad(`--share ${text}: it starts with the folder`);
+  const seen = new Map<string, string>();
+  for (const setting of settings) {
+    const equals = setting.indexOf('=');
+    const key = equals < 0 ? setting : setting.slice(0, equals);
+    const hasValue = equals >= 0;
+    if (!['tag', 'mount', 'ro', 'cache', 'msize'].includes(key)) {
+      throw bad(
+        `--share ${text}: "${setting}" is not tag=NAME, mount=PATH, mount=none, ro, cache=MODE or msize=N (a comma is written ,,)`,
+      );
+    }
+    if (hasValue === (key === 'ro'))
+      throw bad(`--share ${text}: ${key} ${hasValue ? 'has no value' : 'needs a value'}`);
+    if (seen.has(key)) throw bad(`--share ${text}: ${key} is given twice`);
+    seen.set(key, setting.slice(equals + 1));
+  }
+  const tag = seen.get('tag');
+  const mount = seen.get('mount');
+  const cache = seen.get('cache');
+  const msize = seen.get('msize');
+  return {
+    folder,
+    ...(tag !== undefined && { tag }),
+    ...(mount !== undefined && { mount }),
+    readOnly: seen.has('ro'),
+    ...(cache !== undefined && { cache: parseCacheMode(text, cache) }),
+    ...(msize !== undefined && { maximumMessageSize: parseNumber(`--share ${text}: msize`, msize) }),
+  };
+}
+
+/** The text of `--help`. */
+export function helpText(): string {
+  const lines = [
+    'vm9: Linux in a RISC-V machine, with your folders inside',
+    '',
+    'Usage: node run-vm.js [--share DIR]…                    a shell in the guest',
+    '       node run-vm.js [--share DIR]… --exec COMMAND     one command, with its output and status',
+    '',
+  ];
+  for (const [name, row] of table) {
+    const short = row.short === undefined ? '' : `-${row.short}, `;
+    lines.push(`  ${short}--${name}${row.value === undefined ? '' : ` ${row.value}`}`);
+    for (const line of row.help) lines.push(`        ${line}`);
+  }
+  lines.push(
+    '',
+    'In a terminal: Ctrl-A x quits, Ctrl-A h lists the other keys.',
+    '',
+    'Exit status: that of COMMAND; 0 when the guest powers off; 2 for a bad option, file or folder;',
+    '125 when the machine fails: a kernel panic, a loop of traps, a defect.',
+    '',
+  );
+  return lines.join('\n');
+}
+
+interface Given {
+  readonly switches: ReadonlySet<string>;
+  readonly values: ReadonlyMap<string, readonly string[]>;
+}
+
+function readWords(words: readonly string[]): Given {
+  // Not strict: then the tokens say what was written, and the lines below can be clearer than the parser's own.
+  const { tokens } = parseArgs({
+    args: [...words],
+    strict: false,
+    tokens: true,
+    options: Object.fromEntries(
+      table.map(([name, row]) => [
+        name,
+        {
+          type: row.value === undefined ? ('boolean' as const) : ('string' as const),
+          ...(row.short !== undefined && { short: row.short }),
+        },
+      ]),
+    ),
+  });
+  const switches = new Set<string>();
+  const values = new Map<string, string[]>();
+  for (const token of tokens) {
+    if (token.kind === 'positional') {
+      throw bad(`"${token.value}" stands alone: a folder is given with --share ${token.value}, a command with --exec`);
+    }
+    if (token.kind === 'option-terminator') continue;
+    const row = table.find(([name]) => name === token.name)?.[1];
+    if (row === undefined) throw bad(`there is no option ${token.rawName}: --help lists them`);
+    if (row.value === undefined) {
+      if (token.value !== undefined) throw bad(`${token.rawName} takes no value`);
+      switches.add(token.name);
+    } else {
+      // `--exec --quiet` forgot the command; `--exec=--quiet` means it.
+      if (token.value === undefined || (!token.inlineValue && token.value.startsWith('--'))) {
+        throw bad(`${token.rawName} needs a value: ${token.rawName} ${row.value}`);
+      }
+      values.set(token.name, [...(values.get(token.name) ?? []), token.value]);
+    }
+  }
+  return { switches, values };
+}
+
+/** Splits at single commas; two in a row are one that belongs to the text. */
+function splitAtCommas(text: string): string[] {
+  const parts = [''];
+  for (const [piece] of text.matchAll(/,,|,|[^,]+/g)) {
+    if (piece === ',') parts.push('');
+    else parts[parts.length - 1] += piece === ',,' ? ',' : piece;
+  }
+  return parts;
+}
+
+function parseNumber(what: string, text: string): number {
+  if (!/^\d{1,12}$/.test(text)) throw bad(`${what}: "${text}" is not a whole number`);
+  return Number(text);
+}
+
+function parseCacheMode(share: string, text: string): CacheMode {
+  const mode = cacheModes.find((known) => known === text);
+  if (mode === undefined) throw bad(`--share ${share}: cache=${text} is none of ${cacheModes.join(', ')}`);
+  return mode;
+}
+
+function parseClock(text: string | undefined): 'host' | 'icount' {
+  if (text === undefined || text === 'host') return 'host';
+  if (text === 'icount') return 'icount';
+  throw bad(`--clock ${text}: it is host or icount`);
+}
+
+function parseTrace(text: string): { file: string | undefined } {
+  const comma = text.indexOf(',');
+  const what = comma < 0 ? text : text.slice(0, comma);
+  const file = comma < 0 ? undefined : text.slice(comma + 1);
+  if (what !== '9p' || file === '') throw bad(`--trace ${text}: it is 9p, or 9p,FILE`);
+  return { file };
+}
+
+function bad(message: string): VmError {
+  return new VmError('bad-option', message);
+}

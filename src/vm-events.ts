@@ -1,0 +1,29 @@
+// What a VM tells of itself.
+import type { MachineEvent, MachineStatistics, VmExit } from './worker-protocol.ts';
+
+/**
+ * The way to a usable guest: the image is loaded, the machine made, the kernel has said something, the agent answers, the
+ * shares are mounted. A quiet kernel says nothing: its stage is then reached with the agent's.
+ */
+export const bootStages = ['image', 'machine', 'kernel', 'agent', 'shares'] as const;
+export type BootStage = (typeof bootStages)[number];
+
+export interface VmEvents {
+  /** A stage is reached, `milliseconds` after `start` was called. */
+  progress: { readonly stage: BootStage; readonly milliseconds: number };
+  /** The guest can be used: after `start`, and again after each reboot of it. */
+  ready: { readonly milliseconds: number };
+  /** The machine has stopped. */
+  exit: VmExit;
+  /** The guest's kernel panicked; `exit` follows. */
+  panic: { readonly lines: readonly string[] };
+  /** A line for the person who runs the machine: a driver broke a rule, a backend failed. */
+  log: { readonly line: string };
+  /** Something happened on a device; sent where the option `trace` asked for it. */
+  trace: MachineEvent;
+}
+
+export interface VmStatistics extends MachineStatistics {
+  /** Milliseconds from `start` to each stage of the first boot. */
+  readonly boot: Readonly<Partial<Record<BootStage, number>>>;
+}

@@ -1,0 +1,260 @@
+// One run of a VM's machine, from its start until it has stopped: the worker, the guest's agent, what is reached when.
+import { Agent } from './agent.ts';
+import { Deferred } from './agent/deferred.ts';
+import { watchForAgent } from './agent-watch.ts';
+import type { Emitter } from './emitter.ts';
+import { VmError, asVmError } from './errors.ts';
+import { LinkAgentPort } from './link-agent-port.ts';
+import type { Platform } from './platform.ts';
+import type { VmConsole } from './vm-console.ts';
+import type { BootStage, VmEvents, VmStatistics } from './vm-events.ts';
+import type { Share } from './vm-options.ts';
+import { WorkerLink } from './worker-link.ts';
+import type { FromWorker, MachineSetup, MachineStatistics, VmExit } from './worker-protocol.ts';
+
+/** Milliseconds that a machine is given to stop and close its shares before its worker is ended anyway. */
+const closingTime = 5000;
+
+export interface RunContext {
+  readonly platform: Platform;
+  readonly console: VmConsole;
+  readonly shares: readonly Share[];
+  readonly events: Emitter<VmEvents>;
+}
+
+export class VmRun {
+  readonly #context: RunContext;
+  readonly #link: WorkerLink;
+  readonly #startTime: number;
+  readonly #started = new Deferred<void>();
+  readonly #exited = new Deferred<VmExit>();
+  readonly #reached = new Map<BootStage, number>();
+  readonly #questions = new Map<number, Deferred<MachineStatistics>>();
+  #lastQuestion = 0;
+  #lastStatistics: MachineStatistics | undefined;
+  /** The worker was told what to run. */
+  #setUp = false;
+  #over = false;
+  /** Of the present boot: a guest can reboot. */
+  #ready = new Deferred<void>();
+  #agent: Agent | undefined;
+  #agentPort: LinkAgentPort | undefined;
+  #stopWatch: () => void = () => undefined;
+
+  constructor(context: RunContext) {
+    this.#context = context;
+    this.#startTime = context.platform.now();
+    this.#link = new WorkerLink(
+      context.platform,
+      (message) => this.#receive(message),
+      (error) =>
+        this.#end(new VmError('internal', `the thread of the machine died: ${error.message}`, { cause: error })),
+    );
+  }
+
+  /** Resolves when the machine runs. */
+  start(setup: Promise<MachineSetup>): Promise<void> {
+    this.#context.console.connect(this.#link);
+    setup.then(
+      (machine) => {
+        if (this.#over) return;
+        this.#reach('image');
+        this.#setUp = true;
+        this.#link.start(machine);
+      },
+      (error: unknown) => this.#end(asVmError(error)),
+    );
+    return this.#started.promise;
+  }
+
+  /** Resolves with how the machine stopped, when nothing of it is left; rejects where that was a defect. */
+  get exited(): Promise<VmExit> {
+    return this.#exited.promise;
+  }
+
+  /** Resolves when the agent has mounted the shares. Rejects where there is no agent, a mount failed, the machine stopped. */
+  get ready(): Promise<void> {
+    return this.#ready.promise;
+  }
+
+  /** Resolves with the agent of a guest that is ready. */
+  async readyAgent(): Promise<Agent> {
+    await this.#ready.promise;
+    if (this.#agent === undefined) throw new VmError('stopped', 'the guest is restarting');
+    return this.#agent;
+  }
+
+  async statistics(): Promise<VmStatistics> {
+    return { ...(await this.#machineStatistics()), boot: Object.fromEntries(this.#reached) };
+  }
+
+  /** Stops the machine as it is. Resolves when nothing of it is left. */
+  async stop(): Promise<void> {
+    if (!this.#setUp) this.#end({ reason: 'stopped' });
+    const cancel = this.#context.platform.after(closingTime, () => this.#end({ reason: 'stopped' }));
+    if (!this.#over) this.#link.post({ type: 'stop' });
+    await this.#exited.promise.catch(() => undefined);
+    cancel();
+  }
+
+  #receive(message: FromWorker): void {
+    const { console, events } = this.#context;
+    switch (message.type) {
+      case 'started':
+        this.#reach('machine');
+        this.#watch();
+        this.#started.resolve();
+        break;
+      case 'refused':
+        this.#end(new VmError(message.code, message.message));
+        break;
+      case 'kernel':
+        this.#reach('kernel');
+        break;
+      case 'port':
+        if (message.stream === 'console') console.setOpen(message.open);
+        else if (message.open) this.#openAgent(message.opening);
+        else this.#closeAgent('the guest closed its port');
+        break;
+      case 'log':
+        events.emit('log', message);
+        break;
+      case 'events':
+        for (const event of message.events) events.emit('trace', event);
+        break;
+      case 'statistics':
+        this.#questions.get(message.id)?.resolve(message.statistics);
+        this.#questions.delete(message.id);
+        break;
+      case 'exit':
+        this.#lastStatistics = message.statistics;
+        if (message.exit.reason === 'panic') events.emit('panic', message.exit);
+        this.#end(message.exit);
+        break;
+      case 'failed': {
+        const error = new VmError('internal', `the machine failed: ${message.message}`);
+        error.stack = message.stack;
+        this.#end(error);
+        break;
+      }
+      default: // bytes and credit are the link's own
+    }
+  }
+
+  /** Tells of a stage, the first time it is reached. */
+  #reach(stage: BootStage): void {
+    if (this.#reached.has(stage)) return;
+    const milliseconds = this.#context.platform.now() - this.#startTime;
+    this.#reached.set(stage, milliseconds);
+    this.#context.events.emit('progress', { stage, milliseconds });
+  }
+
+  #watch(): void {
+    const { platform } = this.#context;
+    this.#stopWatch = watchForAgent({
+      statistics: () => this.#machineStatistics(),
+      now: () => platform.now(),
+      after: (milliseconds, callback) => platform.after(milliseconds, callback),
+      onMissing: (reason) => {
+        this.#ready.reject(new VmError('no-agent', `the guest does not run vm9's agent (${reason})`));
+      },
+    });
+  }
+
+  #openAgent(opening: number): void {
+    this.#stopWatch();
+    const port = new LinkAgentPort(this.#link, opening);
+    const agent = new Agent(port);
+    this.#agentPort = port;
+    this.#agent = agent;
+    this.#mountShares(agent).then(
+      () => {
+        if (this.#agent !== agent) return;
+        this.#reach('shares');
+        this.#ready.resolve();
+        this.#context.events.emit('ready', { milliseconds: this.#context.platform.now() - this.#startTime });
+      },
+      (error: unknown) => {
+        if (this.#agent === agent) this.#ready.reject(asVmError(error));
+      },
+    );
+  }
+
+  async #mountShares(agent: Agent): Promise<void> {
+    await agent.ready;
+    this.#reach('kernel');
+    this.#reach('agent');
+    // One after another: a share can be mounted on a folder of an earlier one.
+    for (const { tag, mount, readOnly, cache, maximumMessageSize } of this.#context.shares) {
+      if (mount === undefined) continue;
+      const options = `msize=${maximumMessageSize},cache=${cache}${readOnly ? ',ro' : ''}`;
+      try {
+        await agent.mount({ tag, path: mount, options });
+      } catch (error) {
+        throw asVmError(error, `the guest cannot mount share "${tag}" at ${mount}`);
+      }
+    }
+  }
+
+  #closeAgent(reason: string): void {
+    if (this.#agent === undefined) return;
+    this.#agent = undefined;
+    this.#agentPort?.closed(reason);
+    this.#ready.reject(new VmError('stopped', 'the guest is shutting down'));
+    this.#ready = new Deferred();
+    if (!this.#over) this.#watch();
+  }
+
+  #machineStatistics(): Promise<MachineStatistics> {
+    if (this.#lastStatistics !== undefined) return Promise.resolve(this.#lastStatistics);
+    if (this.#over) return Promise.reject(new VmError('stopped', 'the machine did not leave statistics'));
+    const id = ++this.#lastQuestion;
+    const question = new Deferred<MachineStatistics>();
+    this.#questions.set(id, question);
+    this.#link.post({ type: 'statistics', id });
+    return question.promise;
+  }
+
+  /** Comes to the end of the run, once, whichever way. */
+  #end(outcome: VmExit | VmError): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#stopWatch();
+    const error = outcome instanceof VmError ? outcome : new VmError('stopped', describeExit(outcome));
+    this.#closeAgent('the machine stopped');
+    this.#ready.reject(error);
+    this.#started.reject(error);
+    for (const question of this.#questions.values()) {
+      if (this.#lastStatistics === undefined) question.reject(error);
+      else question.resolve(this.#lastStatistics);
+    }
+    this.#context.console.disconnect();
+    const settle = (): void => {
+      if (outcome instanceof VmError) {
+        this.#exited.reject(outcome);
+      } else {
+        this.#exited.resolve(outcome);
+        this.#context.events.emit('exit', outcome);
+      }
+    };
+    this.#link.terminate().then(settle, settle);
+  }
+}
+
+/** A sentence about how a machine stopped. */
+export function describeExit(exit: VmExit): string {
+  switch (exit.reason) {
+    case 'power-off':
+      return 'the guest switched itself off';
+    case 'reboot':
+      return 'the guest restarted';
+    case 'panic':
+      return `the guest's kernel panicked:\n${exit.lines.join('\n')}`;
+    case 'stuck':
+      return `the guest's processor is caught in a loop of traps:\n${exit.registers}`;
+    case 'finisher':
+      return `the guest ended the machine with failure code ${exit.code}`;
+    case 'stopped':
+      return 'the machine was stopped';
+  }
+}

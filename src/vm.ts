@@ -1,0 +1,208 @@
+// A virtual machine as a program holds it: made, started, talked to, disposed of. The machine itself runs in a worker.
+import { Emitter } from './emitter.ts';
+import { VmError, asVmError } from './errors.ts';
+import type { Platform } from './platform.ts';
+import { VmCommand, feed, type InputSource } from './vm-command.ts';
+import { VmConsole } from './vm-console.ts';
+import type { VmEvents, VmStatistics } from './vm-events.ts';
+import { planCommandLine, planMemory, planShares, type Share, type VmOptions } from './vm-options.ts';
+import { VmRun } from './vm-run.ts';
+import type { MachineSetup, VmExit } from './worker-protocol.ts';
+
+/** Tells when something is cancelled: what an AbortSignal is in every host. */
+export interface AbortSignalLike {
+  readonly aborted: boolean;
+  addEventListener(type: 'abort', listener: () => void): void;
+  removeEventListener(type: 'abort', listener: () => void): void;
+}
+
+export interface ExecOptions {
+  /** Standard input: all of it, or 'pipe' to write it with `write` and `end`. Without it the input is empty. */
+  readonly stdin?: InputSource | 'pipe';
+  /** An absolute path. Default: where the first mounted share is; without one, root's home. */
+  readonly cwd?: string;
+  /** Laid over the guest's environment. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Runs the command on a pseudo-terminal of this size; `term` is its TERM. */
+  readonly tty?: { readonly columns: number; readonly rows: number; readonly term?: string };
+  /** When it is aborted the command gets SIGTERM. */
+  readonly signal?: AbortSignalLike;
+}
+
+/** The shell on the console. */
+export interface ShellOptions {
+  readonly cwd?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly term?: string;
+}
+
+/**
+ * Made by `createVm` of the host's entry. `start` runs the machine, and can do so again after it has stopped. All errors
+ * are VmErrors.
+ */
+export class Vm {
+  readonly console: VmConsole;
+  readonly shares: readonly Share[];
+  readonly #platform: Platform;
+  readonly #options: VmOptions;
+  readonly #commandLine: string;
+  readonly #memoryBytes: number;
+  readonly #events = new Emitter<VmEvents>();
+  #run: VmRun | undefined;
+  #running = false;
+  #disposed = false;
+
+  /** Throws VmError 'bad-option'. Nothing is opened and nothing runs before `start`. */
+  constructor(platform: Platform, options: VmOptions = {}) {
+    this.#platform = platform;
+    this.#options = options;
+    this.shares = planShares(options.shares ?? []);
+    this.#memoryBytes = planMemory(options.memory);
+    this.#commandLine = planCommandLine(options.append);
+    this.console = new VmConsole(options.console);
+  }
+
+  /** Calls `listener` for every event of that name until the returned function is called. */
+  on<Name extends keyof VmEvents>(name: Name, listener: (event: VmEvents[Name]) => void): () => void {
+    return this.#events.on(name, listener);
+  }
+
+  /** Resolves when the machine runs; `ready` tells when the guest can be used. Rejects for images and shares it cannot use. */
+  async start(): Promise<void> {
+    if (this.#disposed) throw new VmError('stopped', 'the VM was disposed of: create another');
+    if (this.#running) throw new VmError('bad-option', 'the VM is running: stop it before it is started again');
+    this.#running = true;
+    const run = new VmRun({
+      platform: this.#platform,
+      console: this.console,
+      shares: this.shares,
+      events: this.#events,
+    });
+    this.#run = run;
+    const over = (): void => {
+      this.#running = false;
+    };
+    run.exited.then(over, over);
+    await run.start(this.#setup());
+  }
+
+  /** Resolves when the guest runs its agent and the shares are mounted. Rejects where that cannot be. */
+  get ready(): Promise<void> {
+    return this.#started().then((run) => run.ready);
+  }
+
+  /** Resolves with how the machine stopped. Rejects with VmError 'internal' where that was a defect. */
+  get exited(): Promise<VmExit> {
+    return this.#started().then((run) => run.exited);
+  }
+
+  /** Runs a command in the guest as soon as that is ready: a line for sh, or a program with its arguments. */
+  exec(command: string | readonly string[], options: ExecOptions = {}): VmCommand {
+    const { stdin = '', cwd = this.#firstMount(), env, tty, signal } = options;
+    const handle = new VmCommand();
+    const line = typeof command === 'string' ? { command } : { argv: command };
+    const start = async (): Promise<void> => {
+      const agent = await (await this.#started()).readyAgent();
+      signal?.addEventListener('abort', abort);
+      if (signal?.aborted === true) throw new VmError('stopped', 'the command was cancelled before it ran');
+      const started = await agent.exec({
+        ...line,
+        ...(cwd !== undefined && { cwd }),
+        ...(env !== undefined && { env }),
+        ...(tty !== undefined && {
+          pty: { cols: tty.columns, rows: tty.rows, ...(tty.term !== undefined && { term: tty.term }) },
+        }),
+        onStdout: (bytes) => handle.stdout.push(bytes),
+        onStderr: (bytes) => handle.stderr.push(bytes),
+      });
+      handle.run(started);
+      if (stdin !== 'pipe') await feed(handle, stdin);
+    };
+    const abort = (): void => handle.kill('SIGTERM');
+    const forget = (): void => signal?.removeEventListener('abort', abort);
+    handle.exit.then(forget, forget);
+    start().catch((error: unknown) => handle.fail(asVmError(error)));
+    return handle;
+  }
+
+  /** Runs the login shell on the console. Resolves when it runs, with a function that resolves when it has ended. */
+  async startShell({ cwd = this.#firstMount(), env, term }: ShellOptions = {}): Promise<() => Promise<void>> {
+    const agent = await (await this.#started()).readyAgent();
+    const size = this.console.size;
+    try {
+      const shell = await agent.startShell({
+        rows: size?.rows ?? 0,
+        cols: size?.columns ?? 0,
+        ...(cwd !== undefined && { cwd }),
+        ...(env !== undefined && { env }),
+        ...(term !== undefined && { term }),
+      });
+      return () =>
+        shell.exit.then(
+          () => undefined,
+          (error: unknown) => Promise.reject(asVmError(error)),
+        );
+    } catch (error) {
+      throw asVmError(error, 'the guest cannot start a shell');
+    }
+  }
+
+  /** What the machine has done so far; after its end, in all. */
+  async statistics(): Promise<VmStatistics> {
+    return (await this.#started()).statistics();
+  }
+
+  /** Asks the guest to end its programs, write its files back and switch off. Resolves when the machine has stopped. */
+  async powerOff(): Promise<VmExit> {
+    const run = await this.#started();
+    const agent = await run.readyAgent();
+    try {
+      await agent.powerOff();
+    } catch (error) {
+      throw asVmError(error, 'the guest cannot power off');
+    }
+    return run.exited;
+  }
+
+  /** Stops the machine as it is, like a pulled plug: what the guest has not written back is lost. */
+  async stop(): Promise<void> {
+    await this.#run?.stop();
+  }
+
+  /** Stops the machine and leaves nothing behind. The VM cannot be used any more. */
+  async dispose(): Promise<void> {
+    this.#disposed = true;
+    await this.stop();
+    this.#events.clear();
+  }
+
+  async #setup(): Promise<MachineSetup> {
+    const { kernel, initrd, clock = 'host', noReboot = false, trace = false } = this.#options;
+    const image = kernel === undefined || initrd === undefined ? await this.#platform.loadGuestImage() : undefined;
+    const initialFiles = initrd === 'none' ? undefined : (initrd ?? image?.initrd);
+    const size = this.console.size;
+    return {
+      memoryBytes: this.#memoryBytes,
+      sharedMemory: this.#platform.sharedMemory,
+      clock,
+      kernel: kernel ?? image?.kernel ?? new Uint8Array(),
+      ...(initialFiles !== undefined && { initrd: initialFiles }),
+      commandLine: this.#commandLine,
+      shares: this.shares.map(({ tag, readOnly, maximumMessageSize, source }) => {
+        return { tag, readOnly, maximumMessageSize, source };
+      }),
+      noReboot,
+      ...(size !== undefined && { console: size }),
+      trace,
+    };
+  }
+
+  #firstMount(): string | undefined {
+    return this.shares.find((share) => share.mount !== undefined)?.mount;
+  }
+
+  async #started(): Promise<VmRun> {
+    if (this.#run === undefined) throw new VmError('stopped', 'the VM was not started: call start()');
+    return this.#run;
+  }
+}
