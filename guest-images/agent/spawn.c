@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: MIT */
+#include "spawn.h"
+
+#define HOME "/root"
+#define PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+static char *const own_environment[] = {
+	PATH,
+	"HOME=" HOME,
+	"USER=root",
+	"LOGNAME=root",
+	"SHELL=/bin/sh",
+	"LANG=C.UTF-8",
+};
+#define OWN_VARIABLES (sizeof own_environment / sizeof *own_environment)
+
+/* What the child tells its parent when it cannot become the program. */
+struct mishap {
+	int error;
+	enum { AT_TERMINAL, AT_FOLDER, AT_PROGRAM } step;
+};
+
+static bool same_variable(const char *a, const char *b)
+{
+	while (*a && *a == *b && *a != '=')
+		a++, b++;
+	return *a == '=' && *b == '=';
+}
+
+static char *variable(char **env, const char *name_and_equals)
+{
+	for (; *env; env++) {
+		if (same_variable(*env, name_and_equals))
+			return *env + strlen(name_and_equals);
+	}
+	return "";
+}
+
+/* Looks argv[0] up as a shell does. Returns only on failure. */
+static int execute(char **argv, char **env, const char *file)
+{
+	const char *directory = variable(env, "PATH=");
+	int error = ENOENT;
+
+	if (strchr(file, '/'))
+		return -sys_execve(file, argv, env);
+	while (*directory) {
+		char path[512];
+		const char *end = strchr(directory, ':');
+		size_t length = end ? (size_t)(end - directory) : strlen(directory);
+
+		if (length + strlen(file) + 2 <= sizeof path) {
+			int result;
+
+			memcpy(path, directory, length);
+			path[length] = '/';
+			strcpy(path + length + 1, file);
+			result = -sys_execve(path, argv, env);
+			if (result != ENOENT && result != ENOTDIR)
+				error = result;
+		}
+		directory += length + (end != NULL);
+	}
+	return error;
+}
+
+/* The agent blocks signals to receive them in its own time; nothing that it starts may inherit that. */
+static void become(const struct spawn *spawn, char **env, int report)
+{
+	static char *login_shell[] = { "-sh", NULL };
+	static const signal_set none = 0;
+	struct mishap mishap = { 0, AT_TERMINAL };
+
+	sys_sigprocmask(SIG_SETMASK, &none);
+	sys_setsid();
+	for (int i = 0; i < 3; i++)
+		sys_dup2(spawn->stdio[i], i);
+	if (spawn->terminal)
+		mishap.error = -sys_ioctl_number(0, TIOCSCTTY, 1);
+	if (!mishap.error) {
+		mishap.step = AT_FOLDER;
+		mishap.error = -sys_chdir(*spawn->cwd ? spawn->cwd : HOME);
+	}
+	if (!mishap.error) {
+		mishap.step = AT_PROGRAM;
+		mishap.error = *spawn->argv ? execute(spawn->argv, env, *spawn->argv) : execute(login_shell, env, "/bin/sh");
+	}
+	sys_write(report, &mishap, sizeof mishap);
+	sys_exit(127);
+}
+
+/* The agent's own variables, then the host's: a variable that the host sets takes the place of ours. */
+static char **merge(char **wanted)
+{
+	/* A list of MAX_PAYLOAD bytes has fewer items than this. */
+	static char *merged[65536 + OWN_VARIABLES + 1];
+	size_t count = 0;
+
+	for (size_t i = 0; i < OWN_VARIABLES; i++) {
+		char **override = wanted;
+
+		while (*override && !same_variable(*override, own_environment[i]))
+			override++;
+		if (!*override)
+			merged[count++] = own_environment[i];
+	}
+	while (*wanted)
+		merged[count++] = *wanted++;
+	merged[count] = NULL;
+	return merged;
+}
+
+static int explain(const struct spawn *spawn, const struct mishap *mishap, struct text *failure)
+{
+	switch (mishap->step) {
+	case AT_TERMINAL:
+		text_add(failure, "the terminal cannot be taken", NULL);
+		break;
+	case AT_FOLDER:
+		text_add(failure, "the working directory ", *spawn->cwd ? spawn->cwd : HOME, NULL);
+		break;
+	case AT_PROGRAM:
+		text_add(failure, "the program ", *spawn->argv ? *spawn->argv : "/bin/sh", NULL);
+		break;
+	}
+	text_add(failure, ": ", error_text(mishap->error), NULL);
+	return -mishap->error;
+}
+
+int spawn(const struct spawn *spawn, struct text *failure)
+{
+	char **env = merge(spawn->env);
+	struct mishap mishap;
+	int report[2], pid, length;
+
+	/* A successful execve closes the child's end, which the agent sees as the end of the file. */
+	pid = sys_pipe2(report, O_CLOEXEC);
+	if (pid < 0) {
+		text_add(failure, "no pipe: ", error_text(-pid), NULL);
+		return pid;
+	}
+	pid = sys_fork();
+	if (pid == 0)
+		become(spawn, env, report[1]);
+	sys_close(report[1]);
+	if (pid < 0) {
+		sys_close(report[0]);
+		text_add(failure, "no new process: ", error_text(-pid), NULL);
+		return pid;
+	}
+	length = sys_read(report[0], &mishap, sizeof mishap);
+	sys_close(report[0]);
+	return length == sizeof mishap ? explain(spawn, &mishap, failure) : pid;
+}
