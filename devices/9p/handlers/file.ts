@@ -1,0 +1,120 @@
+// Messages on the data of a file: open, create, read, write, fsync, and the locks that are not kept yet.
+import { fileType, openFlags } from '../backend.ts';
+import { wait } from '../coroutine.ts';
+import { Errno } from '../errno.ts';
+import type { Fid } from '../fids.ts';
+import { lockStatus, lockType } from '../messages.ts';
+import { checkNewName } from '../names.ts';
+import { qidOf } from '../qid.ts';
+import type { Handlers } from '../request.ts';
+import { scatter } from '../scatter.ts';
+
+/**
+ * The flags that a backend gets. The others are the client's own business (close-on-exec, terminals, signals), meaningless
+ * behind 9P (O_DIRECT would ask the host for aligned guest memory), or implied by the message (O_CREAT).
+ */
+const passedFlags =
+  openFlags.accessMode |
+  openFlags.exclusive |
+  openFlags.truncate |
+  openFlags.append |
+  openFlags.dsync |
+  openFlags.sync |
+  openFlags.directory |
+  openFlags.nofollow;
+
+function checkedFlags(flags: number): number {
+  if ((flags & openFlags.accessMode) === openFlags.accessMode) throw new Errno('EINVAL', 'an access mode of 3');
+  return flags & passedFlags;
+}
+
+/** Refuses what the type of the file does not allow. Tlopen of a folder comes without O_DIRECTORY. */
+function checkOpen(fid: Fid, flags: number): void {
+  if (fid.file !== undefined) throw new Errno('EINVAL', 'the fid is open already');
+  if (fid.type === fileType.link) throw new Errno('ELOOP');
+  const changes = (flags & openFlags.accessMode) !== openFlags.readOnly || (flags & openFlags.truncate) !== 0;
+  if (fid.isFolder && changes) throw new Errno('EISDIR');
+  if (!fid.isFolder && (flags & openFlags.directory) !== 0) throw new Errno('ENOTDIR');
+}
+
+export const fileHandlers: Handlers<'Tlopen' | 'Tlcreate' | 'Tread' | 'Twrite' | 'Tfsync' | 'Tlock' | 'Tgetlock'> = {
+  *Tlopen(request, { fid: number, flags: asked }) {
+    const { backend, readOnly } = request.share;
+    const fid = request.session.fids.get(number);
+    const flags = checkedFlags(asked) & ~openFlags.exclusive;
+    checkOpen(fid, flags);
+    const access = flags & openFlags.accessMode;
+    if (readOnly && (access !== openFlags.readOnly || (flags & openFlags.truncate) !== 0)) throw new Errno('EROFS');
+    const file = yield* wait(backend.open(fid.node, flags));
+    try {
+      const attributes = yield* wait(backend.getattrOpen(file));
+      request.throwIfFlushed();
+      fid.file = file;
+      fid.access = access;
+      // An iounit of 0 leaves the size of transfers to the client: as much as a message holds.
+      return { qid: qidOf(attributes), iounit: 0 };
+    } catch (error) {
+      yield* wait(backend.release(file));
+      throw error;
+    }
+  },
+
+  *Tlcreate(request, { fid: number, name, flags: asked, mode, gid }) {
+    const { backend } = request.share;
+    const fid = request.session.fids.folder(number);
+    if (fid.file !== undefined) throw new Errno('EINVAL', 'the fid is open already');
+    checkNewName(name);
+    const flags = checkedFlags(asked);
+    const { node, file } = yield* wait(backend.create(fid.node, name, flags, mode & 0o7777, fid.callerWith(gid)));
+    try {
+      const attributes = yield* wait(backend.getattrOpen(file));
+      request.throwIfFlushed();
+      backend.forget(fid.node);
+      fid.node = node;
+      fid.type = attributes.mode & fileType.mask;
+      fid.file = file;
+      fid.access = flags & openFlags.accessMode;
+      return { qid: qidOf(attributes), iounit: 0 };
+    } catch (error) {
+      backend.forget(node);
+      yield* wait(backend.release(file));
+      throw error;
+    }
+  },
+
+  *Tread(request, { fid, offset, count: asked }) {
+    const file = request.session.fids.readable(fid);
+    const length = Math.min(asked, request.payloadRoom);
+    // No file reaches beyond 2^53.
+    if (length === 0 || offset > Number.MAX_SAFE_INTEGER - length) return { count: 0 };
+    const into = request.replyPayload(length);
+    const result = request.share.backend.read(file, offset, into);
+    if (typeof result === 'number') return { count: result };
+    const bytes = yield* wait(result);
+    if (!request.flushed) scatter(bytes, bytes.length, into, 0);
+    return { count: bytes.length };
+  },
+
+  *Twrite(request, { fid, offset, count }) {
+    const file = request.session.fids.writable(fid);
+    if (count === 0) return { count: 0 };
+    if (offset > Number.MAX_SAFE_INTEGER - count) throw new Errno('EFBIG');
+    return { count: yield* wait(request.share.backend.write(file, offset, request.writePayload(count))) };
+  },
+
+  *Tfsync({ share, session }, { fid, datasync }) {
+    yield* wait(share.backend.fsync(session.fids.opened(fid), datasync !== 0));
+    return {};
+  },
+
+  // Only the guest's own processes use the share, and Linux has settled between them before it asks.
+  Tlock({ session }, { fid }) {
+    session.fids.get(fid);
+    return { status: lockStatus.success };
+  },
+
+  Tgetlock({ session }, { fid, start, length, procId, clientId }) {
+    session.fids.get(fid);
+    return { type: lockType.unlock, start, length, procId, clientId };
+  },
+};

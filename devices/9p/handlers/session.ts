@@ -1,0 +1,48 @@
+// Tauth, Tattach and Tclunk: how a client comes to its first fid, and gets rid of one.
+import { wait } from '../coroutine.ts';
+import type { Coroutine } from '../coroutine.ts';
+import { Errno } from '../errno.ts';
+import { callerOf, Fid } from '../fids.ts';
+import type { Backend } from '../backend.ts';
+import { noFid } from '../messages.ts';
+import { qidOf } from '../qid.ts';
+import type { Handlers } from '../request.ts';
+
+/** Releases what a fid held that is in no table any more. */
+export function* letGo(backend: Backend, { file, node }: Fid): Coroutine<void> {
+  try {
+    if (file !== undefined) yield* wait(backend.release(file));
+  } finally {
+    backend.forget(node);
+  }
+}
+
+export const sessionHandlers: Handlers<'Tauth' | 'Tattach' | 'Tclunk'> = {
+  Tauth() {
+    // Linux asks only if told to; who may open the share is decided where the machine is started.
+    throw new Errno('EOPNOTSUPP');
+  },
+
+  // `aname` would choose among several trees; there is one, and clients pass whatever they like.
+  *Tattach(request, { fid, afid, uid }) {
+    const { session, share } = request;
+    if (afid !== noFid) throw new Errno('EBADF', 'an afid where no Tauth was answered');
+    session.fids.requireFree(fid);
+    const node = yield* wait(share.backend.root());
+    try {
+      const attributes = yield* wait(share.backend.getattr(node));
+      request.throwIfFlushed();
+      session.fids.add(fid, new Fid(node, attributes.mode, callerOf(uid)));
+      return { qid: qidOf(attributes) };
+    } catch (error) {
+      share.backend.forget(node);
+      throw error;
+    }
+  },
+
+  *Tclunk({ session, share }, { fid }) {
+    // clunk(5): the fid is gone even if the reply is an error.
+    yield* letGo(share.backend, session.fids.remove(fid));
+    return {};
+  },
+};

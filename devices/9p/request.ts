@@ -1,0 +1,134 @@
+// One request on its way through the server.
+import type { Bytes } from '../ports.ts';
+import type { Backend } from './backend.ts';
+import type { Coroutine } from './coroutine.ts';
+import { Errno } from './errno.ts';
+import type { FidTable } from './fids.ts';
+import { payloadHeaderLength, writeHeaderLength } from './messages.ts';
+import type { Body, Format, ReplyName, RequestName } from './messages.ts';
+import { claimsOf } from './order.ts';
+import type { Claim, Order } from './order.ts';
+import { slice } from './scatter.ts';
+import type { AnyBody } from './wire.ts';
+
+/** Answers one kind of message: returns the reply's body, at once or as a coroutine, or throws Errno. */
+export type Handler<T extends RequestName> = (
+  request: Request,
+  body: Body<T>,
+) => Coroutine<Body<ReplyName<T>>> | Body<ReplyName<T>>;
+
+/** A handler as the code sees it that does not care which message it answers. */
+export type AnyHandler = (request: Request, body: AnyBody) => Coroutine<AnyBody> | AnyBody;
+
+/** Where the type of a message leads. */
+export interface Route {
+  readonly name: RequestName;
+  readonly format: Format;
+  readonly reply: Format;
+  /** None for Tversion and Tflush, which act on other requests. */
+  readonly handler: AnyHandler | undefined;
+  readonly answeredReadOnly: boolean;
+}
+
+export type Handlers<T extends RequestName> = { readonly [M in T]: Handler<M> };
+
+/** What a handler works on besides the session. */
+export interface Share {
+  readonly backend: Backend;
+  readonly readOnly: boolean;
+}
+
+/** What Tversion begins and ends. */
+export interface Session {
+  readonly fids: FidTable;
+  readonly order: Order<Request>;
+  /** The requests that are not answered yet, by tag. */
+  readonly outstanding: Map<number, Request>;
+  /** The agreed size of a message in bytes; undefined before a Tversion was accepted. */
+  messageSize: number | undefined;
+  /** A later session has begun: what still runs is answered to nobody, and its fids go when it ends. */
+  closed: boolean;
+}
+
+/** One message of the client and the room for its reply, each in guest memory and cut into segments anywhere. */
+export interface Exchange {
+  readonly readable: readonly Bytes[];
+  readonly writable: readonly Bytes[];
+}
+
+export class Request {
+  readonly share: Share;
+  readonly session: Session;
+  readonly tag: number;
+  readonly readable: readonly Bytes[];
+  readonly writable: readonly Bytes[];
+  /** Bytes of the request. */
+  readonly size: number;
+  /** The most bytes that the reply may have: those of its buffer and of the agreed message size. */
+  readonly room: number;
+  /** The type as it came, and where it leads: nowhere if there is no such message. */
+  readonly type: number;
+  readonly route: Route | undefined;
+  /** Undefined until it is decoded. */
+  body: AnyBody | undefined = undefined;
+  /** The time of arrival, where events are wanted. */
+  arrival = 0;
+
+  /** The client does not wait for it any more: its buffers are gone, and what it would do to fids must not happen. */
+  flushed = false;
+  /** Whether the handler has begun. */
+  started = false;
+  /** Whether it stands in the session's order. */
+  entered = false;
+  coroutine: Coroutine<AnyBody> | undefined = undefined;
+  /** Settle the promise of the reply's length, where there is one. */
+  resolve: ((length: number) => void) | undefined = undefined;
+  reject: ((error: unknown) => void) | undefined = undefined;
+  #claims: readonly Claim[] | undefined = undefined;
+
+  constructor(
+    share: Share,
+    session: Session,
+    type: number,
+    route: Route | undefined,
+    tag: number,
+    { readable, writable }: Exchange,
+    size: number,
+    room: number,
+  ) {
+    this.share = share;
+    this.session = session;
+    this.type = type;
+    this.route = route;
+    this.tag = tag;
+    this.readable = readable;
+    this.writable = writable;
+    this.size = size;
+    this.room = room;
+  }
+
+  get claims(): readonly Claim[] {
+    this.#claims ??= this.route === undefined || this.body === undefined ? [] : claimsOf(this.route.name, this.body);
+    return this.#claims;
+  }
+
+  /** The most bytes of payload that the reply may have. */
+  get payloadRoom(): number {
+    return this.room - payloadHeaderLength;
+  }
+
+  /** Where the first `length` bytes of the reply's payload go. */
+  replyPayload(length: number): readonly Bytes[] {
+    return slice(this.writable, payloadHeaderLength, length);
+  }
+
+  /** The `length` bytes of a Twrite's payload. */
+  writePayload(length: number): readonly Bytes[] {
+    return slice(this.readable, writeHeaderLength, length);
+  }
+
+  /** To be called before a fid is changed, after the last wait: a flushed request was never sent (flush(5)). */
+  throwIfFlushed(): void {
+    if (this.flushed) throw new Errno('EINTR');
+  }
+}

@@ -1,0 +1,351 @@
+// A 9P2000.L server: takes a message in guest memory, answers it there. Specification: diod's protocol.md, and the Plan 9
+// manual, section 5, for what 9P2000.L has kept. It knows no transport: virtio, or whatever else has buffers, is outside.
+import { GuestFault } from '../guest-fault.ts';
+import type { Backend } from './backend.ts';
+import { isCoroutine } from './coroutine.ts';
+import { Errno } from './errno.ts';
+import type { ErrnoName } from './errno.ts';
+import { FidTable } from './fids.ts';
+import { answeredReadOnly, handlers } from './handlers/index.ts';
+import {
+  formatByType,
+  formats,
+  headerLength,
+  payloadHeaderLength,
+  version9P2000L,
+  writeHeaderLength,
+} from './messages.ts';
+import type { Body, Format, RequestName } from './messages.ts';
+import { Order } from './order.ts';
+import { Request } from './request.ts';
+import type { AnyHandler, Exchange, Route, Session, Share } from './request.ts';
+import { gather, scatter, totalLength } from './scatter.ts';
+import type { P9Event, Statistics } from './trace.ts';
+import { Reader, Writer } from './wire.ts';
+import type { AnyBody } from './wire.ts';
+
+/** The most that Linux's virtio transport can use: 125 pages of 4 KiB. */
+export const defaultMaximumMessageSize = 512_000;
+/** The least message size that Linux works with. */
+export const minimumMessageSize = 4096;
+/** The most requests that may wait at once; virtqueues hold fewer. Flushed ones count until their operation ends. */
+export const maximumOutstanding = 1024;
+
+export interface ServerOptions {
+  readonly backend: Backend;
+  /** Bytes. Default 512,000. */
+  readonly maximumMessageSize?: number;
+  /** Answers EROFS to whatever would change the share. */
+  readonly readOnly?: boolean;
+  /** Gets an event for every message once it is answered. Without it none is made. */
+  readonly onEvent?: (event: P9Event) => void;
+  /** Milliseconds, for the latency of events. */
+  readonly now?: () => number;
+}
+
+function routeOf(format: Format | undefined): Route | undefined {
+  if (format === undefined || !format.name.startsWith('T')) return undefined;
+  const name = format.name as RequestName;
+  const reply = formatByType[format.type + 1];
+  if (reply === undefined) throw new Error(`${name} has no reply`);
+  // Each handler takes the body that its own format decodes.
+  const handler = (handlers as Partial<Record<RequestName, unknown>>)[name] as AnyHandler | undefined;
+  return { name, format, reply, handler, answeredReadOnly: answeredReadOnly.has(name) };
+}
+
+const routes = formatByType.map(routeOf);
+
+export class Server {
+  readonly statistics: Statistics = { requests: 0, bytesIn: 0, bytesOut: 0, errors: 0, flushed: 0 };
+  readonly #share: Share;
+  readonly #maximumMessageSize: number;
+  readonly #onEvent: ((event: P9Event) => void) | undefined;
+  readonly #now: () => number;
+  readonly #reader = new Reader(new Uint8Array(4096));
+  readonly #writer = new Writer();
+  #session: Session;
+  /** Requests of all sessions that wait for an operation or for their turn. */
+  #waiting = 0;
+  readonly #startable: Request[] = [];
+  #isStarting = false;
+
+  constructor({ backend, maximumMessageSize, readOnly, onEvent, now }: ServerOptions) {
+    this.#share = { backend, readOnly: readOnly ?? false };
+    this.#maximumMessageSize = maximumMessageSize ?? defaultMaximumMessageSize;
+    this.#onEvent = onEvent;
+    this.#now = now ?? (() => 0);
+    this.#session = this.#newSession();
+  }
+
+  /** Fids of the session. */
+  get fidCount(): number {
+    return this.#session.fids.size;
+  }
+
+  /**
+   * Answers a message. Returns how many bytes of the reply are in `writable`, from its start on; 0 when there is no reply
+   * because the request was flushed. The result is there at once where the backend needs no time. Once it is there the
+   * buffers are not touched any more. Throws GuestFault for what is no message, or has no room for a reply.
+   */
+  answer(exchange: Exchange): number | Promise<number> {
+    const request = this.#receive(exchange);
+    const { route } = request;
+    try {
+      if (route === undefined) throw new Errno('EOPNOTSUPP', `no message has the type ${request.type}`);
+      request.body = this.#decode(request, route);
+      if (route.handler !== undefined) return this.#serve(request, route);
+      // Behind every reply that is on its way through a promise: after Rflush nobody touches the old request's buffers.
+      return Promise.resolve(this.#reply(request, route, this.#control(request, route.name, request.body)));
+    } catch (error) {
+      return this.#refuse(request, error);
+    }
+  }
+
+  /**
+   * Ends the session: fids are gone, and requests that are under way are answered to nobody (their promises become 0). For
+   * a reset of the device, after which the old buffers belong to the guest again.
+   */
+  reset(): void {
+    const session = this.#session;
+    this.#session = this.#newSession();
+    session.closed = true;
+    const requests = [...session.outstanding.values()];
+    for (const request of requests) this.#cancel(request);
+    for (const request of requests) if (!request.started) this.#withdraw(request);
+    // What an operation still uses goes when that ends.
+    session.fids.dropAllBut((fid) => session.order.isClaimed(fid));
+  }
+
+  #newSession(): Session {
+    return {
+      fids: new FidTable(this.#share.backend),
+      order: new Order(),
+      outstanding: new Map(),
+      messageSize: undefined,
+      closed: false,
+    };
+  }
+
+  /** Checks the frame, and copies the header. */
+  #receive(exchange: Exchange): Request {
+    const { readable, writable } = exchange;
+    const size = totalLength(readable);
+    const room = totalLength(writable);
+    if (size < headerLength) throw new GuestFault('9P message shorter than its header', { length: size });
+    if (room < payloadHeaderLength) throw new GuestFault('no room for a 9P reply', { length: room });
+    const reader = this.#reader;
+    const head = Math.min(size, writeHeaderLength);
+    gather(readable, 0, head, reader.reserve(head), 0);
+    reader.seek(0, head);
+    const declared = reader.u32();
+    const type = reader.u8();
+    const tag = reader.u16();
+    if (declared !== size) throw new GuestFault('9P size field is not the length', { size: declared, length: size });
+
+    this.statistics.requests++;
+    this.statistics.bytesIn += size;
+    const agreed = this.#session.messageSize ?? this.#maximumMessageSize;
+    const limit = Math.min(room, agreed);
+    const request = new Request(this.#share, this.#session, type, routes[type], tag, exchange, size, limit);
+    if (this.#onEvent !== undefined) request.arrival = this.#now();
+    return request;
+  }
+
+  /** Copies the rest of the message, except a payload, and decodes it. */
+  #decode({ size, readable, session }: Request, route: Route): AnyBody {
+    const agreed = session.messageSize ?? this.#maximumMessageSize;
+    if (size > agreed) throw new Errno('EMSGSIZE', `a message of ${size} bytes where ${agreed} are agreed`);
+    const copied = Math.min(size, writeHeaderLength);
+    const length = route.name === 'Twrite' ? copied : size;
+    gather(readable, copied, length - copied, this.#reader.reserve(length), copied);
+    this.#reader.seek(headerLength, length);
+    return this.#reader.body(route.format.fields, size - length);
+  }
+
+  /** Answers what acts on other requests. */
+  #control(request: Request, name: RequestName, body: AnyBody): AnyBody {
+    if (name === 'Tversion') return this.#version(body as Body<'Tversion'>);
+    const old = request.session.outstanding.get((body as Body<'Tflush'>).oldtag);
+    if (old !== undefined) {
+      this.#cancel(old);
+      if (!old.started) this.#withdraw(old);
+    }
+    return {};
+  }
+
+  #version({ msize, version }: Body<'Tversion'>): Body<'Rversion'> {
+    // version(5): whatever comes of it, the old session is over.
+    this.reset();
+    if (msize < minimumMessageSize) throw new Errno('EMSGSIZE', `an msize of ${msize}`);
+    const agreed = Math.min(msize, this.#maximumMessageSize);
+    // Names are bytes, and a version is ASCII.
+    if (String.fromCharCode(...version.subarray(0, 64)) !== version9P2000L) {
+      return { msize: agreed, version: new TextEncoder().encode('unknown') };
+    }
+    this.#session.messageSize = agreed;
+    return { msize: agreed, version };
+  }
+
+  /** Runs the handler, at once if nobody on the same fids is under way. */
+  #serve(request: Request, route: Route): number | Promise<number> {
+    const { session } = request;
+    if (session.messageSize === undefined) throw new Errno('EPROTO', 'no Tversion came before');
+    if (this.#share.readOnly && !route.answeredReadOnly) throw new Errno('EROFS');
+    if (request.room < route.reply.minimumLength) throw new Errno('EMSGSIZE', `room of ${request.room} bytes`);
+    if (this.#waiting > 0) {
+      if (session.outstanding.has(request.tag)) throw new Errno('EINVAL', `tag ${request.tag} is in use`);
+      if (this.#waiting >= maximumOutstanding) throw new Errno('EAGAIN', `more than ${maximumOutstanding} requests`);
+      this.#enter(request);
+      if (!session.order.mayRun(request)) return this.#outstand(request);
+    }
+    const length = this.#start(request);
+    if (length === undefined) return this.#outstand(request);
+    if (request.entered) this.#leave(request);
+    return length;
+  }
+
+  #enter(request: Request): void {
+    request.entered = true;
+    request.session.order.enter(request);
+  }
+
+  #outstand(request: Request): Promise<number> {
+    if (!request.entered) this.#enter(request);
+    this.#waiting++;
+    request.session.outstanding.set(request.tag, request);
+    return new Promise((resolve, reject) => {
+      request.resolve = resolve;
+      request.reject = reject;
+    });
+  }
+
+  #start(request: Request): number | undefined {
+    request.started = true;
+    const { route, body } = request;
+    if (route?.handler === undefined || body === undefined) throw new Error('a request without a handler');
+    try {
+      const answer = route.handler(request, body);
+      if (!isCoroutine(answer)) return this.#reply(request, route, answer);
+      request.coroutine = answer;
+    } catch (error) {
+      return this.#refuse(request, error);
+    }
+    return this.#advance(request, route, undefined, false);
+  }
+
+  /** Runs the handler until it ends (returns the length of the reply) or has to wait (undefined). */
+  #advance(request: Request, route: Route, value: unknown, isFailure: boolean): number | undefined {
+    try {
+      const { coroutine } = request;
+      if (coroutine === undefined) throw new Error('a request that was not started');
+      const step = isFailure ? coroutine.throw(value) : coroutine.next(value);
+      if (step.done === true) return this.#reply(request, route, step.value);
+      void step.value.then(
+        (result) => this.#settle(request, () => this.#advance(request, route, result, false)),
+        (error: unknown) => this.#settle(request, () => this.#advance(request, route, error, true)),
+      );
+      return undefined;
+    } catch (error) {
+      return this.#refuse(request, error);
+    }
+  }
+
+  /** Goes on with a request whose promise is out. */
+  #settle(request: Request, go: () => number | undefined): void {
+    let length: number | undefined;
+    try {
+      length = go();
+    } catch (error) {
+      this.#end(request);
+      // Our bug must reach somebody: whoever waits, or else the host, as an unhandled rejection.
+      if (request.flushed) throw error;
+      request.reject?.(error);
+      return;
+    }
+    if (length === undefined) return;
+    if (!request.flushed) request.resolve?.(length);
+    this.#end(request);
+  }
+
+  #end(request: Request): void {
+    const { outstanding } = request.session;
+    if (outstanding.get(request.tag) === request) outstanding.delete(request.tag);
+    this.#withdraw(request);
+  }
+
+  #withdraw(request: Request): void {
+    this.#waiting--;
+    this.#leave(request);
+  }
+
+  /** Takes the request out of the order, and starts those that it was in the way of. */
+  #leave(request: Request): void {
+    const { session, claims } = request;
+    this.#startable.push(...session.order.leave(request));
+    if (session.closed) for (const { fid } of claims) if (!session.order.isClaimed(fid)) session.fids.drop(fid);
+    // A loop, not a recursion: a request that ends at once lets the next one start.
+    if (this.#isStarting) return;
+    this.#isStarting = true;
+    for (let next = this.#startable.shift(); next !== undefined; next = this.#startable.shift()) {
+      const starting = next;
+      if (!starting.flushed) this.#settle(starting, () => this.#start(starting));
+    }
+    this.#isStarting = false;
+  }
+
+  /** Returns the request's buffers; what runs of it runs on without them. */
+  #cancel(request: Request): void {
+    request.flushed = true;
+    request.session.outstanding.delete(request.tag);
+    this.statistics.flushed++;
+    this.#report(request, undefined, 'flushed', 0);
+    request.resolve?.(0);
+  }
+
+  #reply(request: Request, { reply: format }: Route, body: AnyBody): number {
+    if (request.flushed) return 0;
+    const writer = this.#writer;
+    writer.begin(format.type, request.tag);
+    writer.body(format.fields, body);
+    const size = writer.end(format.hasPayload ? (body.count as number) : 0);
+    if (size > request.room) throw new Errno('EMSGSIZE', `a reply of ${size} bytes where ${request.room} have room`);
+    scatter(writer.bytes, writer.length, request.writable, 0);
+    this.statistics.bytesOut += size;
+    this.#report(request, body, undefined, size);
+    return size;
+  }
+
+  #refuse(request: Request, error: unknown): number {
+    if (!(error instanceof Errno)) throw error;
+    if (request.flushed) return 0;
+    const writer = this.#writer;
+    writer.begin(formats.Rlerror.type, request.tag);
+    writer.u32(error.number);
+    const size = writer.end(0);
+    scatter(writer.bytes, size, request.writable, 0);
+    this.statistics.errors++;
+    this.statistics.bytesOut += size;
+    this.#report(request, undefined, error.code, size);
+    return size;
+  }
+
+  #report(
+    request: Request,
+    reply: AnyBody | undefined,
+    error: ErrnoName | 'flushed' | undefined,
+    replySize: number,
+  ): void {
+    if (this.#onEvent === undefined) return;
+    const { tag, type, route, body, size, arrival } = request;
+    this.#onEvent({
+      tag,
+      type: route?.name ?? `type ${type}`,
+      request: body,
+      reply,
+      error,
+      size,
+      replySize,
+      latency: this.#now() - arrival,
+    });
+  }
+}

@@ -1,0 +1,317 @@
+// How 9P2000.L puts values into bytes: the kinds of fields, and what reads and writes a body by its table.
+// Specification: the Plan 9 manual, section 5 (intro), and diod's protocol.md for 9P2000.L. Little endian throughout.
+import type { Bytes } from '../ports.ts';
+import { Errno } from './errno.ts';
+
+/** A server's name for a file, unique for as long as the file exists. */
+export interface Qid {
+  /** `qidType` bits. */
+  readonly type: number;
+  readonly version: number;
+  readonly path: bigint;
+}
+
+export const qidType = { folder: 0x80, link: 0x02, file: 0x00 } as const;
+
+export const u8 = { kind: 'u8' } as const;
+export const u16 = { kind: 'u16' } as const;
+export const u32 = { kind: 'u32' } as const;
+/** 64 bits, exact. */
+export const u64 = { kind: 'u64' } as const;
+/** 64 bits as a number: exact up to 2^53, rounded but still above it beyond. For offsets and sizes. */
+export const size64 = { kind: 'size64' } as const;
+/** Seconds and nanoseconds, 64 bits each, as nanoseconds since 1970. */
+export const time = { kind: 'time' } as const;
+/** A length in 16 bits and as many bytes. Not text: names may be any bytes. */
+export const str = { kind: 'str' } as const;
+export const qid = { kind: 'qid' } as const;
+/** A length in 32 bits whose bytes end the message. They stay in the segments; the value is the length alone. */
+export const payload = { kind: 'payload' } as const;
+
+export type Scalar =
+  | typeof u8
+  | typeof u16
+  | typeof u32
+  | typeof u64
+  | typeof size64
+  | typeof time
+  | typeof str
+  | typeof qid
+  | typeof payload;
+
+export interface List<E extends Scalar> {
+  readonly kind: 'list';
+  readonly element: E;
+  readonly limit: number;
+}
+
+/** A count in 16 bits, at most `limit`, and as many elements. */
+export function list<E extends Scalar>(element: E, limit: number): List<E> {
+  return { kind: 'list', element, limit };
+}
+
+export type Field = Scalar | List<Scalar>;
+export type Fields = Readonly<Record<string, Field>>;
+
+/** The value of a field. */
+export type Value<F extends Field> = F extends typeof u8 | typeof u16 | typeof u32 | typeof size64 | typeof payload
+  ? number
+  : F extends typeof u64 | typeof time
+    ? bigint
+    : F extends typeof str
+      ? Bytes
+      : F extends typeof qid
+        ? Qid
+        : F extends List<infer E>
+          ? readonly Value<E>[]
+          : never;
+
+/** The value of a body, by its table. */
+export type Values<F extends Fields> = { readonly [K in keyof F]: Value<F[K]> };
+
+/** A body of any table, for the code that goes through tables. */
+export type AnyBody = Record<string, number | bigint | Bytes | Qid | readonly (number | bigint | Bytes | Qid)[]>;
+
+/** The fewest bytes that a body of this table takes. */
+export function minimumLength(fields: Fields): number {
+  const lengths = { u8: 1, u16: 2, u32: 4, u64: 8, size64: 8, time: 16, str: 2, qid: 13, payload: 4, list: 2 };
+  return Object.values(fields).reduce((sum, field) => sum + lengths[field.kind], 0);
+}
+
+const second = 1_000_000_000;
+const two32 = 2 ** 32;
+
+/** Reads fields from private memory. What does not fit the table is EINVAL. */
+export class Reader {
+  #bytes: Bytes;
+  #view: DataView;
+  #at = 0;
+  #end = 0;
+
+  constructor(bytes: Bytes) {
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  }
+
+  /** Room for `length` bytes from the start on; what is there already stays. */
+  reserve(length: number): Bytes {
+    if (length > this.#bytes.length) {
+      const larger = new Uint8Array(Math.max(length, 2 * this.#bytes.length));
+      larger.set(this.#bytes);
+      this.#bytes = larger;
+      this.#view = new DataView(larger.buffer);
+    }
+    return this.#bytes;
+  }
+
+  /** The next values are those from `at` to `end`. */
+  seek(at: number, end: number): void {
+    this.#at = at;
+    this.#end = end;
+  }
+
+  /** Reads a body that ends the message, where only a payload may be left (which is outside this memory). */
+  body(fields: readonly (readonly [string, Field])[], payloadLength: number): AnyBody {
+    const body: AnyBody = {};
+    let expected = 0;
+    for (const [name, field] of fields) {
+      if (field.kind === 'payload') expected = this.u32();
+      body[name] = field.kind === 'payload' ? expected : field.kind === 'list' ? this.#list(field) : this.#value(field);
+    }
+    if (this.#at !== this.#end || expected !== payloadLength) throw new Errno('EINVAL', 'message of a wrong length');
+    return body;
+  }
+
+  u8(): number {
+    return this.#view.getUint8(this.#take(1));
+  }
+
+  u16(): number {
+    return this.#view.getUint16(this.#take(2), true);
+  }
+
+  u32(): number {
+    return this.#view.getUint32(this.#take(4), true);
+  }
+
+  #u64(): bigint {
+    return this.#view.getBigUint64(this.#take(8), true);
+  }
+
+  #size64(): number {
+    const at = this.#take(8);
+    return this.#view.getUint32(at, true) + this.#view.getUint32(at + 4, true) * two32;
+  }
+
+  #time(): bigint {
+    const at = this.#take(16);
+    return this.#view.getBigInt64(at, true) * 1_000_000_000n + this.#view.getBigUint64(at + 8, true);
+  }
+
+  #str(): Bytes {
+    const length = this.u16();
+    const at = this.#take(length);
+    return this.#bytes.slice(at, at + length);
+  }
+
+  #value(field: Scalar): number | bigint | Bytes | Qid {
+    switch (field.kind) {
+      case 'u32':
+        return this.u32();
+      case 'u64':
+        return this.#u64();
+      case 'size64':
+        return this.#size64();
+      case 'str':
+        return this.#str();
+      case 'u8':
+        return this.u8();
+      case 'u16':
+        return this.u16();
+      case 'time':
+        return this.#time();
+      case 'qid':
+        return { type: this.u8(), version: this.u32(), path: this.#u64() };
+      default:
+        field satisfies typeof payload;
+        return this.u32();
+    }
+  }
+
+  #list({ element, limit }: List<Scalar>): (number | bigint | Bytes | Qid)[] {
+    const count = this.u16();
+    if (count > limit) throw new Errno('EINVAL', `a list of ${count} where ${limit} is the most`);
+    const values = [];
+    for (let i = 0; i < count; i++) values.push(this.#value(element));
+    return values;
+  }
+
+  #take(length: number): number {
+    const at = this.#at;
+    this.#at = at + length;
+    if (this.#at > this.#end) throw new Errno('EINVAL', 'message ends within a field');
+    return at;
+  }
+}
+
+/** Writes fields into private memory, which grows as needed. */
+export class Writer {
+  bytes: Bytes = new Uint8Array(512);
+  #view: DataView = new DataView(this.bytes.buffer);
+  length = 0;
+
+  /** Begins a message anew: size[4] type[1] tag[2]. */
+  begin(type: number, tag: number): void {
+    this.length = 0;
+    this.u32(0);
+    this.u8(type);
+    this.u16(tag);
+  }
+
+  /** Ends the message, whose payload (outside this memory) has `payloadLength` bytes. Returns its size. */
+  end(payloadLength: number): number {
+    const size = this.length + payloadLength;
+    this.#view.setUint32(0, size, true);
+    return size;
+  }
+
+  body(fields: readonly (readonly [string, Field])[], body: AnyBody): void {
+    for (const [name, field] of fields) {
+      const value = body[name];
+      if (field.kind !== 'list') this.#value(field, value as number | bigint | Bytes | Qid);
+      else this.#list(field, value as readonly (number | bigint | Bytes | Qid)[]);
+    }
+  }
+
+  u8(value: number): void {
+    this.#view.setUint8(this.#grow(1), value);
+  }
+
+  u16(value: number): void {
+    this.#view.setUint16(this.#grow(2), value, true);
+  }
+
+  u32(value: number): void {
+    this.#view.setUint32(this.#grow(4), value, true);
+  }
+
+  u64(value: bigint): void {
+    this.#view.setBigUint64(this.#grow(8), value, true);
+  }
+
+  str(value: Bytes): void {
+    if (value.length > 0xffff) throw new Errno('EMSGSIZE', 'a string of 65,536 bytes or more');
+    this.u16(value.length);
+    const at = this.#grow(value.length);
+    for (let i = 0; i < value.length; i++) this.bytes[at + i] = value[i] as number;
+  }
+
+  qid({ type, version, path }: Qid): void {
+    const at = this.#grow(13);
+    this.#view.setUint8(at, type);
+    this.#view.setUint32(at + 1, version, true);
+    this.#view.setBigUint64(at + 5, path, true);
+  }
+
+  #size64(value: number): void {
+    const at = this.#grow(8);
+    this.#view.setUint32(at, value, true);
+    this.#view.setUint32(at + 4, value / two32, true);
+  }
+
+  /** Divides by the second in 16-bit digits: a division of bigints would cost more than the rest of the message. */
+  #time(nanoseconds: bigint): void {
+    const at = this.#grow(16);
+    this.#view.setBigInt64(at, nanoseconds, true);
+    const low = this.#view.getUint32(at, true);
+    const middle = this.#view.getUint16(at + 4, true);
+    const high = this.#view.getInt16(at + 6, true);
+    // 2^48 = 281,474 s + 976,710,656 ns and 2^32 = 4 s + 294,967,296 ns: every sum stays below 2^53.
+    const rest = high * 976_710_656 + middle * 294_967_296 + low;
+    const carried = Math.floor(rest / second);
+    const seconds = high * 281_474 + middle * 4 + carried;
+    this.#view.setUint32(at, seconds, true);
+    this.#view.setInt32(at + 4, Math.floor(seconds / two32), true);
+    this.#view.setUint32(at + 8, rest - carried * second, true);
+    this.#view.setUint32(at + 12, 0, true);
+  }
+
+  #value(field: Scalar, value: number | bigint | Bytes | Qid): void {
+    switch (field.kind) {
+      case 'u32':
+      case 'payload':
+        return this.u32(value as number);
+      case 'u64':
+        return this.u64(value as bigint);
+      case 'size64':
+        return this.#size64(value as number);
+      case 'time':
+        return this.#time(value as bigint);
+      case 'str':
+        return this.str(value as Bytes);
+      case 'qid':
+        return this.qid(value as Qid);
+      case 'u8':
+        return this.u8(value as number);
+      case 'u16':
+        return this.u16(value as number);
+    }
+  }
+
+  #list({ element }: List<Scalar>, values: readonly (number | bigint | Bytes | Qid)[]): void {
+    this.u16(values.length);
+    for (const value of values) this.#value(element, value);
+  }
+
+  #grow(length: number): number {
+    const at = this.length;
+    this.length = at + length;
+    if (this.length > this.bytes.length) {
+      const larger = new Uint8Array(2 * this.length);
+      larger.set(this.bytes);
+      this.bytes = larger;
+      this.#view = new DataView(larger.buffer);
+    }
+    return at;
+  }
+}
