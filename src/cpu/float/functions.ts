@@ -1,6 +1,25 @@
 // IEEE 754-2019 binary32 and binary64 arithmetic with the choices that The RISC-V Instruction Set Manual, Volume I,
 // version 20240411, chapters 20 and 21, makes where the standard leaves one.
-import type { Callable } from '../../wasm/module.ts';
+import type { Callable, ModuleBuilder } from '../../wasm/module.ts';
+import { defineAdd } from './add.ts';
+import { defineClassify } from './classify.ts';
+import { defineEqual, defineExtremum, defineLess } from './compare.ts';
+import { defineNarrow, defineWiden } from './convert.ts';
+import { defineDivide } from './divide.ts';
+import { Emitter } from './emitter.ts';
+import { Encoding } from './encoding.ts';
+import { Flags } from './environment.ts';
+import type { Environment, Toolkit } from './environment.ts';
+import { defineFastAdd, defineFastDivide, defineFastMultiply, defineFastSquareRoot } from './fast-path.ts';
+import { binary32, binary64 } from './format.ts';
+import type { Format } from './format.ts';
+import { defineFromInteger } from './from-integer.ts';
+import { defineFusedMultiplyAdd } from './fused-multiply-add.ts';
+import { defineMultiply } from './multiply.ts';
+import { defineNaNResult } from './nan.ts';
+import { defineRound } from './round.ts';
+import { defineSquareRoot } from './square-root.ts';
+import { defineToInteger } from './to-integer.ts';
 
 /**
  * The operations of one format.
@@ -57,4 +76,57 @@ export interface FloatFunctions {
   readonly singleToDouble: Callable;
   /** (a, mode): binary64 to binary32. */
   readonly doubleToSingle: Callable;
+}
+
+/**
+ * Defines the functions in `module`, which imports a memory; the flags are its 32-bit word at `flagsAddress`.
+ */
+export function defineFloat(module: ModuleBuilder, flagsAddress: number): FloatFunctions {
+  const emit = new Emitter(module);
+  const environment: Environment = { emit, flags: new Flags(emit, flagsAddress) };
+  const single = toolkit(environment, binary32);
+  const double = toolkit(environment, binary64);
+  return {
+    single: defineOperations(single),
+    double: defineOperations(double),
+    singleToDouble: defineWiden(single, double),
+    doubleToSingle: defineNarrow(double, single),
+  };
+}
+
+function toolkit(environment: Environment, format: Format): Toolkit {
+  const encoding = new Encoding(environment.emit, format);
+  return {
+    ...environment,
+    format,
+    encoding,
+    nanResult: defineNaNResult(environment, encoding),
+    round: defineRound(environment, format),
+  };
+}
+
+function defineOperations(tools: Toolkit): FloatOperations {
+  const addInIntegers = defineAdd(tools);
+  return {
+    add: defineFastAdd(tools, 'add', addInIntegers),
+    sub: defineFastAdd(tools, 'sub', addInIntegers),
+    mul: defineFastMultiply(tools, defineMultiply(tools)),
+    div: defineFastDivide(tools, defineDivide(tools)),
+    sqrt: defineFastSquareRoot(tools, defineSquareRoot(tools)),
+    fma: defineFusedMultiplyAdd(tools),
+    min: defineExtremum(tools, 'min'),
+    max: defineExtremum(tools, 'max'),
+    eq: defineEqual(tools),
+    lt: defineLess(tools, 'lt'),
+    le: defineLess(tools, 'le'),
+    classify: defineClassify(tools),
+    toInt32: defineToInteger(tools, { width: 32, signed: true }),
+    toUint32: defineToInteger(tools, { width: 32, signed: false }),
+    toInt64: defineToInteger(tools, { width: 64, signed: true }),
+    toUint64: defineToInteger(tools, { width: 64, signed: false }),
+    fromInt32: defineFromInteger(tools, { width: 32, signed: true }),
+    fromUint32: defineFromInteger(tools, { width: 32, signed: false }),
+    fromInt64: defineFromInteger(tools, { width: 64, signed: true }),
+    fromUint64: defineFromInteger(tools, { width: 64, signed: false }),
+  };
 }

@@ -1,0 +1,63 @@
+// IEEE 754-2019, §5.4.1 (addition), in integers: every operand, every rounding mode.
+import type { Callable } from '../../wasm/module.ts';
+import type { Emitter, OnStack, Variable } from './emitter.ts';
+import { leadingBit, shiftRightSticky } from './encoding.ts';
+import { exceptionFlag, roundingMode } from './environment.ts';
+import type { Toolkit } from './environment.ts';
+
+/** (a, b, mode): a + b. */
+export function defineAdd({ emit, flags, format, encoding, nanResult, round }: Toolkit): Callable {
+  const { i32, i64 } = emit;
+
+  return emit.function(['i64', 'i64', 'i32'], (a, b, mode) => {
+    const differentSigns = emit.let(i64.ne(encoding.sign(i64.xor(a, b)), 0n));
+
+    emit.if(i32.or(encoding.isSpecial(a), encoding.isSpecial(b)), () => {
+      emit.if(i32.or(encoding.isNaN(a), encoding.isNaN(b)), () => emit.return(emit.call(nanResult, a, b, b)));
+      emit.if(encoding.isInfinite(a), () => {
+        // §7.2 d: the difference of infinities.
+        emit.if(i32.and(encoding.isInfinite(b), differentSigns), () => {
+          flags.raise(exceptionFlag.NV);
+          emit.return(format.canonicalNaN);
+        });
+        emit.return(a);
+      });
+      emit.return(b);
+    });
+
+    // From here on |a| >= |b|, so that the result has the sign of a.
+    emit.if(i64.lt_u(encoding.magnitude(a), encoding.magnitude(b)), () => {
+      const greater = emit.let(b);
+      emit.set(b, a);
+      emit.set(a, greater);
+    });
+    // Normalizing the sum is enough: an operand's exponent may stay that of its encoding. One bit lower than unpacked,
+    // the significands leave room for the sum's carry; both have zeros enough at their ends.
+    const { exponent, significand } = encoding.unpackUnnormalized(a);
+    const smaller = encoding.unpackUnnormalized(b);
+    emit.set(significand, i64.shr_u(significand, 1n));
+    emit.set(smaller.significand, i64.shr_u(smaller.significand, 1n));
+    const distance = emit.let(i32.sub(exponent, smaller.exponent));
+    const addend = emit.let(shiftRightSticky(emit, smaller.significand, distance));
+    emit.set(significand, i64.add(significand, negatedIf(emit, differentSigns, addend)));
+
+    emit.if(i64.eqz(significand), () => {
+      // §6.3: the sum of zeros of one sign keeps it; else a sum of zero is +0, and -0 when rounding down.
+      const negative = i64.select(format.signBit, 0n, i32.eq(mode, roundingMode.RDN));
+      emit.return(i64.select(negative, encoding.sign(a), differentSigns));
+    });
+    const shift = emit.let(i64.sub(i64.clz(significand), 63n - leadingBit));
+    return emit.call(
+      round,
+      encoding.sign(a),
+      i32.sub(i32.add(exponent, 1), i32.wrap_i64(shift)),
+      i64.shl(significand, shift),
+      mode,
+    );
+  });
+}
+
+/** -value where `condition` is 1, value where it is 0. */
+function negatedIf({ i64 }: Emitter, condition: Variable<'i32'>, value: Variable<'i64'>): OnStack<'i64'> {
+  return i64.select(i64.sub(0n, value), value, condition);
+}
