@@ -17,11 +17,11 @@ const maximumBytes = 2 ** 32;
 /** Where the chains of a queue are, and what its driver may use. */
 export interface DescriptorArea {
   /** Guest-physical address of the descriptor table. */
-  readonly table: number;
+  table: number;
   /** Queue size: entries in the table, and the most buffers that a chain may have. */
-  readonly size: number;
+  size: number;
   /** Whether VIRTIO_F_INDIRECT_DESC was negotiated. */
-  readonly indirect: boolean;
+  indirect: boolean;
 }
 
 /**
@@ -72,9 +72,11 @@ export class Chain {
   /** Tells `memory` that the first `length` writable bytes were written. */
   reportWritten(memory: GuestMemory, length: number): void {
     let left = length;
-    for (const [index, view] of this.writable.entries()) {
-      if (left <= 0) return;
-      memory.written(this.writableAddresses[index] ?? 0, Math.min(left, view.length));
+    for (let index = 0; left > 0; index += 1) {
+      const address = this.writableAddresses[index];
+      const view = this.writable[index];
+      if (address === undefined || view === undefined) return;
+      memory.written(address, Math.min(left, view.length));
       left -= view.length;
     }
   }

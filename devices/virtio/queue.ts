@@ -2,7 +2,7 @@
 import { GuestFault } from '../guest-fault.ts';
 import type { GuestMemory } from '../guest-memory.ts';
 import { readChain } from './chain.ts';
-import type { Chain } from './chain.ts';
+import type { Chain, DescriptorArea } from './chain.ts';
 import type { DescriptorRecord, VirtioListener } from './events.ts';
 
 /** The parts of a queue by their names in §2.6: descriptor table, available ring, used ring. */
@@ -71,10 +71,9 @@ export class Queue {
   readonly #onEvent: VirtioListener | undefined;
 
   #state: QueueState;
-  #indirect = false;
   #eventIndex = false;
-  // Addresses of the enabled queue's parts.
-  #table = 0;
+  // The enabled queue's parts.
+  readonly #descriptors: DescriptorArea = { table: 0, size: 0, indirect: false };
   #available = 0;
   #used = 0;
   /** avail.idx as last read: everything before it may be taken without reading it again. */
@@ -141,7 +140,7 @@ export class Queue {
   }
 
   negotiate({ indirectDescriptors, eventIndex }: QueueFeatures): void {
-    this.#indirect = indirectDescriptors;
+    this.#descriptors.indirect = indirectDescriptors;
     this.#eventIndex = eventIndex;
   }
 
@@ -199,10 +198,9 @@ export class Queue {
     if (this.#outstanding[head] !== undefined) {
       throw new GuestFault('descriptor made available again before it was used', { head });
     }
-    const area = { table: this.#table, size, indirect: this.#indirect };
     const onEvent = this.#onEvent;
     const descriptors: DescriptorRecord[] | undefined = onEvent === undefined ? undefined : [];
-    const chain = readChain(this.#memory, area, head, descriptors);
+    const chain = readChain(this.#memory, this.#descriptors, head, descriptors);
     state.nextAvailable = (next + 1) & 0xffff;
     this.#outstanding[head] = chain;
     this.#outstandingCount += 1;
@@ -293,7 +291,8 @@ export class Queue {
 
   /** Makes what follows from the record. */
   #adopt(): void {
-    this.#table = join(this.#state.descriptorArea);
+    this.#descriptors.table = join(this.#state.descriptorArea);
+    this.#descriptors.size = this.#state.size;
     this.#available = join(this.#state.driverArea);
     this.#used = join(this.#state.deviceArea);
     this.#seenAvailable = this.#state.nextAvailable;
