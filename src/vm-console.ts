@@ -46,6 +46,11 @@ export class VmConsole {
     await (this.#hvcOpen ? this.#consoleInput : this.#uartInput)?.write(bytes);
   }
 
+  /** Resolves when the consumer has taken all output that has come so far. */
+  async flushed(): Promise<void> {
+    while (this.#busy !== undefined) await this.#busy;
+  }
+
   /** Tells the guest the terminal's size in characters. */
   resize(columns: number, rows: number): void {
     this.#size = { columns, rows };

@@ -1,4 +1,5 @@
 // What a VM tells of itself.
+import type { VmError } from './errors.ts';
 import type { MachineEvent, MachineStatistics, VmExit } from './worker-protocol.ts';
 
 /**
@@ -13,6 +14,8 @@ export interface VmEvents {
   progress: { readonly stage: BootStage; readonly milliseconds: number };
   /** The guest can be used: after `start`, and again after each reboot of it. */
   ready: { readonly milliseconds: number };
+  /** The guest runs, and cannot be made ready: it has no agent ('no-agent'), or refused a mount ('refused'). */
+  unready: VmError;
   /** The machine has stopped. */
   exit: VmExit;
   /** The guest's kernel panicked; `exit` follows. */

@@ -37,6 +37,7 @@ export class VmRun {
   #over = false;
   /** Of the present boot: a guest can reboot. */
   #ready = new Deferred<void>();
+  #isReady = false;
   #agent: Agent | undefined;
   #agentPort: LinkAgentPort | undefined;
   #stopWatch: () => void = () => undefined;
@@ -75,6 +76,10 @@ export class VmRun {
   /** Resolves when the agent has mounted the shares. Rejects where there is no agent, a mount failed, the machine stopped. */
   get ready(): Promise<void> {
     return this.#ready.promise;
+  }
+
+  get isReady(): boolean {
+    return this.#isReady;
   }
 
   /** Resolves with the agent of a guest that is ready. */
@@ -156,7 +161,7 @@ export class VmRun {
       now: () => platform.now(),
       after: (milliseconds, callback) => platform.after(milliseconds, callback),
       onMissing: (reason) => {
-        this.#ready.reject(new VmError('no-agent', `the guest does not run vm9's agent (${reason})`));
+        this.#cannotBeReady(new VmError('no-agent', `the guest does not run vm9's agent (${reason})`));
       },
     });
   }
@@ -171,11 +176,12 @@ export class VmRun {
       () => {
         if (this.#agent !== agent) return;
         this.#reach('shares');
+        this.#isReady = true;
         this.#ready.resolve();
         this.#context.events.emit('ready', { milliseconds: this.#context.platform.now() - this.#startTime });
       },
       (error: unknown) => {
-        if (this.#agent === agent) this.#ready.reject(asVmError(error));
+        if (this.#agent === agent) this.#cannotBeReady(asVmError(error));
       },
     );
   }
@@ -196,9 +202,15 @@ export class VmRun {
     }
   }
 
+  #cannotBeReady(error: VmError): void {
+    this.#ready.reject(error);
+    this.#context.events.emit('unready', error);
+  }
+
   #closeAgent(reason: string): void {
     if (this.#agent === undefined) return;
     this.#agent = undefined;
+    this.#isReady = false;
     this.#agentPort?.closed(reason);
     this.#ready.reject(new VmError('stopped', 'the guest is shutting down'));
     this.#ready = new Deferred();

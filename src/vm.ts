@@ -91,6 +91,11 @@ export class Vm {
     return this.#started().then((run) => run.ready);
   }
 
+  /** Whether `ready` has resolved, and the guest has not gone down since. */
+  get isReady(): boolean {
+    return this.#run?.isReady ?? false;
+  }
+
   /** Resolves with how the machine stopped. Rejects with VmError 'internal' where that was a defect. */
   get exited(): Promise<VmExit> {
     return this.#started().then((run) => run.exited);

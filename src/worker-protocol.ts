@@ -1,5 +1,9 @@
 // What the thread with the API handle and the thread with the machine tell each other.
+import type { P9Event } from '../devices/9p/trace.ts';
+import type { P9Event } from '../devices/9p/trace.ts';
 import type { Bytes } from '../devices/ports.ts';
+import type { VirtioEvent } from '../devices/virtio/events.ts';
+import type { VirtioEvent } from '../devices/virtio/events.ts';
 import type { ShareSource } from './vm-options.ts';
 
 /** The byte streams of a machine: the 16550, the console hvc0, and the guest agent's port. */
@@ -91,6 +95,6 @@ export type FromWorker =
   | { readonly type: 'failed'; readonly message: string; readonly stack: string };
 
 /** One thing that happened in the machine, for traces: plain data. */
-export interface MachineEvent {
-  readonly type: string;
-}
+export type MachineEvent =
+  | { readonly type: '9p'; readonly share: string; readonly event: P9Event }
+  | { readonly type: 'virtio'; readonly event: VirtioEvent };

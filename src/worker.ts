@@ -2,6 +2,7 @@
 import type { Backend } from '../devices/9p/backend.ts';
 import type { Bytes, Log } from '../devices/ports.ts';
 import type { ConsolePort } from '../devices/virtio/console-port.ts';
+import { BootError } from './boot-error.ts';
 import { VmError } from './errors.ts';
 import { GuestStream, type GuestPort } from './guest-stream.ts';
 import type { Host } from './host.ts';
@@ -246,6 +247,7 @@ function failure(error: unknown): FromWorker {
   if (error instanceof VmError && (error.code === 'bad-option' || error.code === 'bad-file')) {
     return { type: 'refused', code: error.code, message: error.message };
   }
+  if (error instanceof BootError) return { type: 'refused', code: 'bad-file', message: error.message };
   const { message, stack = '' } = error instanceof Error ? error : new Error(String(error));
   return { type: 'failed', message, stack };
 }

@@ -1,0 +1,144 @@
+// The command `vm9`: from words to a machine, and from its end to an exit status.
+import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import { formatP9Event } from '../../devices/9p/trace.ts';
+import { createVm, hostFolder, VmError, type ShareOptions, type Vm, type VmOptions } from './index.ts';
+import { helpText, parseArguments, type RunArguments, type ShareArgument } from './options.ts';
+import { Progress } from './progress.ts';
+import { describeStatistics, exitStatuses, failureOf } from './report.ts';
+import { runCommand } from './run-command.ts';
+import { runShell } from './run-shell.ts';
+import { endingSignals, type EndingSignal, type Session } from './session.ts';
+import { OutputFile } from './stdio.ts';
+import { HostTerminal } from './terminal.ts';
+
+const { stdin, stdout, stderr } = process;
+const output = new OutputFile(stdout);
+const errorOutput = new OutputFile(stderr);
+
+process.exit(await main(process.argv.slice(2)));
+
+async function main(words: readonly string[]): Promise<number> {
+  try {
+    const given = parseArguments(words);
+    if (given.action === 'run') return await run(given);
+    await output.write(given.action === 'help' ? helpText() : `vm9 ${version()}\n`);
+    return exitStatuses.ok;
+  } catch (error) {
+    const { status, line } = failureOf(error);
+    await errorOutput.write(`vm9: ${line}\n`).catch(() => undefined);
+    return status;
+  }
+}
+
+async function run(given: RunArguments): Promise<number> {
+  const terminal = stdin.isTTY && stdout.isTTY ? new HostTerminal(stdin, stdout) : undefined;
+  const vm = createVm(vmOptions(given, terminal));
+  const closeTrace = given.trace === undefined ? undefined : writeTrace(vm, given.trace.file);
+  const progress = new Progress(stderr.isTTY && !given.quiet ? (text) => void stderr.write(text) : undefined);
+  vm.on('progress', ({ stage }) => progress.reached(stage));
+  vm.on('log', ({ line }) => note(`vm9: ${line}`, terminal));
+  process.on('uncaughtException', (error) => {
+    terminal?.leave();
+    progress.clear();
+    const { status, line } = failureOf(error);
+    writeSync(stderr.fd, `vm9: ${line}\n`);
+    process.exit(status);
+  });
+
+  const session: Session = { vm, progress, stdin, stdout: output, stderr: errorOutput, terminal, onSignal };
+  const beforeStart = performance.now();
+  try {
+    terminal?.enter();
+    if (given.exec === undefined) return await runShell(session);
+    return await runCommand(session, given.exec, given.tty || terminal !== undefined);
+  } finally {
+    terminal?.leave();
+    progress.clear();
+    if (given.stats) await tellStatistics(vm, beforeStart);
+    await vm.dispose();
+    closeTrace?.();
+  }
+}
+
+function onSignal(listener: (signal: EndingSignal, status: number) => void): void {
+  for (const [signal, number] of Object.entries(endingSignals) as [EndingSignal, number][]) {
+    process.on(signal, () => listener(signal, 128 + number));
+  }
+}
+
+async function tellStatistics(vm: Vm, beforeStart: number): Promise<void> {
+  try {
+    await errorOutput.write(describeStatistics(await vm.statistics(), beforeStart));
+  } catch (error) {
+    // A machine that was never made has none, and why is told already.
+    if (!(error instanceof VmError)) throw error;
+  }
+}
+
+function vmOptions(given: RunArguments, terminal: HostTerminal | undefined): VmOptions {
+  const { memory, kernel, initrd, append, clock, noReboot, trace } = given;
+  const size = terminal?.size;
+  return {
+    ...(memory !== undefined && { memory }),
+    ...(kernel !== undefined && { kernel: readNamedFile('--kernel', kernel) }),
+    ...(initrd !== undefined && { initrd: initrd === 'none' ? initrd : readNamedFile('--initrd', initrd) }),
+    ...(append !== undefined && { append }),
+    shares: given.shares.map(shareOptions),
+    clock,
+    noReboot,
+    ...(size !== undefined && { console: size }),
+    trace: trace !== undefined,
+  };
+}
+
+function shareOptions({ folder, ...options }: ShareArgument): ShareOptions {
+  try {
+    return { source: hostFolder(folder), ...options };
+  } catch (error) {
+    throw error instanceof VmError ? new VmError(error.code, `--share ${error.message}`, { cause: error }) : error;
+  }
+}
+
+function readNamedFile(option: string, path: string): Uint8Array {
+  try {
+    return readFileSync(path);
+  } catch (cause) {
+    const { code, message } = cause as NodeJS.ErrnoException;
+    const what =
+      code === 'ENOENT' ? 'there is no such file' : code === 'EISDIR' ? 'it is a folder, not a file' : message;
+    throw new VmError('bad-file', `${option} ${path}: ${what}`, { cause });
+  }
+}
+
+/** Writes a line for each 9P message. Returns what closes the file. Throws VmError 'bad-file'. */
+function writeTrace(vm: Vm, file: string | undefined): () => void {
+  const descriptor = file === undefined ? stderr.fd : openTrace(file);
+  vm.on('trace', (event) => {
+    if (event.type !== '9p') return;
+    const line = `${event.share}: ${formatP9Event(event.event)}`;
+    if (file === undefined) stderr.write(`${line}\n`);
+    else writeSync(descriptor, `${line}\n`);
+  });
+  return () => {
+    if (file !== undefined) closeSync(descriptor);
+  };
+}
+
+function openTrace(file: string): number {
+  try {
+    return openSync(file, 'w');
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new VmError('bad-file', `--trace 9p,${file}: it cannot be written: ${reason}`, { cause });
+  }
+}
+
+/** A line beside the guest's output, whatever state the terminal is in. */
+function note(line: string, terminal: HostTerminal | undefined): void {
+  stderr.write(terminal === undefined ? `${line}\n` : `\r\n${line}\r\n`);
+}
+
+function version(): string {
+  const file = new URL('../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(file, 'utf8')) as { version: string }).version;
+}

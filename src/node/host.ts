@@ -1,0 +1,57 @@
+// The Node.js side of a machine's worker thread: clocks, randomness, unpacking, and its event loop.
+import { randomFillSync } from 'node:crypto';
+import { gunzipSync } from 'node:zlib';
+import type { Bytes } from '../../devices/ports.ts';
+import type { Host } from '../host.ts';
+
+/** Beyond this many milliseconds setTimeout fires at once. */
+const longestTimeout = 2 ** 31 - 1;
+
+export class NodeHost implements Host {
+  readonly doorbell: Int32Array<ArrayBufferLike>;
+  readonly canBlock: boolean;
+
+  constructor(doorbell: Int32Array<ArrayBufferLike>) {
+    this.doorbell = doorbell;
+    // A doorbell that nobody else can reach would never ring.
+    this.canBlock = doorbell.buffer instanceof SharedArrayBuffer;
+  }
+
+  now(): number {
+    return performance.now();
+  }
+
+  wallNanoseconds(): bigint {
+    // Not performance's clock: that one stands still while the host sleeps.
+    return BigInt(Date.now()) * 1_000_000n;
+  }
+
+  randomFill(bytes: Uint8Array<ArrayBuffer>): void {
+    randomFillSync(bytes);
+  }
+
+  gunzip(bytes: Bytes): Bytes {
+    return gunzipSync(bytes);
+  }
+
+  turn(): Promise<void> {
+    // Immediates run after the poll phase, which delivers messages and completions.
+    return new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+  }
+
+  sleep(milliseconds: number): { readonly done: Promise<void>; wake(): void } {
+    let wake = (): void => undefined;
+    const done = new Promise<void>((resolve) => {
+      // The worker's port keeps the thread alive where there is no deadline.
+      const timer =
+        milliseconds < longestTimeout ? setTimeout(resolve, Math.max(0, Math.ceil(milliseconds))) : undefined;
+      wake = () => {
+        clearTimeout(timer);
+        resolve();
+      };
+    });
+    return { done, wake };
+  }
+}

@@ -1,0 +1,12 @@
+// The package's entry in Node.js: the API of src/index.ts with what only Node.js has.
+import { Vm } from '../vm.ts';
+import type { VmOptions } from '../vm-options.ts';
+import { nodePlatform } from './platform.ts';
+
+export * from '../index.ts';
+export { hostFolder } from './host-folder.ts';
+
+/** Makes a VM whose machine runs in a worker thread. Nothing runs before `start`. Throws VmError 'bad-option'. */
+export function createVm(options: VmOptions = {}): Vm {
+  return new Vm(nodePlatform, options);
+}

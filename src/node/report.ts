@@ -1,0 +1,59 @@
+// What the command line tells about a machine when it is over.
+import { VmError } from '../errors.ts';
+import type { VmStatistics } from '../vm-events.ts';
+import { describeExit } from '../vm-run.ts';
+import type { VmExit } from '../worker-protocol.ts';
+
+/** Exit statuses of the program, apart from those of a command. */
+export const exitStatuses = { ok: 0, usage: 2, machineFailed: 125 } as const;
+
+/** The exit status for the way a machine stopped. */
+export function statusOf(exit: VmExit): number {
+  switch (exit.reason) {
+    case 'power-off':
+    case 'reboot':
+    case 'stopped':
+      return exitStatuses.ok;
+    case 'finisher':
+      // A status has eight bits, and a failure must not look like success.
+      return exit.code & 0xff || exitStatuses.machineFailed;
+    case 'panic':
+    case 'stuck':
+      return exitStatuses.machineFailed;
+  }
+}
+
+/** What to say about the way a machine stopped; undefined where it is as it should be. */
+export function complaintOf(exit: VmExit): string | undefined {
+  return statusOf(exit) === exitStatuses.ok ? undefined : describeExit(exit);
+}
+
+/** The exit status for an error, and the line that tells it. */
+export function failureOf(error: unknown): { status: number; line: string } {
+  if (!(error instanceof VmError)) {
+    const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return { status: exitStatuses.machineFailed, line: `a defect of this program: ${text}` };
+  }
+  if (error.code === 'internal') {
+    return { status: exitStatuses.machineFailed, line: `a defect of this program: ${error.stack ?? error.message}` };
+  }
+  return { status: error.code === 'stopped' ? exitStatuses.machineFailed : exitStatuses.usage, line: error.message };
+}
+
+/** The lines of `--stats`. `beforeStart` is how many milliseconds the program ran before it started the machine. */
+export function describeStatistics(statistics: VmStatistics, beforeStart: number): string {
+  const { boot, instructions, busySeconds, idleSeconds, mips, p9 } = statistics;
+  const stages = Object.entries(boot).map(([stage, milliseconds]) => `${stage} ${milliseconds.toFixed(0)}`);
+  const mounted =
+    boot.shares === undefined
+      ? 'the shares were not mounted'
+      : `${boot.shares.toFixed(0)} ms from the start of the machine to the mounted shares, ` +
+        `${(beforeStart + boot.shares).toFixed(0)} ms from the start of the program`;
+  return [
+    `boot: ${mounted} (${stages.join(', ')})`,
+    `guest: ${(instructions / 1e6).toFixed(1)} million instructions, ${mips.toFixed(0)} MIPS, ` +
+      `${busySeconds.toFixed(3)} s busy, ${idleSeconds.toFixed(3)} s idle`,
+    `9P: ${p9.requests} requests, ${p9.bytesIn} bytes in, ${p9.bytesOut} bytes out`,
+    '',
+  ].join('\n');
+}

@@ -1,0 +1,108 @@
+// The interactive session: the terminal is the guest's console.
+import type { Bytes } from '../../devices/ports.ts';
+import { VmError } from '../errors.ts';
+import { EscapeKeys, escapeHelp } from './escape-keys.ts';
+import { complaintOf, exitStatuses, failureOf, statusOf } from './report.ts';
+import { brokenPipeStatus, guestEnvironment, shutDown, type Session } from './session.ts';
+import { readInput, ReaderGone } from './stdio.ts';
+
+/** What a terminal's line discipline takes for the end of the input. */
+const endOfFile = '\x04';
+
+/** Runs the machine until it stops. Resolves with the exit status. */
+export async function runShell(session: Session): Promise<number> {
+  const { vm, progress, stdout, stderr, terminal } = session;
+  let ownStatus: number | undefined;
+  let quitting = false;
+  const quit = (status: number): void => {
+    ownStatus ??= status;
+    const down = quitting ? vm.stop() : shutDown(vm);
+    quitting = true;
+    down.catch((error: unknown) => tell(session, failureOf(error).line));
+  };
+  const fail = (error: unknown): void => {
+    const { status, line } = failureOf(error);
+    tell(session, line);
+    quit(status);
+  };
+
+  vm.console.attach(async (bytes) => {
+    progress.clear();
+    terminal?.observe(bytes);
+    try {
+      await stdout.write(bytes);
+    } catch (error) {
+      if (error instanceof ReaderGone) quit(brokenPipeStatus);
+      else fail(error);
+    }
+  });
+  session.onSignal((_, status) => quit(status));
+  const input = makeInput(session, quit);
+
+  vm.on('ready', () => {
+    progress.clear();
+    shell(session, input.begin).catch((error: unknown) => {
+      // Where the guest was switched off from inside the machine's end tells.
+      if (!(error instanceof VmError && error.code === 'stopped')) fail(error);
+    });
+  });
+  vm.on('unready', (error) => {
+    progress.clear();
+    // A user's own system: its console is all there is.
+    if (error.code === 'no-agent') input.begin();
+    else fail(error);
+  });
+
+  await vm.start();
+  if (terminal !== undefined) input.begin();
+  const exit = await vm.exited;
+  input.stop();
+  await vm.console.flushed();
+  terminal?.leave();
+  progress.clear();
+  if (ownStatus !== undefined) return ownStatus;
+  const complaint = complaintOf(exit);
+  if (complaint !== undefined) await stderr.write(`vm9: ${complaint}\n`);
+  return statusOf(exit);
+}
+
+async function shell({ vm }: Session, begin: () => void): Promise<void> {
+  const ended = await vm.startShell(guestEnvironment());
+  begin();
+  await ended();
+  await vm.powerOff();
+}
+
+/** Keys from a terminal are for the guest at once; a pipe waits until somebody in the guest is there to read it. */
+function makeInput(session: Session, quit: (status: number) => void): { begin: () => void; stop: () => void } {
+  const { vm, stdin, terminal } = session;
+  const keys = new EscapeKeys();
+  let stop: (() => void) | undefined;
+  const type = async (bytes: Bytes): Promise<boolean> => {
+    const forGuest =
+      terminal === undefined
+        ? bytes
+        : keys.feed(bytes, (action) => {
+            if (action === 'quit') quit(exitStatuses.ok);
+            else tell(session, escapeHelp);
+          });
+    await vm.console.write(forGuest);
+    return true;
+  };
+  return {
+    begin: () => {
+      // The terminal gone is the machine's end; the end of a pipe is typed.
+      const end = (): void => (terminal === undefined ? void vm.console.write(endOfFile) : quit(128 + 1));
+      stop ??= readInput(stdin, type, end);
+    },
+    stop: () => stop?.(),
+  };
+}
+
+/** Puts a line on stderr beside the guest's output. */
+function tell({ stderr, progress, terminal }: Session, line: string): void {
+  progress.clear();
+  const text = terminal === undefined ? `vm9: ${line}\n` : `\r\nvm9: ${line.replaceAll('\n', '\r\n')}\r\n`;
+  // stderr gone is no reason to end the guest.
+  stderr.write(text).catch(() => undefined);
+}

@@ -1,0 +1,23 @@
+// The worker thread of a VM in Node.js.
+import { parentPort } from 'node:worker_threads';
+import { Machine } from '../machine.ts';
+import { serveVm } from '../worker.ts';
+import type { ToWorker } from '../worker-protocol.ts';
+import { openHostFolder } from './host-folder.ts';
+import { NodeHost } from './host.ts';
+
+const port = parentPort;
+if (port === null) throw new Error('this module is the worker of a VM: createVm starts it');
+
+let receive: (message: ToWorker) => void = () => undefined;
+port.on('message', (message: ToWorker) => receive(message));
+
+serveVm({
+  post: (message, transfer = []) => port.postMessage(message, [...transfer]),
+  onMessage: (listener) => {
+    receive = listener;
+  },
+  makeHost: (doorbell) => new NodeHost(doorbell),
+  openBackend: openHostFolder,
+  makeMachine: (options) => new Machine(options),
+});
