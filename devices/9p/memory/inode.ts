@@ -1,0 +1,84 @@
+// What a file is in memory, apart from its names.
+import type { Bytes } from '../../ports.ts';
+import type { Attributes } from '../backend.ts';
+import { fileType } from '../backend.ts';
+import type { Folder } from './folder.ts';
+import type { SparseData } from './sparse-data.ts';
+
+/** What the bytes of an inode are, by its type; devices, FIFOs and sockets have none. */
+export type Content =
+  | { readonly kind: 'file'; readonly data: SparseData }
+  | { readonly kind: 'folder'; readonly folder: Folder }
+  | { readonly kind: 'link'; readonly target: Bytes }
+  | { readonly kind: 'special'; readonly rdev: bigint };
+
+const day = 86_400_000_000_000n;
+/** Linux's page: what a transfer is best made of. */
+const blockSize = 4096;
+/** Bytes that a folder claims for an entry; there is no true number. */
+const entrySize = 32;
+
+export class Inode {
+  readonly ino: bigint;
+  readonly content: Content;
+  mode: number;
+  nlink = 0;
+  uid: number;
+  gid: number;
+  atime: bigint;
+  mtime: bigint;
+  ctime: bigint;
+  /** Open files and nodes: without any, and without a name, the data is freed. */
+  pins = 0;
+
+  constructor(ino: bigint, mode: number, content: Content, uid: number, gid: number, now: bigint) {
+    this.ino = ino;
+    this.mode = mode;
+    this.content = content;
+    this.uid = uid;
+    this.gid = gid;
+    this.atime = now;
+    this.mtime = now;
+    this.ctime = now;
+  }
+
+  get type(): number {
+    return this.mode & fileType.mask;
+  }
+
+  /** Notes a change of the content. */
+  modified(now: bigint): void {
+    this.mtime = now;
+    this.ctime = now;
+  }
+
+  /** Notes a read, as seldom as Linux's relatime does: when a change came after the last one, or once a day. */
+  accessed(now: bigint): void {
+    if (this.atime <= this.mtime || this.atime <= this.ctime || now - this.atime >= day) this.atime = now;
+  }
+
+  attributes(): Attributes {
+    const { content } = this;
+    return {
+      ino: this.ino,
+      mode: this.mode,
+      nlink: this.nlink,
+      uid: this.uid,
+      gid: this.gid,
+      rdev: content.kind === 'special' ? content.rdev : 0n,
+      size: this.#size(),
+      blockSize,
+      blocks: content.kind === 'file' ? content.data.allocated / 512 : 0,
+      atime: this.atime,
+      mtime: this.mtime,
+      ctime: this.ctime,
+    };
+  }
+
+  #size(): number {
+    const { content } = this;
+    if (content.kind === 'file') return content.data.length;
+    if (content.kind === 'folder') return content.folder.size * entrySize;
+    return content.kind === 'link' ? content.target.length : 0;
+  }
+}
