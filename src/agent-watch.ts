@@ -18,8 +18,8 @@ export interface AgentWatch {
 }
 
 /** Watches until the returned function is called. */
-export function watchForAgent({ statistics, now, after, onMissing }: AgentWatch): () => void {
-  const start = now();
+export function watchForAgent(watch: AgentWatch): () => void {
+  const start = watch.now();
   let stretchStart = start;
   let lastBusy = 0;
   let lastLook = start;
@@ -27,21 +27,21 @@ export function watchForAgent({ statistics, now, after, onMissing }: AgentWatch)
   let cancelled = false;
 
   const look = async (): Promise<void> => {
-    const { busySeconds } = await statistics();
+    const { busySeconds } = await watch.statistics();
     if (cancelled) return;
-    const time = now();
+    const time = watch.now();
     // A machine that has not begun is not idle.
     if (busySeconds === 0 || (busySeconds - lastBusy) * 1000 > busyPart * (time - lastLook)) stretchStart = time;
     lastBusy = busySeconds;
     lastLook = time;
     const seconds = Math.round((time - start) / 1000);
-    if (time - stretchStart >= idleAtStretch * 1000) onMissing(`the guest has been waiting for input since it booted`);
-    else if (time - start >= longestWait * 1000) onMissing(`${seconds} seconds have passed`);
+    if (time - stretchStart >= idleAtStretch * 1000) watch.onMissing('it has booted, and waits for input');
+    else if (time - start >= longestWait * 1000) watch.onMissing(`${seconds} seconds have passed`);
     else schedule();
   };
   const schedule = (): void => {
     // A machine that stops before it answers has its own way to tell.
-    cancelTimer = after(500, () => void look().catch(() => undefined));
+    cancelTimer = watch.after(500, () => void look().catch(() => undefined));
   };
   schedule();
   return () => {

@@ -11,8 +11,10 @@ export class Emitter<Events extends object> {
   }
 
   emit<Name extends keyof Events>(name: Name, event: Events[Name]): void {
+    const listeners = this.#listeners.get(name);
+    if (listeners === undefined) return;
     // A copy: a listener may take itself, or another, off the list.
-    for (const listener of [...(this.#listeners.get(name) ?? [])]) (listener as (event: Events[Name]) => void)(event);
+    for (const listener of Array.from(listeners)) (listener as (event: Events[Name]) => void)(event);
   }
 
   /** Forgets every listener. */

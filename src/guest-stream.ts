@@ -27,11 +27,11 @@ export class GuestStream {
   /** For the guest: what the port had no room for. The main thread's window bounds it. */
   readonly #incoming: Bytes[] = [];
 
-  constructor({ port, post, postCredit }: GuestStreamWiring) {
-    this.#port = port;
-    this.#post = post;
-    this.#sender = new WindowSender(post);
-    this.#receiver = new WindowReceiver(postCredit);
+  constructor(wiring: GuestStreamWiring) {
+    this.#port = wiring.port;
+    this.#post = (bytes) => wiring.post(bytes);
+    this.#sender = new WindowSender(this.#post);
+    this.#receiver = new WindowReceiver((count) => wiring.postCredit(count));
   }
 
   /** The guest has sent something. */

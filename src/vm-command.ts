@@ -138,7 +138,7 @@ export class VmCommand {
   }
 
   /**
-   * Writes standard input, where `stdin: 'pipe'` was asked for. Resolves with true when the guest has room again, with
+   * Writes standard input, where `stdinOpen` was asked for. Resolves with true when the guest has room again, with
    * false when the command can no longer read. To wait for it bounds the memory that is used.
    */
   async write(input: Bytes | string): Promise<boolean> {
@@ -205,13 +205,13 @@ export class VmCommand {
   }
 }
 
-/** Writes all of `source`, then the end. Stops early when the command reads no more. */
+/** Writes all of `source`. Stops early when the command reads no more. */
 export async function feed(command: VmCommand, source: InputSource): Promise<void> {
-  if (typeof source === 'string' || source instanceof Uint8Array) await command.write(source);
-  else {
-    for await (const chunk of source) {
-      if (!(await command.write(chunk))) return;
-    }
+  if (typeof source === 'string' || source instanceof Uint8Array) {
+    if (source.length > 0) await command.write(source);
+    return;
   }
-  command.end();
+  for await (const chunk of source) {
+    if (!(await command.write(chunk))) return;
+  }
 }

@@ -253,20 +253,20 @@ export class VmRun {
   }
 }
 
-/** A sentence about how a machine stopped. */
+type ExitSentences = {
+  readonly [Reason in VmExit['reason']]: (exit: Extract<VmExit, { readonly reason: Reason }>) => string;
+};
+
+const exitSentences: ExitSentences = {
+  'power-off': () => 'the guest switched itself off',
+  reboot: () => 'the guest restarted',
+  panic: ({ lines }) => `the guest's kernel panicked:\n${lines.join('\n')}`,
+  stuck: ({ registers }) => `the guest's processor is caught in a loop of traps:\n${registers}`,
+  finisher: ({ code }) => `the guest ended the machine with failure code ${code}`,
+  stopped: () => 'the machine was stopped',
+};
+
+/** A sentence about how a machine stopped; the lines or registers that go with it follow on lines of their own. */
 export function describeExit(exit: VmExit): string {
-  switch (exit.reason) {
-    case 'power-off':
-      return 'the guest switched itself off';
-    case 'reboot':
-      return 'the guest restarted';
-    case 'panic':
-      return `the guest's kernel panicked:\n${exit.lines.join('\n')}`;
-    case 'stuck':
-      return `the guest's processor is caught in a loop of traps:\n${exit.registers}`;
-    case 'finisher':
-      return `the guest ended the machine with failure code ${exit.code}`;
-    case 'stopped':
-      return 'the machine was stopped';
-  }
+  return (exitSentences[exit.reason] as (exit: VmExit) => string)(exit);
 }

@@ -17,8 +17,10 @@ export interface AbortSignalLike {
 }
 
 export interface ExecOptions {
-  /** Standard input: all of it, or 'pipe' to write it with `write` and `end`. Without it the input is empty. */
-  readonly stdin?: InputSource | 'pipe';
+  /** Standard input. Without it the input is empty. */
+  readonly stdin?: InputSource;
+  /** Leaves standard input open, after `stdin` was written, for `write` and `end`. */
+  readonly stdinOpen?: boolean;
   /** An absolute path. Default: where the first mounted share is; without one, root's home. */
   readonly cwd?: string;
   /** Laid over the guest's environment. */
@@ -103,7 +105,7 @@ export class Vm {
 
   /** Runs a command in the guest as soon as that is ready: a line for sh, or a program with its arguments. */
   exec(command: string | readonly string[], options: ExecOptions = {}): VmCommand {
-    const { stdin = '', cwd = this.#firstMount(), env, tty, signal } = options;
+    const { stdin = '', stdinOpen = false, cwd = this.#firstMount(), env, tty, signal } = options;
     const handle = new VmCommand();
     const line = typeof command === 'string' ? { command } : { argv: command };
     const start = async (): Promise<void> => {
@@ -121,7 +123,8 @@ export class Vm {
         onStderr: (bytes) => handle.stderr.push(bytes),
       });
       handle.run(started);
-      if (stdin !== 'pipe') await feed(handle, stdin);
+      await feed(handle, stdin);
+      if (!stdinOpen) handle.end();
     };
     const abort = (): void => handle.kill('SIGTERM');
     const forget = (): void => signal?.removeEventListener('abort', abort);

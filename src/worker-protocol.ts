@@ -1,8 +1,6 @@
 // What the thread with the API handle and the thread with the machine tell each other.
 import type { P9Event } from '../devices/9p/trace.ts';
-import type { P9Event } from '../devices/9p/trace.ts';
 import type { Bytes } from '../devices/ports.ts';
-import type { VirtioEvent } from '../devices/virtio/events.ts';
 import type { VirtioEvent } from '../devices/virtio/events.ts';
 import type { ShareSource } from './vm-options.ts';
 

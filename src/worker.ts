@@ -17,14 +17,17 @@ import type {
 } from './worker-protocol.ts';
 import type { ShareSource } from './vm-options.ts';
 
+/** A port of the console device, as the worker uses it. */
+export type MachinePort = Pick<ConsolePort, 'listen' | 'write' | 'pause' | 'resume' | 'hostOpen'>;
+
 /** What the worker asks of a machine. src/machine.ts is one. */
 export interface WorkerMachine {
   run(): Promise<VmExit>;
   stop(): void;
   /** Tells the guest the size of its console in characters. */
   resizeConsole(columns: number, rows: number): void;
-  readonly consolePort: ConsolePort;
-  readonly agentPort: ConsolePort;
+  readonly consolePort: MachinePort;
+  readonly agentPort: MachinePort;
   readonly uart: { receive(bytes: Bytes): number };
   statistics(): MachineStatistics;
 }
@@ -174,7 +177,7 @@ class VmServer {
     });
   }
 
-  #listen(stream: 'console' | 'agent', port: ConsolePort): void {
+  #listen(stream: 'console' | 'agent', port: MachinePort): void {
     port.listen({
       data: (bytes) => {
         if (stream === 'console') this.#sawOutput();

@@ -9,18 +9,10 @@ export const exitStatuses = { ok: 0, usage: 2, machineFailed: 125 } as const;
 
 /** The exit status for the way a machine stopped. */
 export function statusOf(exit: VmExit): number {
-  switch (exit.reason) {
-    case 'power-off':
-    case 'reboot':
-    case 'stopped':
-      return exitStatuses.ok;
-    case 'finisher':
-      // A status has eight bits, and a failure must not look like success.
-      return exit.code & 0xff || exitStatuses.machineFailed;
-    case 'panic':
-    case 'stuck':
-      return exitStatuses.machineFailed;
-  }
+  if (exit.reason === 'panic' || exit.reason === 'stuck') return exitStatuses.machineFailed;
+  if (exit.reason !== 'finisher') return exitStatuses.ok;
+  // A status has eight bits, and a failure must not look like success.
+  return exit.code & 0xff || exitStatuses.machineFailed;
 }
 
 /** What to say about the way a machine stopped; undefined where it is as it should be. */

@@ -24,7 +24,7 @@ export async function runCommand(session: Session, line: string, wantsTty: boole
   await vm.start();
   const { term, env } = guestEnvironment();
   const tty = wantsTty ? { ...(terminal?.size ?? defaultSize), term } : undefined;
-  const command = vm.exec(line, { stdin: 'pipe', env, ...(tty !== undefined && { tty }) });
+  const command = vm.exec(line, { stdinOpen: true, env, ...(tty !== undefined && { tty }) });
   session.onSignal((signal, status) => {
     if (running) command.kill(signal);
     else quit(status);
