@@ -207,7 +207,7 @@ test.each([
     { address: reply, length: 8, writable: true },
   ];
   queue.add(buffers, { indirect: useTable });
-  const table = useTable ? Number(ram.view(queue.table, 4).reduce((sum, byte, at) => sum + byte * 256 ** at, 0)) : 0;
+  const table = useTable ? ram.get32(queue.table) : 0;
   memory.watched = [
     [queue.table, 16 * queue.size],
     [queue.available + 4, 2 * queue.size],
