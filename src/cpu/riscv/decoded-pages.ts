@@ -1,0 +1,174 @@
+// Decoded code, by physical page: what an address means does not depend on where it is mapped. A page that is here has
+// no slot in a write cache, so that every store to it comes by and takes back what it makes stale: fence.i has nothing
+// left to do.
+import { decode, lengthOf } from './decoder.ts';
+import type { Decoded } from './decoder.ts';
+import { handlerNumber, illegalHandler, pseudoHandlers } from './handlers.ts';
+import { at, decodedPageBytes, decodedPages, entryBytes, entryFields, pageSize, ramOffset, xSink } from './layout.ts';
+import type { Registers } from './registers.ts';
+import type { TranslationCaches } from './translation-caches.ts';
+
+const slots = pageSize / 2;
+const undecoded = pseudoHandlers.indexOf('undecoded');
+const pageEnd = pseudoHandlers.indexOf('pageEnd');
+const crossing = pseudoHandlers.indexOf('crossing');
+
+/** Instructions decoded at once: what runs on is wanted next, and a call from generated code costs as much as one. */
+const runLength = 32;
+
+/**
+ * Stores to a page since code in it was last decoded, after which it counts as data: a page that was freed and is being
+ * filled anew.
+ */
+const storesUntilData = 8;
+
+const none = -1;
+
+export class DecodedPages {
+  readonly #registers: Registers;
+  readonly #caches: TranslationCaches;
+  /** For each page of RAM the decoded page it has, or none. */
+  readonly #decodedOf: Int16Array;
+  /** For each decoded page the page of RAM it is of, or none. */
+  readonly #ramPageOf = new Int32Array(decodedPages).fill(none);
+  readonly #stores = new Uint8Array(decodedPages);
+  /** Pages are given out in turn; the one given out longest ago goes first. */
+  #turn = 0;
+
+  constructor(registers: Registers, caches: TranslationCaches, ramBytes: number) {
+    this.#registers = registers;
+    this.#caches = caches;
+    this.#decodedOf = new Int16Array(ramBytes / pageSize).fill(none);
+  }
+
+  /** Whether the page of RAM has decoded code. */
+  isCode(ramPage: number): boolean {
+    return (this.#decodedOf[ramPage] ?? none) !== none;
+  }
+
+  /** The place of the decoded page for a page of RAM, which from here on is code. */
+  placeFor(ramPage: number): number {
+    const known = this.#decodedOf[ramPage] ?? none;
+    if (known !== none) return placeOf(known);
+    const index = this.#turn;
+    this.#turn = (index + 1) % decodedPages;
+    this.#drop(index);
+    this.#decodedOf[ramPage] = index;
+    this.#ramPageOf[index] = ramPage;
+    this.#stores[index] = 0;
+    const place = placeOf(index);
+    this.#registers.halves[(place + slots * entryBytes) >>> 1] = pageEnd;
+    this.#caches.flushPlace('write', ramOffset + ramPage * pageSize);
+    return place;
+  }
+
+  /** Decodes from an entry on. False: the entry's page was given away meanwhile. */
+  decodeAt(entry: number): boolean {
+    const index = Math.floor((entry - at.decoded) / decodedPageBytes);
+    const ramPage = this.#ramPageOf[index] ?? none;
+    if (ramPage === none) return false;
+    this.#stores[index] = 0;
+    const place = placeOf(index);
+    const { halves } = this.#registers;
+    const code = (ramOffset + ramPage * pageSize) >>> 1;
+    let slot = (entry - place) / entryBytes;
+    for (let count = 0; count < runLength && slot < slots; count += 1) {
+      const address = place + slot * entryBytes;
+      if (halves[address >>> 1] !== undecoded) break;
+      const parcel = halves[code + slot] ?? 0;
+      const length = lengthOf(parcel);
+      if (length === 4 && slot === slots - 1) {
+        halves[address >>> 1] = crossing;
+        break;
+      }
+      const bits = length === 4 ? parcel | ((halves[code + slot + 1] ?? 0) << 16) : parcel;
+      const decoded = decode(bits);
+      this.#write(address, decoded, bits, slot * 2);
+      if (decoded === undefined || decoded.row.traits.flow === 'jump' || decoded.row.traits.flow === 'indirect') break;
+      slot += length / 2;
+    }
+    return true;
+  }
+
+  /** Decodes one instruction outside any page, with an end-of-page mark behind it. */
+  decodeCrossing(bits: number): void {
+    this.#write(at.crossing, decode(bits), bits, undefined);
+    this.#registers.halves[(at.crossing + 2 * entryBytes) >>> 1] = pageEnd;
+  }
+
+  /** The hart stores into a page of code. True: the page is data again. */
+  stored(ramPage: number, offset: number, length: number): boolean {
+    const index = this.#decodedOf[ramPage] ?? none;
+    if (index === none) return true;
+    const stores = (this.#stores[index] ?? 0) + 1;
+    if (stores > storesUntilData) {
+      this.#drop(index);
+      return true;
+    }
+    this.#stores[index] = stores;
+    this.#forget(index, offset, length);
+    return false;
+  }
+
+  /** A device has written guest RAM, by offset from its start. */
+  written(offset: number, length: number): void {
+    const last = Math.floor((offset + length - 1) / pageSize);
+    for (let page = Math.floor(offset / pageSize); page <= last; page += 1) {
+      const index = this.#decodedOf[page] ?? none;
+      if (index !== none) this.#drop(index);
+    }
+  }
+
+  /** Forgets all that was decoded. */
+  clear(): void {
+    for (let index = 0; index < decodedPages; index += 1) this.#drop(index);
+  }
+
+  /** Entries of these bytes, and the one before, whose instruction may reach into them, become undecoded. */
+  #forget(index: number, offset: number, length: number): void {
+    const place = placeOf(index);
+    const first = Math.max(0, (offset >>> 1) - 1);
+    const last = (offset + length - 1) >>> 1;
+    for (let slot = first; slot <= last; slot += 1) {
+      this.#registers.halves[(place + slot * entryBytes) >>> 1] = undecoded;
+    }
+  }
+
+  #drop(index: number): void {
+    const ramPage = this.#ramPageOf[index] ?? none;
+    if (ramPage === none) return;
+    const place = placeOf(index);
+    this.#decodedOf[ramPage] = none;
+    this.#ramPageOf[index] = none;
+    // The interpreter may be in this very page: its next entry is undecoded, and decodeAt says that the page is gone.
+    this.#registers.words.fill(0, place >>> 2, (place + slots * entryBytes) >>> 2);
+    this.#caches.flushPlace('fetch', place);
+  }
+
+  /** `offset` in the page tells near jumps from far ones; without it all are far. */
+  #write(address: number, decoded: Decoded | undefined, bits: number, offset: number | undefined): void {
+    const { halves, words } = this.#registers;
+    const half = address >>> 1;
+    const word = address >>> 2;
+    words[word + entryFields.bits / 4] = decoded?.bits ?? bits;
+    if (decoded === undefined) {
+      halves[half] = illegalHandler;
+      return;
+    }
+    const { row, length, rd, rs1, rs2, imm } = decoded;
+    const target = offset === undefined ? none : offset + imm;
+    const near = row.traits.flow === 'indirect' ? offset !== undefined : target >= 0 && target < pageSize;
+    const relative = row.traits.flow === 'branch' || row.traits.flow === 'jump';
+    const floatTarget = row.traits.floatFields?.includes('rd') === true;
+    halves[half + entryFields.rd / 2] = rd === 0 && !floatTarget ? xSink : rd * 8;
+    halves[half + entryFields.rs1 / 2] = rs1 * 8;
+    halves[half + entryFields.rs2 / 2] = rs2 * 8;
+    words[word + entryFields.imm / 4] = near && relative ? imm * (entryBytes / 2) : imm;
+    // The handler last: until then the entry is undecoded.
+    halves[half] = handlerNumber(row, length, !near);
+  }
+}
+
+function placeOf(index: number): number {
+  return at.decoded + index * decodedPageBytes;
+}

@@ -1,0 +1,122 @@
+// The RISC-V Instruction Set Manual, Volume I (20240411), §1.5 (instruction length) and the rows' encodings.
+import { a } from './a.ts';
+import { c, readFields } from './c.ts';
+import type { CompressedRow } from './c.ts';
+import { extract, extractSigned } from './encoding.ts';
+import type { Field } from './encoding.ts';
+import { fd } from './fd.ts';
+import { m } from './m.ts';
+import type { Row } from './row.ts';
+import { rv64i, rv64iFlow } from './rv64i.ts';
+import { system } from './system.ts';
+
+/** An instruction and its operands. */
+export interface Decoded {
+  readonly row: Row;
+  /** Bytes that it takes: 2 where it was compressed. */
+  readonly length: 2 | 4;
+  readonly rd: number;
+  readonly rs1: number;
+  readonly rs2: number;
+  /** The immediate as a signed 32-bit number, with the shift that the encoding gives it. */
+  readonly imm: number;
+  /** The instruction's 32 bits, which hold rm, rs3 and the CSR's number; 0 where it was compressed. */
+  readonly bits: number;
+}
+
+/** RV64GC: every instruction, in the order of the manual's chapters. A row's place here is its number. */
+export const instructionSet: readonly Row[] = [...rv64i, ...rv64iFlow, ...m, ...a, ...fd, ...system];
+
+interface Candidate {
+  readonly row: Row;
+  readonly rd: Field | undefined;
+  readonly rs1: Field | undefined;
+  readonly rs2: Field | undefined;
+  readonly imm: Field | undefined;
+  readonly immSigned: boolean;
+  /** Has a rounding mode, of which 101 and 110 are reserved (§20.2). */
+  readonly rm: boolean;
+}
+
+function candidate(row: Row): Candidate {
+  const { fields } = row.encoding;
+  const unsignedImmediate = fields.get('shamt') ?? fields.get('shamtw') ?? fields.get('uimm');
+  return {
+    row,
+    rd: fields.get('rd'),
+    rs1: fields.get('rs1'),
+    rs2: fields.get('rs2'),
+    imm: fields.get('imm') ?? unsignedImmediate,
+    immSigned: unsignedImmediate === undefined,
+    rm: fields.has('rm'),
+  };
+}
+
+/** Bits 6 to 2 and 14 to 12, which tell most instructions apart. */
+function bucketOf(instruction: number): number {
+  return ((instruction >>> 2) & 0x1f) | (((instruction >>> 12) & 7) << 5);
+}
+
+const buckets: readonly (readonly Candidate[])[] = Array.from({ length: 256 }, (_, bucket) => {
+  const bits = ((bucket & 0x1f) << 2) | ((bucket >>> 5) << 12) | 3;
+  const bucketMask = 0x707f;
+  return instructionSet
+    .filter(({ encoding }) => ((encoding.match ^ bits) & encoding.mask & bucketMask) === 0)
+    .map(candidate);
+});
+
+const rowByName = new Map(instructionSet.map((row) => [row.name, row]));
+/** What each 16-bit parcel stands for, found on first sight; null for what stands for nothing. */
+const compressed: (Decoded | null | undefined)[] = Array.from({ length: 0x10000 });
+
+/** The length in bytes of the instruction that starts with this 16-bit parcel. */
+export function lengthOf(parcel: number): 2 | 4 {
+  return (parcel & 3) === 3 ? 4 : 2;
+}
+
+/** Decodes the instruction in `bits` (a compressed one in the low half); undefined where it is illegal. */
+export function decode(bits: number): Decoded | undefined {
+  return lengthOf(bits) === 2 ? decodeCompressed(bits & 0xffff) : decodeBase(bits);
+}
+
+/** The compressed instruction in a parcel, and the base instruction that it stands for. */
+export function findCompressed(parcel: number): CompressedRow | undefined {
+  return c.find((row) => (parcel & row.encoding.mask) === row.encoding.match);
+}
+
+function decodeBase(bits: number): Decoded | undefined {
+  for (const found of buckets[bucketOf(bits)] ?? []) {
+    const { row, rd, rs1, rs2, imm } = found;
+    if ((bits & row.encoding.mask) >>> 0 !== row.encoding.match) continue;
+    if (found.rm && ((bits >>> 12) & 7) >= 5 && ((bits >>> 12) & 7) !== 7) return undefined;
+    return {
+      row,
+      length: 4,
+      rd: rd === undefined ? 0 : extract(rd, bits),
+      rs1: rs1 === undefined ? 0 : extract(rs1, bits),
+      rs2: rs2 === undefined ? 0 : extract(rs2, bits),
+      imm: imm === undefined ? 0 : found.immSigned ? extractSigned(imm, bits) : extract(imm, bits),
+      bits,
+    };
+  }
+  return undefined;
+}
+
+function decodeCompressed(parcel: number): Decoded | undefined {
+  let known = compressed[parcel];
+  if (known === undefined) {
+    known = expand(parcel) ?? null;
+    compressed[parcel] = known;
+  }
+  return known ?? undefined;
+}
+
+function expand(parcel: number): Decoded | undefined {
+  const found = findCompressed(parcel);
+  const operands = found?.expand(readFields(found.encoding, parcel));
+  if (found === undefined || operands === undefined) return undefined;
+  const row = rowByName.get(found.base);
+  if (row === undefined) throw new Error(`${found.name} stands for ${found.base}, which has no row`);
+  const { rd = 0, rs1 = 0, rs2 = 0, imm = 0 } = operands;
+  return { row, length: 2, rd, rs1, rs2, imm, bits: 0 };
+}

@@ -1,0 +1,315 @@
+// The interpreter: a loop over decoded entries, generated from the rows once per hart. One `br_table` reaches every
+// common instruction; the rare ones live in a second function, so that the loop stays small enough for an optimising
+// compiler to finish soon. (Threading the handlers by tail calls was measured at a third of this speed.)
+import { defineFloat } from '../float/functions.ts';
+import type { FloatFunctions } from '../float/functions.ts';
+import { memoryOp, ModuleBuilder, op, valueType } from '../../wasm/module.ts';
+import type { Callable, Code, Label, Local } from '../../wasm/module.ts';
+import { commonHandlers, firstCommon, firstRare, pseudoHandlers, rareHandlers } from './handlers.ts';
+import type { PseudoHandler } from './handlers.ts';
+import { InterpreterOps, systemCodes } from './interpreter-ops.ts';
+import type { Frame, HartImports } from './interpreter-ops.ts';
+import { at, entryBytes, entryFields, pageSize } from './layout.ts';
+import { defineHighMultiply } from './multiply.ts';
+import type { HighMultiply } from './multiply.ts';
+
+/** What the interpreter calls in the hart besides what its instructions do. Each goes on at the stored pc. */
+interface LoopImports {
+  /** Looks for interrupts and clears `attention`. */
+  readonly attend: Callable;
+  /** Makes the page at pc ready to be executed, or traps. */
+  readonly fetch: Callable;
+  /** (entry): decodes from this entry on; not 0: the page was given away, go on at the stored pc. */
+  readonly decode: Callable;
+  /** Decodes the instruction at pc, whose second half is in the next page, into `crossing`; not 0: trapped. */
+  readonly crossing: Callable;
+}
+
+const { i32, i64 } = valueType;
+
+/** Entries are for every two bytes, so a byte of address is worth this many bytes of entries, as a shift. */
+const entryShift = Math.log2(entryBytes / 2);
+
+/** Locals that a handler may use for itself; handlers take turns. */
+class Scratch {
+  readonly #code: Code;
+  readonly #pools: Record<'i32' | 'i64', Local[]> = { i32: [], i64: [] };
+  readonly #used: Record<'i32' | 'i64', number> = { i32: 0, i64: 0 };
+
+  constructor(code: Code) {
+    this.#code = code;
+  }
+
+  reset(): void {
+    this.#used.i32 = 0;
+    this.#used.i64 = 0;
+  }
+
+  take(type: 'i32' | 'i64'): Local {
+    const pool = this.#pools[type];
+    const index = this.#used[type]++;
+    let local = pool[index];
+    if (local === undefined) {
+      local = type === 'i32' ? this.#code.i32() : this.#code.i64();
+      pool.push(local);
+    }
+    return local;
+  }
+}
+
+/** The memory that the interpreter's module imports, in pages of 64 KiB. */
+export interface MemoryShape {
+  readonly pages: number;
+  readonly shared: boolean;
+}
+
+/** The module: imports `env.memory` and the hart's functions, exports `run: () => void`. */
+export function interpreterModule(memory: MemoryShape): Uint8Array<ArrayBuffer> {
+  const module = new ModuleBuilder();
+  module.importMemory('env', 'memory', { minimum: memory.pages, maximum: memory.pages, shared: memory.shared });
+  const hart: HartImports = {
+    load: module.importFunction('env', 'load', [i32, i32, i32], [i32]),
+    store: module.importFunction('env', 'store', [i32, i32, i32, i32], [i32]),
+    atomic: module.importFunction('env', 'atomic', [i32, i32, i32, i32], [i32]),
+    csr: module.importFunction('env', 'csr', [i32, i32], [i32]),
+    system: module.importFunction('env', 'system', [i32, i32, i32], []),
+  };
+  const loop: LoopImports = {
+    attend: module.importFunction('env', 'attend', [], []),
+    fetch: module.importFunction('env', 'fetch', [], []),
+    decode: module.importFunction('env', 'decode', [i32], [i32]),
+    crossing: module.importFunction('env', 'crossing', [], [i32]),
+  };
+  const float = defineFloat(module, at.fflags);
+  const highMultiply = defineHighMultiply(module);
+  const rare = defineRare(module, hart, float, highMultiply);
+  module.exportFunction('run', defineLoop(module, hart, loop, float, highMultiply, rare));
+  return module.toBytes();
+}
+
+/** (entry, its address): runs a rare instruction; not 0: go on at the stored pc. The caller has stored the budget. */
+function defineRare(
+  module: ModuleBuilder,
+  hart: HartImports,
+  float: FloatFunctions,
+  highMultiply: HighMultiply,
+): Callable {
+  const code = module.function([i32, i64], [i32]);
+  const ip = code.parameter(0);
+  const pc = code.parameter(1);
+  const scratch = new Scratch(code);
+  const frame: Frame = {
+    code,
+    hart,
+    float,
+    highMultiply,
+    ip,
+    emitPc: () => code.get(pc),
+    emitSync: () => code.i32Const(0).get(pc).memory(memoryOp.i64_store, at.pc),
+    emitResync: () => code.i32Const(1).return(),
+    emitNear: () => unreachableForm(),
+    emitFar: () => unreachableForm(),
+    emitCache: (kind) => code.i32Const(0).memory(memoryOp.i32_load, kind === 'read' ? at.readCache : at.writeCache),
+    scratch: (type) => scratch.take(type),
+  };
+  const illegal = code.block();
+  const labels = rareHandlers.map(() => code.block());
+  code.get(ip).memory(memoryOp.i32_load16_u, entryFields.handler).i32Const(firstRare).op(op.i32_sub);
+  code.brTable(labels.toReversed(), illegal);
+  for (const handler of rareHandlers) {
+    code.end();
+    scratch.reset();
+    new InterpreterOps(frame, handler).emit();
+    code.i32Const(0).return();
+  }
+  code.end();
+  frame.emitSync();
+  code.i32Const(systemCodes.illegal).get(ip).memory(memoryOp.i32_load, entryFields.bits).i32Const(0).call(hart.system);
+  code.i32Const(1);
+  return code;
+}
+
+function unreachableForm(): never {
+  throw new Error('a rare instruction neither branches nor jumps');
+}
+
+function defineLoop(
+  module: ModuleBuilder,
+  hart: HartImports,
+  loop: LoopImports,
+  float: FloatFunctions,
+  highMultiply: HighMultiply,
+  rare: Callable,
+): Callable {
+  const code = module.function([], []);
+  const scratch = new Scratch(code);
+  const ip = code.i32();
+  const budget = code.i32();
+  /** The present page: where its entries are, and its virtual address. */
+  const page = code.i32();
+  const pageAddress = code.i64();
+  /** pc = pcBase + (ip >>> entryShift). */
+  const pcBase = code.i64();
+  /** Where to go on, at `lookup`. */
+  const target = code.i64();
+  const readCache = code.i32();
+  const writeCache = code.i32();
+  const fetchCache = code.i32();
+  const slot = code.i32();
+  const offset = code.i64();
+
+  const emitPc = (): void => {
+    code.get(pcBase).get(ip).i32Const(entryShift).op(op.i32_shr_u).op(op.i64_extend_i32_u).op(op.i64_add);
+  };
+  const emitBudgetStore = (): void => {
+    code.i32Const(0).get(budget).memory(memoryOp.i32_store, at.budget);
+  };
+  const emitSync = (): void => {
+    code.i32Const(0);
+    emitPc();
+    code.memory(memoryOp.i64_store, at.pc);
+    emitBudgetStore();
+  };
+  const emitLoad = (local: Local, from: number): void => {
+    code.i32Const(0).memory(memoryOp.i32_load, from).set(local);
+  };
+  /** ip := the entry at `offset` bytes into the page. */
+  const emitEntryInPage = (): void => {
+    code.get(page).get(offset).op(op.i32_wrap_i64).i32Const(entryShift).op(op.i32_shl).op(op.i32_add).set(ip);
+  };
+
+  const resync = code.loop();
+  code.i32Const(0).memory(memoryOp.i32_load, at.leave).if();
+  code.return();
+  code.end();
+  code.i32Const(0).memory(memoryOp.i32_load, at.attention).if();
+  code.call(loop.attend).br(resync);
+  code.end();
+  emitLoad(budget, at.budget);
+  emitLoad(readCache, at.readCache);
+  emitLoad(writeCache, at.writeCache);
+  emitLoad(fetchCache, at.fetchCache);
+  code.i32Const(0).memory(memoryOp.i64_load, at.pc).set(target);
+
+  const lookup = code.loop();
+  code.get(target).op(op.i32_wrap_i64).i32Const(8).op(op.i32_shr_u).i32Const(0xff0).op(op.i32_and);
+  code.get(fetchCache).op(op.i32_add).tee(slot).memory(memoryOp.i64_load).tee(pageAddress);
+  code
+    .get(target)
+    .op(op.i64_xor)
+    .tee(offset)
+    .i64Const(pageSize - 1)
+    .op(op.i64_gt_u)
+    .if();
+  code.i32Const(0).get(target).memory(memoryOp.i64_store, at.pc);
+  emitBudgetStore();
+  code.call(loop.fetch).br(resync);
+  code.end();
+  code.get(slot).memory(memoryOp.i32_load, 8).set(page);
+  code.get(pageAddress).get(page).i32Const(entryShift).op(op.i32_shr_u).op(op.i64_extend_i32_u);
+  code.op(op.i64_sub).set(pcBase);
+  emitEntryInPage();
+
+  const next = code.loop();
+  code.get(budget).i32Const(1).op(op.i32_sub).tee(budget).i32Const(0).op(op.i32_lt_s).if();
+  code.i32Const(0).set(budget);
+  emitSync();
+  code.return();
+  code.end();
+
+  const frame: Frame = {
+    code,
+    hart,
+    float,
+    highMultiply,
+    ip,
+    emitPc,
+    emitSync,
+    emitResync: () => code.br(resync),
+    emitNear: () => code.get(ip).op(op.i32_add).set(ip).br(next),
+    emitFar: (inPage) => {
+      code.set(target);
+      if (inPage) {
+        code
+          .get(target)
+          .get(pageAddress)
+          .op(op.i64_xor)
+          .tee(offset)
+          .i64Const(pageSize - 1)
+          .op(op.i64_le_u)
+          .if();
+        emitEntryInPage();
+        code.br(next).end();
+      }
+      code.br(lookup);
+    },
+    emitCache: (kind) => code.get(kind === 'read' ? readCache : writeCache),
+    scratch: (type) => scratch.take(type),
+  };
+  const emitUncounted = (): void => {
+    code.get(budget).i32Const(1).op(op.i32_add).set(budget);
+  };
+  const pseudo: Readonly<Record<PseudoHandler, () => void>> = {
+    undecoded: () => {
+      emitUncounted();
+      emitSync();
+      code.get(ip).call(loop.decode).if();
+      code.br(resync).end();
+      code.br(next);
+    },
+    pageEnd: () => {
+      emitUncounted();
+      emitPc();
+      code.set(target).br(lookup);
+    },
+    crossing: () => {
+      emitUncounted();
+      emitSync();
+      code.call(loop.crossing).if();
+      code.br(resync).end();
+      emitPc();
+      code
+        .i64Const(at.crossing >>> entryShift)
+        .op(op.i64_sub)
+        .set(pcBase);
+      code.i32Const(at.crossing).set(ip);
+      code.br(next);
+    },
+  };
+
+  // Blocks open from the outermost, so the last handler's label opens first.
+  const rareLabel = code.block();
+  const labels: Label[] = Array.from({ length: firstCommon + commonHandlers.length }, () => code.block()).toReversed();
+  code.get(ip).memory(memoryOp.i32_load16_u, entryFields.handler).brTable(labels, rareLabel);
+  for (const name of pseudoHandlers) {
+    code.end();
+    pseudo[name]();
+  }
+  for (const handler of commonHandlers) {
+    code.end();
+    scratch.reset();
+    new InterpreterOps(frame, handler).emit();
+    emitStep(code, ip, handler.length);
+    code.br(next);
+  }
+  code.end();
+  emitBudgetStore();
+  code.get(ip);
+  emitPc();
+  code.call(rare).if();
+  code.br(resync).end();
+  // Rare instructions take four bytes; the short ebreak traps and never gets here.
+  emitStep(code, ip, 4);
+  code.br(next);
+  code.end().end().end();
+  code.op(op.unreachable);
+  return code;
+}
+
+function emitStep(code: Code, ip: Local, length: number): void {
+  code
+    .get(ip)
+    .i32Const(length << entryShift)
+    .op(op.i32_add)
+    .set(ip);
+}

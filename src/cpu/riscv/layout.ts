@@ -1,0 +1,78 @@
+// Where a hart keeps its state inside the one WebAssembly memory that also holds guest RAM. Everything the generated
+// code touches lies here, so that a snapshot of the hart is a copy of these bytes.
+
+/** Byte offsets of the hart's state. */
+export const at = {
+  /** x0 to x31, 8 bytes each, then a slot that takes writes to x0. */
+  x: 0x100,
+  /** f0 to f31, 8 bytes each. */
+  f: 0x240,
+  pc: 0x340,
+  /** A 64-bit value on its way between generated code and the host: a load's result, a store's data, a CSR's value. */
+  transfer: 0x348,
+  /** Instructions that may still be retired before `run` returns; 32 bits. */
+  budget: 0x350,
+  /** Not 0 when the hart should look for interrupts before it goes on; 32 bits. */
+  attention: 0x354,
+  /** Not 0 when `run` is to return; 32 bits. */
+  leave: 0x358,
+  /** Accrued exception flags and rounding mode (fcsr), 32 bits each. */
+  fflags: 0x35c,
+  frm: 0x360,
+  /** Addresses of the translation caches of the present mode; 32 bits each. */
+  readCache: 0x364,
+  writeCache: 0x368,
+  fetchCache: 0x36c,
+  /** Memory offset of the reserved word (LR), 0 without a reservation; 32 bits. */
+  reservation: 0x370,
+  /** The value that LR saw. */
+  reservedValue: 0x378,
+  /** mstatus, which generated code reads (FS) and sets (FS dirty). */
+  mstatus: 0x400,
+  /** The other control and status registers, 8 bytes each; csr.ts gives them out. */
+  csr: 0x408,
+  /** The decoded form of one instruction that crosses a page, and the end-of-page mark behind it. */
+  crossing: 0x800,
+  /** Translation caches: for each context read, write and fetch. */
+  caches: 0x1_0000,
+  /** Decoded pages. */
+  decoded: 0x10_0000,
+} as const;
+
+export const pageSize = 4096;
+
+/** Slots of one translation cache: power of two, indexed by the low bits of the virtual page number. */
+export const cacheSlots = 256;
+/** A slot: virtual address of the page (8 bytes), then the page's place (4 bytes), then 4 bytes spare. */
+export const slotBytes = 16;
+export const cacheBytes = cacheSlots * slotBytes;
+
+/**
+ * What an address translation depends on besides satp: the privilege mode, and for S-mode whether user pages are open to
+ * it (sstatus.SUM). `modified` is M-mode's data under mstatus.MPRV.
+ */
+export const context = { user: 0, supervisor: 1, supervisorSum: 2, machine: 3, modified: 4 } as const;
+export type Context = (typeof context)[keyof typeof context];
+export const contexts: readonly Context[] = Object.values(context);
+
+export function cacheAddress(of: Context, kind: 'read' | 'write' | 'fetch'): number {
+  const offset = kind === 'read' ? 0 : kind === 'write' ? cacheBytes : 2 * cacheBytes;
+  return at.caches + of * 3 * cacheBytes + offset;
+}
+
+/**
+ * A decoded instruction: handler (2 bytes), rd, rs1, rs2 as byte offsets from x0 or f0 (2 bytes each), immediate (4),
+ * the instruction's 32 bits (4). One entry for every two bytes of the page, because an instruction may start at each.
+ */
+export const entryBytes = 16;
+export const entryFields = { handler: 0, rd: 2, rs1: 4, rs2: 6, imm: 8, bits: 12 } as const;
+/** Entries of a page, an end-of-page mark, and padding to a multiple of 64. */
+export const decodedPageBytes = (pageSize / 2) * entryBytes + 64;
+/** Decoded pages that are kept: code of 4 MiB. Memory that was never touched costs nothing. */
+export const decodedPages = 1024;
+
+/** Where guest RAM starts: behind the hart, on a boundary of 1 MiB. */
+export const ramOffset = Math.ceil((at.decoded + decodedPages * decodedPageBytes) / 0x10_0000) * 0x10_0000;
+
+/** x0's stand-in as a target of writes. */
+export const xSink = 32 * 8;

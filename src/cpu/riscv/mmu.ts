@@ -1,0 +1,191 @@
+// The RISC-V Instruction Set Manual, Volume II (20240411), §10.3 and §10.4: address translation, Sv39, with accessed and
+// dirty bits set by hardware.
+import { at, context, pageSize, ramOffset } from './layout.ts';
+import type { Context } from './layout.ts';
+import { Pmp } from './pmp.ts';
+import type { PmpAccess } from './pmp.ts';
+import { mstatus, privilege } from './registers.ts';
+import type { Privilege, Registers } from './registers.ts';
+import { csrAt } from './csr-layout.ts';
+
+/** Exception codes (Volume II, table 14). */
+export const cause = {
+  instructionMisaligned: 0,
+  instructionAccessFault: 1,
+  illegalInstruction: 2,
+  breakpoint: 3,
+  loadMisaligned: 4,
+  loadAccessFault: 5,
+  storeMisaligned: 6,
+  storeAccessFault: 7,
+  ecallFromUser: 8,
+  ecallFromSupervisor: 9,
+  ecallFromMachine: 11,
+  instructionPageFault: 12,
+  loadPageFault: 13,
+  storePageFault: 15,
+} as const;
+
+const accessFaults: Readonly<Record<PmpAccess, number>> = {
+  fetch: cause.instructionAccessFault,
+  load: cause.loadAccessFault,
+  store: cause.storeAccessFault,
+};
+const pageFaults: Readonly<Record<PmpAccess, number>> = {
+  fetch: cause.instructionPageFault,
+  load: cause.loadPageFault,
+  store: cause.storePageFault,
+};
+
+/** satp.MODE, the top four bits (§10.1.11). */
+const sv39 = 8;
+const pte = { v: 1, r: 2, w: 4, x: 8, u: 16, a: 64, d: 128 } as const;
+/** Bits 63 to 54: N, PBMT and reserved, none of which is implemented, so that they must be 0. */
+const pteReserved = 0xffc0_0000 | 0;
+
+/** Guest RAM by physical address. */
+export interface RamRange {
+  readonly base: number;
+  readonly bytes: number;
+}
+
+export class Mmu {
+  readonly pmp = new Pmp();
+  readonly #registers: Registers;
+  readonly #ram: RamRange;
+
+  /** Results of the last `translate` that returned 0. */
+  physical = 0;
+  superpage = false;
+
+  constructor(registers: Registers, ram: RamRange) {
+    this.#registers = registers;
+    this.#ram = ram;
+  }
+
+  /** What translation depends on, for instruction fetches and for data. */
+  fetchContext(): Context {
+    return this.#contextOf(this.#registers.record.privilege);
+  }
+
+  dataContext(): Context {
+    const from = this.#dataPrivilege();
+    if (from !== this.#registers.record.privilege) return context.modified;
+    return this.#contextOf(from);
+  }
+
+  /** Whether all of a page of RAM lies at this physical address. */
+  isRam(address: number): boolean {
+    return address >= this.#ram.base && address < this.#ram.base + this.#ram.bytes;
+  }
+
+  /** The place in memory of a physical address in RAM. */
+  place(address: number): number {
+    return address - this.#ram.base + ramOffset;
+  }
+
+  ramPage(address: number): number {
+    return Math.floor((address - this.#ram.base) / pageSize);
+  }
+
+  /** Translates a virtual address. 0: `physical` holds the address; else the exception code. */
+  translate(low: number, high: number, access: PmpAccess): number {
+    const from = access === 'fetch' ? this.#registers.record.privilege : this.#dataPrivilege();
+    const mode = this.#registers.high(csrAt.satp) >>> 28;
+    if (from === privilege.machine || mode !== sv39) {
+      this.superpage = false;
+      // Physical addresses have 56 bits.
+      if (high >>> 24 !== 0) return accessFaults[access];
+      this.physical = (low >>> 0) + high * 2 ** 32;
+    } else {
+      const fault = this.#walk(low, high, access, from);
+      if (fault !== 0) return fault;
+    }
+    return this.pmp.allows(this.physical, access, from) ? 0 : accessFaults[access];
+  }
+
+  /** §10.3.2. */
+  #walk(low: number, high: number, access: PmpAccess, from: Privilege): number {
+    // §10.4.1: bits 63 to 39 are all equal to bit 38.
+    if ((high << 25) >> 25 !== high) return pageFaults[access];
+    const { words } = this.#registers;
+    const satp = csrAt.satp;
+    let table = ppn(this.#registers.low(satp), this.#registers.high(satp) & 0xfff, 0) * pageSize;
+    for (let level = 2; level >= 0; level -= 1) {
+      const index = level === 2 ? ((high & 0x7f) << 2) | (low >>> 30) : (low >>> (level === 1 ? 21 : 12)) & 0x1ff;
+      const address = table + index * 8;
+      if (!this.isRam(address) || !this.pmp.allows(address, 'load', privilege.supervisor)) return accessFaults[access];
+      const word = this.place(address) >>> 2;
+      const entryLow = words[word] ?? 0;
+      const entryHigh = words[word + 1] ?? 0;
+      if ((entryLow & pte.v) === 0 || (entryLow & (pte.r | pte.w)) === pte.w || (entryHigh & pteReserved) !== 0) {
+        return pageFaults[access];
+      }
+      const page = ppn(entryLow, entryHigh & 0x3f_ffff, 10);
+      if ((entryLow & (pte.r | pte.x)) === 0) {
+        // §10.3.1: A, D and U are reserved in a pointer to the next level.
+        if ((entryLow & (pte.a | pte.d | pte.u)) !== 0) return pageFaults[access];
+        table = page * pageSize;
+        continue;
+      }
+      return this.#leaf(low, access, from, level, page, word, entryLow);
+    }
+    return pageFaults[access];
+  }
+
+  #leaf(
+    low: number,
+    access: PmpAccess,
+    from: Privilege,
+    level: number,
+    page: number,
+    word: number,
+    entry: number,
+  ): number {
+    if (!this.#permits(entry, access, from)) return pageFaults[access];
+    const pages = level === 2 ? 0x4_0000 : level === 1 ? 0x200 : 1;
+    // A superpage lies on a boundary of its own size.
+    if (page % pages !== 0) return pageFaults[access];
+    const wanted = entry | pte.a | (access === 'store' ? pte.d : 0);
+    if (wanted !== entry) {
+      const address = word * 4 - ramOffset + this.#ram.base;
+      if (!this.pmp.allows(address, 'store', privilege.supervisor)) return accessFaults[access];
+      this.#registers.words[word] = wanted;
+    }
+    const inside = (low >>> 12) & (pages - 1);
+    this.physical = (page + inside) * pageSize + (low & (pageSize - 1));
+    this.superpage = level > 0;
+    return 0;
+  }
+
+  #permits(entry: number, access: PmpAccess, from: Privilege): boolean {
+    const status = this.#registers.word(at.mstatus);
+    if (from === privilege.user && (entry & pte.u) === 0) return false;
+    if (from === privilege.supervisor && (entry & pte.u) !== 0) {
+      if (access === 'fetch' || (status & mstatus.sum) === 0) return false;
+    }
+    if (access === 'fetch') return (entry & pte.x) !== 0;
+    if (access === 'store') return (entry & pte.w) !== 0;
+    return (entry & pte.r) !== 0 || ((status & mstatus.mxr) !== 0 && (entry & pte.x) !== 0);
+  }
+
+  #contextOf(from: Privilege): Context {
+    if (from === privilege.machine) return context.machine;
+    if (from === privilege.user) return context.user;
+    return (this.#registers.word(at.mstatus) & mstatus.sum) !== 0 ? context.supervisorSum : context.supervisor;
+  }
+
+  /** §3.1.6.3: with MPRV, data is accessed as if in the mode of MPP. */
+  #dataPrivilege(): Privilege {
+    const { privilege: present } = this.#registers.record;
+    const status = this.#registers.word(at.mstatus);
+    if (present !== privilege.machine || (status & mstatus.mprv) === 0) return present;
+    const previous = (status & mstatus.mpp) >>> mstatus.mppShift;
+    return previous === 0 ? privilege.user : previous === 1 ? privilege.supervisor : privilege.machine;
+  }
+}
+
+/** A physical page number: `high` holds the bits above those of `low` shifted right. */
+function ppn(low: number, high: number, shift: number): number {
+  return (low >>> shift) + high * 2 ** (32 - shift);
+}

@@ -1,0 +1,113 @@
+// What a reset makes anew: the hart, the interrupt controllers and the bus between them, for one life of the guest.
+import { Clint } from '../devices/clint.ts';
+import type { GuestMemory } from '../devices/guest-memory.ts';
+import { Plic } from '../devices/plic.ts';
+import type { IrqLine, MmioRegion } from '../devices/ports.ts';
+import { Rtc } from '../devices/rtc.ts';
+import { TestFinisher } from '../devices/test-finisher.ts';
+import type { Finish } from '../devices/test-finisher.ts';
+import type { Uart } from '../devices/uart.ts';
+import { board, virtioBase } from './board.ts';
+import type { EntryState } from './boot.ts';
+import { Bus } from './bus.ts';
+import { csrAt } from './cpu/riscv/csr-layout.ts';
+import { interrupt } from './cpu/riscv/csr.ts';
+import { Hart } from './cpu/riscv/hart.ts';
+import { at } from './cpu/riscv/layout.ts';
+import { privilege } from './cpu/riscv/registers.ts';
+import { firmwareHart } from './hart-firmware.ts';
+import { HostClock, InstructionClock } from './machine-clock.ts';
+import type { MachineClock } from './machine-clock.ts';
+import type { Host } from './host.ts';
+import { Sbi } from './sbi.ts';
+import type { SystemReset } from './sbi.ts';
+
+export interface CoreOptions {
+  readonly host: Host;
+  readonly clock: 'host' | 'icount';
+  readonly memory: WebAssembly.Memory;
+  readonly shared: boolean;
+  readonly ram: GuestMemory;
+  readonly uart: Uart;
+  /** One region per virtio-mmio slot. */
+  readonly virtio: readonly MmioRegion[];
+  readonly onReset: (reset: SystemReset) => void;
+  readonly onFinish: (finish: Finish) => void;
+  /** An interrupt line went up: a wait may be over. */
+  readonly onInterrupt: () => void;
+}
+
+export class MachineCore {
+  readonly hart: Hart;
+  readonly clint: Clint;
+  readonly plic: Plic;
+  readonly rtc: Rtc;
+  readonly clock: MachineClock;
+
+  constructor(options: CoreOptions) {
+    const { host, memory, shared, ram, uart } = options;
+    const bus = new Bus();
+    this.hart = new Hart({
+      id: 0,
+      memory,
+      shared,
+      ram: { base: ram.base, bytes: ram.length },
+      bus,
+      ticks: () => this.clint.time(),
+      onSupervisorCall: () => sbi.call(firmware),
+    });
+    const { hart } = this;
+    this.clock = options.clock === 'host' ? new HostClock(host) : new InstructionClock(() => hart.retired());
+    const line = (code: number): IrqLine => ({
+      set: (asserted) => {
+        hart.setLine(code, asserted);
+        if (asserted) options.onInterrupt();
+      },
+    });
+    this.clint = new Clint({
+      clock: this.clock,
+      harts: [{ software: line(interrupt.machineSoftware), timer: line(interrupt.machineTimer) }],
+    });
+    this.plic = new Plic([
+      { machine: line(interrupt.machineExternal), supervisor: line(interrupt.supervisorExternal) },
+    ]);
+    this.rtc = new Rtc({ clock: this.clock, irq: this.plic.source(board.rtc.irq) });
+    const firmware = firmwareHart(hart);
+    const sbi = new Sbi({ harts: [firmware], memory: ram, console: uart, onReset: options.onReset });
+
+    bus.attach(board.testFinisher.base, new TestFinisher(options.onFinish));
+    bus.attach(board.rtc.base, this.rtc);
+    bus.attach(board.clint.base, this.clint);
+    bus.attach(board.plic.base, this.plic);
+    bus.attach(board.uart.base, uart);
+    for (const [slot, region] of options.virtio.entries()) bus.attach(virtioBase(slot), region);
+  }
+
+  /** Puts the hart where a firmware would leave it. */
+  enter({ pc, a0, a1, csrs }: EntryState): void {
+    const { registers, mmu } = this.hart;
+    registers.setNumber(at.pc, pc);
+    registers.setX(10, BigInt(a0));
+    registers.setX(11, BigInt(a1));
+    registers.set(csrAt.medeleg, Number(csrs.medeleg), 0);
+    registers.set(csrAt.mideleg, Number(csrs.mideleg), 0);
+    registers.set(csrAt.mcounteren, Number(csrs.mcounteren), 0);
+    registers.set(csrAt.scounteren, Number(csrs.scounteren), 0);
+    registers.set(csrAt.menvcfg, 0, Number(csrs.menvcfg >> 32n) | 0);
+    mmu.pmp.setAddress(0, csrs.pmpaddr0);
+    mmu.pmp.setConfiguration(0, Number(csrs.pmpcfg0));
+    registers.record.privilege = privilege.supervisor;
+    this.hart.stateChanged();
+  }
+
+  updateTimers(): void {
+    this.clint.update();
+    this.rtc.update();
+    this.hart.checkTimer();
+  }
+
+  /** The clock's tick of the next timer interrupt. */
+  nextDeadline(): number {
+    return Math.min(this.clint.nextEvent(), this.rtc.nextEvent(), this.hart.timerDeadline());
+  }
+}

@@ -1,0 +1,290 @@
+// The computer: the only place where CPU and devices meet. QEMU's virt board, with the machine itself as the firmware.
+import { Server } from '../devices/9p/server.ts';
+import type { Bytes, IrqLine, MmioRegion } from '../devices/ports.ts';
+import { GuestMemory } from '../devices/guest-memory.ts';
+import { Uart } from '../devices/uart.ts';
+import { Virtio9p } from '../devices/virtio/9p.ts';
+import type { ConsolePort } from '../devices/virtio/console-port.ts';
+import { VirtioConsole } from '../devices/virtio/console.ts';
+import type { VirtioDevice, VirtioDeviceOptions } from '../devices/virtio/device.ts';
+import { EmptyMmioSlot, VirtioMmio } from '../devices/virtio/mmio.ts';
+import { VirtioRng } from '../devices/virtio/rng.ts';
+import { board, virtioIrq } from './board.ts';
+import { loadGuest } from './boot.ts';
+import { CountedRandomness } from './counted-randomness.ts';
+import { memoryPages } from './cpu/riscv/hart.ts';
+import { ramOffset } from './cpu/riscv/layout.ts';
+import { dumpRegisters } from './cpu/riscv/register-dump.ts';
+import { readKernel } from './kernel-image.ts';
+import type { KernelImage } from './kernel-image.ts';
+import { MachineCore } from './machine-core.ts';
+import { PanicWatcher } from './panic.ts';
+import { RunLoop } from './run-loop.ts';
+import type { RunTarget } from './run-loop.ts';
+import type { WorkerMachine, WorkerMachineOptions } from './worker.ts';
+import type { MachineStatistics, VmExit } from './worker-protocol.ts';
+
+/** The virtio-mmio slots that are not the shares': the console's and the random generator's. */
+const deviceSlots = 2;
+
+/** Shares that a machine has room for. */
+export const maximumShares = board.virtio.slots - deviceSlots;
+
+/** The port that the guest agent opens. */
+export const agentPortName = 'vm9.agent';
+
+/** How the guest asked for its end. */
+type End = VmExit | { readonly reason: 'restart' };
+
+export class Machine implements WorkerMachine {
+  readonly uart: Uart;
+  readonly consolePort: ConsolePort;
+  readonly agentPort: ConsolePort;
+  readonly #options: WorkerMachineOptions;
+  readonly #memory: WebAssembly.Memory;
+  readonly #ram: GuestMemory;
+  readonly #console: VirtioConsole;
+  readonly #devices: VirtioDevice[] = [];
+  readonly #slots: MmioRegion[] = [];
+  readonly #servers: Server[] = [];
+  readonly #counted = new CountedRandomness();
+  #panic = new PanicWatcher();
+  #core: MachineCore | undefined;
+  #loop: RunLoop | undefined;
+  #end: End | undefined;
+  /** A mistake of ours in an asynchronous answer. */
+  #fatal: { readonly error: unknown } | undefined;
+  #outputPending: Promise<void> | undefined;
+  /** Of the guest's earlier lives. */
+  #retiredBefore = 0;
+  #busyBefore = 0;
+  #idleBefore = 0;
+
+  constructor(options: WorkerMachineOptions) {
+    this.#options = options;
+    const { memoryBytes, sharedMemory, console: size } = options;
+    if (options.shares.length > maximumShares) {
+      throw new RangeError(`a machine has room for ${maximumShares} shares, not ${options.shares.length}`);
+    }
+    const pages = memoryPages(memoryBytes);
+    this.#memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: sharedMemory });
+    this.#ram = new GuestMemory({
+      buffer: this.#memory.buffer,
+      byteOffset: ramOffset,
+      length: memoryBytes,
+      base: board.ram.base,
+    });
+    this.#ram.onWritten((address, length) => this.#core?.hart.written(address, length));
+    this.uart = new Uart({
+      irq: this.#source(board.uart.irq),
+      onOutput: (bytes) => this.#sent(bytes),
+      onInputRoom: () => options.onUartInputRoom(),
+    });
+    this.#console = this.#plug(
+      new VirtioConsole({
+        ...this.#deviceOptions(),
+        ports: [{ console: true }, { name: agentPortName }],
+        ...(size !== undefined && { columns: size.columns, rows: size.rows }),
+      }),
+    );
+    const [consolePort, agentPort] = this.#console.ports;
+    if (consolePort === undefined || agentPort === undefined) throw new Error('the console has two ports');
+    this.consolePort = consolePort;
+    this.agentPort = agentPort;
+    this.#plug(new VirtioRng({ ...this.#deviceOptions(), fill: (bytes) => this.#entropy(bytes) }));
+    for (const share of options.shares) this.#share(share);
+    while (this.#slots.length < board.virtio.slots) this.#slots.push(new EmptyMmioSlot());
+  }
+
+  /** Runs the guest to its end. Rejects with BootError for a kernel that it cannot start, else only for our mistakes. */
+  async run(): Promise<VmExit> {
+    const { host, kernel } = this.#options;
+    const image = await readKernel(kernel, (bytes) => host.gunzip(bytes));
+    for (;;) {
+      const end = await this.#live(image);
+      if (end.reason !== 'restart') return end;
+    }
+  }
+
+  /** Ends `run` after the present slice. */
+  stop(): void {
+    this.#finish({ reason: 'stopped' });
+  }
+
+  resizeConsole(columns: number, rows: number): void {
+    this.#console.resize(columns, rows);
+  }
+
+  statistics(): MachineStatistics {
+    const instructions = this.#retiredBefore + (this.#core?.hart.retired() ?? 0);
+    const busySeconds = (this.#busyBefore + (this.#loop?.busy ?? 0)) / 1000;
+    const idleSeconds = (this.#idleBefore + (this.#loop?.idle ?? 0)) / 1000;
+    const sum = (of: (server: Server) => number): number => this.#servers.reduce((total, one) => total + of(one), 0);
+    return {
+      instructions,
+      busySeconds,
+      idleSeconds,
+      mips: busySeconds === 0 ? 0 : instructions / busySeconds / 1e6,
+      p9: {
+        requests: sum(({ statistics }) => statistics.requests),
+        bytesIn: sum(({ statistics }) => statistics.bytesIn),
+        bytesOut: sum(({ statistics }) => statistics.bytesOut),
+      },
+    };
+  }
+
+  /** One life of the guest, from the kernel's entry to its end. */
+  async #live(image: KernelImage): Promise<End> {
+    const { host, clock, initrd, commandLine, sharedMemory } = this.#options;
+    const core = new MachineCore({
+      host,
+      clock,
+      memory: this.#memory,
+      shared: sharedMemory,
+      ram: this.#ram,
+      uart: this.uart,
+      virtio: this.#slots,
+      onReset: ({ type }) => this.#reset(type === 'shutdown' ? 'power-off' : 'reboot'),
+      onFinish: (finish) => {
+        if (finish.kind === 'fail') this.#finish({ reason: 'finisher', code: finish.code });
+        else this.#reset(finish.kind === 'pass' ? 'power-off' : 'reboot');
+      },
+      onInterrupt: () => this.#loop?.wake(),
+    });
+    this.#core = core;
+    this.#panic = new PanicWatcher();
+    core.enter(
+      loadGuest({
+        memory: this.#ram,
+        kernel: image,
+        initrd,
+        commandLine,
+        machine: { harts: 1 },
+        entropy: (length) => {
+          const bytes = new Uint8Array(length);
+          this.#entropy(bytes);
+          return bytes;
+        },
+      }),
+    );
+    const loop = new RunLoop(host, core.clock, this.#target(core));
+    this.#loop = loop;
+    await loop.run();
+    this.uart.flush();
+    if (this.#fatal !== undefined) throw this.#fatal.error;
+    const end = this.#end ?? { reason: 'stopped' };
+    if (end.reason === 'restart') {
+      this.#end = undefined;
+      this.#retiredBefore += core.hart.retired();
+      this.#busyBefore += loop.busy;
+      this.#idleBefore += loop.idle;
+    }
+    // What still is under way must not write into the memory of the next life, nor of nobody.
+    for (const device of this.#devices) device.reset();
+    if (end.reason === 'restart') core.hart.clear();
+    return end;
+  }
+
+  #target(core: MachineCore): RunTarget {
+    const { hart } = core;
+    const devices = this.#devices;
+    const ended = (): boolean => this.#end !== undefined;
+    const outstanding = (): boolean => devices.some((device) => device.outstanding > 0 && device instanceof Virtio9p);
+    return {
+      run: (instructions) => {
+        const outcome = hart.run(instructions);
+        if (outcome === 'stuck') this.#finish({ reason: 'stuck', registers: dumpRegisters(hart.registers) });
+        return outcome === 'waiting' ? 'waiting' : 'ran';
+      },
+      updateTimers: () => core.updateTimers(),
+      nextDeadline: () => core.nextDeadline(),
+      hasPending: () => hart.hasPending(),
+      pollDevices: () => {
+        for (const device of devices) if (device.pending) device.poll();
+        return devices.some((device) => device.pending);
+      },
+      get outstanding() {
+        return outstanding();
+      },
+      flushOutput: () => {
+        this.uart.flush();
+        const pending = this.#outputPending;
+        this.#outputPending = undefined;
+        return pending;
+      },
+      get ended() {
+        return ended();
+      },
+    };
+  }
+
+  #share({ tag, backend, readOnly, maximumMessageSize }: WorkerMachineOptions['shares'][number]): void {
+    const { onEvent, host } = this.#options;
+    const server = new Server({
+      backend,
+      readOnly,
+      maximumMessageSize,
+      now: () => host.now(),
+      ...(onEvent !== undefined && { onEvent: (event) => onEvent({ type: '9p', share: tag, event }) }),
+    });
+    this.#servers.push(server);
+    this.#plug(
+      new Virtio9p({
+        ...this.#deviceOptions(),
+        tag,
+        server,
+        onFatal: (error) => {
+          this.#fatal = { error };
+          this.#finish({ reason: 'stopped' });
+        },
+      }),
+    );
+  }
+
+  #deviceOptions(): VirtioDeviceOptions {
+    const { host, log, onEvent, clock } = this.#options;
+    return {
+      memory: this.#ram,
+      log,
+      // A device that watched the host's clock would make a counted run depend on the host.
+      now: clock === 'host' ? () => host.now() : () => 0,
+      ...(onEvent !== undefined && { onEvent: (event) => onEvent({ type: 'virtio', event }) }),
+    };
+  }
+
+  #plug<Device extends VirtioDevice>(device: Device): Device {
+    this.#slots.push(new VirtioMmio(device, this.#source(virtioIrq(this.#slots.length))));
+    this.#devices.push(device);
+    return device;
+  }
+
+  /** A wire to the interrupt controller of the guest's present life. */
+  #source(source: number): IrqLine {
+    return { set: (asserted) => this.#core?.plic.source(source).set(asserted) };
+  }
+
+  #sent(bytes: Bytes): void {
+    this.#panic.observe(bytes);
+    const pending = this.#options.onUartOutput(bytes);
+    if (pending !== undefined) this.#outputPending = pending;
+  }
+
+  /** Under a counted clock randomness is the same in every run. */
+  #entropy(bytes: Uint8Array<ArrayBuffer>): void {
+    if (this.#options.clock === 'host') this.#options.host.randomFill(bytes);
+    else this.#counted.fill(bytes);
+  }
+
+  #reset(kind: 'power-off' | 'reboot'): void {
+    const lines = this.#panic.lines();
+    if (lines !== undefined) this.#finish({ reason: 'panic', lines });
+    else if (kind === 'power-off') this.#finish({ reason: 'power-off' });
+    else this.#finish({ reason: this.#options.noReboot ? 'reboot' : 'restart' });
+  }
+
+  #finish(end: End): void {
+    this.#end ??= end;
+    this.#core?.hart.leave();
+    this.#loop?.wake();
+  }
+}
