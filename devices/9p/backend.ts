@@ -135,7 +135,8 @@ export interface Backend {
   /** Takes away one reference. Never fails. */
   forget(node: Node): void;
 
-  lookup(parent: Node, name: Bytes): Awaitable<Node>;
+  /** Undefined where there is no such name: no exception, because that is daily business, and one costs 10 us. */
+  lookup(parent: Node, name: Bytes): Awaitable<Node | undefined>;
   /** The folder that the node is in, with a new reference; the root's is the root. ENOENT after its name was removed. */
   parent(node: Node): Awaitable<Node>;
   /** The node's present name in its parent. ENOENT after it was removed; EBUSY for the root. */

@@ -99,10 +99,9 @@ export class MemoryBackend implements Backend {
     this.#unpin(entry.inode);
   }
 
-  lookup(parent: Node, name: Bytes): Node {
+  lookup(parent: Node, name: Bytes): Node | undefined {
     const entry = folderOf(this.#inode(parent)).get(name);
-    if (entry === undefined) throw new Errno('ENOENT');
-    return this.#reference(entry);
+    return entry === undefined ? undefined : this.#reference(entry);
   }
 
   parent(node: Node): Node {

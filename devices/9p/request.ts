@@ -11,14 +11,17 @@ import type { Claim, Order } from './order.ts';
 import { slice } from './scatter.ts';
 import type { AnyBody } from './wire.ts';
 
-/** Answers one kind of message: returns the reply's body, at once or as a coroutine, or throws Errno. */
+/**
+ * Answers one kind of message: returns the reply's body, at once or as a coroutine, or throws Errno. Errors that are daily
+ * business may be returned, because an exception costs several microseconds.
+ */
 export type Handler<T extends RequestName> = (
   request: Request,
   body: Body<T>,
-) => Coroutine<Body<ReplyName<T>>> | Body<ReplyName<T>>;
+) => Coroutine<Body<ReplyName<T>> | Errno> | Body<ReplyName<T>> | Errno;
 
 /** A handler as the code sees it that does not care which message it answers. */
-export type AnyHandler = (request: Request, body: AnyBody) => Coroutine<AnyBody> | AnyBody;
+export type AnyHandler = (request: Request, body: AnyBody) => Coroutine<AnyBody | Errno> | AnyBody | Errno;
 
 /** Where the type of a message leads. */
 export interface Route {
@@ -80,7 +83,7 @@ export class Request {
   started = false;
   /** Whether it stands in the session's order. */
   entered = false;
-  coroutine: Coroutine<AnyBody> | undefined = undefined;
+  coroutine: Coroutine<AnyBody | Errno> | undefined = undefined;
   /** Settle the promise of the reply's length, where there is one. */
   resolve: ((length: number) => void) | undefined = undefined;
   reject: ((error: unknown) => void) | undefined = undefined;

@@ -302,8 +302,9 @@ export class Server {
     request.resolve?.(0);
   }
 
-  #reply(request: Request, { reply: format }: Route, body: AnyBody): number {
+  #reply(request: Request, { reply: format }: Route, body: AnyBody | Errno): number {
     if (request.flushed) return 0;
+    if (body instanceof Errno) return this.#refuse(request, body);
     const writer = this.#writer;
     writer.begin(format.type, request.tag);
     writer.body(format.fields, body);

@@ -78,11 +78,11 @@ export const attributeHandlers: Handlers<
   // exec asks for security.capability: any other number makes it fail.
   Txattrwalk({ session }, { fid }) {
     session.fids.get(fid);
-    throw new Errno('EOPNOTSUPP');
+    return new Errno('EOPNOTSUPP');
   },
 
   Txattrcreate({ session }, { fid }) {
     session.fids.get(fid);
-    throw new Errno('EOPNOTSUPP');
+    return new Errno('EOPNOTSUPP');
   },
 };

@@ -1,7 +1,7 @@
 // Twalk: from a fid to another, name by name.
 import type { Bytes } from '../../ports.ts';
 import { fileType } from '../backend.ts';
-import type { Backend, Node } from '../backend.ts';
+import type { Awaitable, Backend, Node } from '../backend.ts';
 import { wait } from '../coroutine.ts';
 import type { Coroutine } from '../coroutine.ts';
 import { Errno } from '../errno.ts';
@@ -12,15 +12,41 @@ import { qidOf } from '../qid.ts';
 import type { Handlers } from '../request.ts';
 import type { Qid } from '../wire.ts';
 
-/** The node that `name` leads to from a folder, with a new reference. */
-function* step(backend: Backend, node: Node, name: Bytes): Coroutine<Node> {
+/** The node that `name` leads to from a folder, with a new reference; undefined where there is no such name. */
+function step(backend: Backend, node: Node, name: Bytes): Awaitable<Node | undefined> {
   checkName(name);
-  if (isDotDot(name)) return yield* wait(backend.parent(node));
-  if (isDot(name)) {
-    backend.retain(node);
-    return node;
+  if (isDotDot(name)) return backend.parent(node);
+  if (!isDot(name)) return backend.lookup(node, name);
+  backend.retain(node);
+  return node;
+}
+
+/** Where the names lead, with a new reference, or why not; the qids of all that was reached are added to `qids`. */
+function* follow(
+  backend: Backend,
+  from: Fid,
+  names: readonly Bytes[],
+  qids: Qid[],
+): Coroutine<{ node: Node; type: number } | Errno> {
+  let { node, type } = from;
+  backend.retain(node);
+  try {
+    for (const name of names) {
+      if (type !== fileType.folder) throw new Errno('ENOTDIR');
+      const next = yield* wait(step(backend, node, name));
+      backend.forget(node);
+      if (next === undefined) return new Errno('ENOENT');
+      node = next;
+      const attributes = yield* wait(backend.getattr(node));
+      type = attributes.mode & fileType.mask;
+      qids.push(qidOf(attributes));
+    }
+    return { node, type };
+  } catch (error) {
+    backend.forget(node);
+    if (error instanceof Errno) return error;
+    throw error;
   }
-  return yield* wait(backend.lookup(node, name));
 }
 
 export const walkHandlers: Handlers<'Twalk'> = {
@@ -34,30 +60,20 @@ export const walkHandlers: Handlers<'Twalk'> = {
     if (request.room < headerLength + 2 + 13 * names.length) throw new Errno('EMSGSIZE');
 
     const qids: Qid[] = [];
-    let { node, type } = from;
-    backend.retain(node);
+    const end = yield* follow(backend, from, names, qids);
+    // walk(5): after the first name a failure shortens the reply, and newfid is not made.
+    if (end instanceof Errno) return qids.length > 0 ? { qids } : end;
     try {
-      for (const name of names) {
-        if (type !== fileType.folder) throw new Errno('ENOTDIR');
-        const next = yield* step(backend, node, name);
-        backend.forget(node);
-        node = next;
-        const attributes = yield* wait(backend.getattr(node));
-        type = attributes.mode & fileType.mask;
-        qids.push(qidOf(attributes));
-      }
       request.throwIfFlushed();
-      if (newfid !== fid) fids.add(newfid, new Fid(node, type, from.caller));
+      if (newfid !== fid) fids.add(newfid, new Fid(end.node, end.type, from.caller));
     } catch (error) {
-      backend.forget(node);
-      // walk(5): after the first name a failure shortens the reply, and newfid is not made.
-      if (error instanceof Errno && qids.length > 0) return { qids };
+      backend.forget(end.node);
       throw error;
     }
     if (newfid === fid) {
       backend.forget(from.node);
-      from.node = node;
-      from.type = type;
+      from.node = end.node;
+      from.type = end.type;
     }
     return { qids };
   },
