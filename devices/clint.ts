@@ -83,7 +83,7 @@ export class Clint implements MmioRegion {
     }
     const shift = 8 * (offset & 3);
     const mask = (2 ** (8 * size) - 1) << shift;
-    this.#writeWord(aligned, ((this.#readWord(aligned) & ~mask) | ((value << shift) & mask)) >>> 0);
+    this.#writeWord(aligned, ((this.#readWord(aligned) & ~mask) | (value << shift)) >>> 0);
   }
 
   read64(offset: number): bigint {

@@ -183,6 +183,17 @@ test('§8.5: the receiver FIFO is cleared by FCR bit 1, and the rest of the inpu
   expect(readAll({ get })).toEqual([16, 17, 18, 19]);
 });
 
+test('§8.5: switching the FIFOs on or off clears them', () => {
+  const { uart, put, get } = makeUart();
+  put(FCR, 0x01);
+  uart.receive(bytes('abc'));
+  put(FCR, 0x00);
+  expect(get(LSR) & 1).toBe(0);
+  uart.receive(bytes('d'));
+  put(FCR, 0x01);
+  expect(get(LSR) & 1).toBe(0);
+});
+
 test('§8.5: FCR bits are not programmed while bit 0 is written as 0', () => {
   const { put, uart } = makeUart();
   put(FCR, 0xc0);

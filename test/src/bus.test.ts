@@ -68,8 +68,8 @@ test('8 bytes are one access for a device that has it', () => {
   const { bus, region } = makeBus(new WideRecorder());
   bus.load(0x1008, 8);
   expect([bus.low, bus.high]).toEqual([-2, -0x8000_0000]);
-  bus.store(0x1008, 8, -1, 0x1234);
-  expect(region.log).toEqual(['read64 8', 'write64 8 0x1234ffffffff']);
+  bus.store(0x1008, 8, -1, -2);
+  expect(region.log).toEqual(['read64 8', 'write64 8 0xfffffffeffffffff']);
 });
 
 test('a store passes only the lowest bytes, unsigned', () => {

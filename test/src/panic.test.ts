@@ -21,6 +21,7 @@ test('a console without a panic has none', () => {
 
 test('a panic’s lines are kept from the announcement to the end, without line ends', () => {
   expect(watch(`before\r\n${panic.join('\r\n')}\r\nafter\r\n`)).toEqual(panic);
+  expect(watch(`${panic.join('\r\n')}\r\nafter`)).toEqual(panic);
 });
 
 test('output may be cut anywhere', () => {
