@@ -32,6 +32,12 @@ export class GuestRam {
     this.memory = make({ buffer, byteOffset: 0, length, base: ramBase });
   }
 
+  /** Empties RAM, as for a guest that starts anew: all that was allocated is gone. */
+  clear(): void {
+    this.u8.fill(0);
+    this.#next = ramBase;
+  }
+
   /** Zeroed bytes that nobody else has. Returns their address. */
   allocate(length: number, alignment = 16): number {
     const address = Math.ceil(this.#next / alignment) * alignment;

@@ -23,8 +23,10 @@ export class EchoDevice extends VirtioDevice {
   hold = false;
   readonly held: { readonly queue: Queue; readonly chain: Chain }[] = [];
   stops = 0;
-  /** Called for each chain before it is answered. */
+  /** Called for each chain when it is taken. */
   onChain: (chain: Chain) => void = () => undefined;
+  /** Answers a chain and returns the used length. */
+  work = (chain: Chain): number => chain.write(chain.read(2 ** 32));
 
   constructor({ memory, log, now = () => 0, onEvent, queueSizes = [16] }: EchoOptions) {
     super(
@@ -35,7 +37,7 @@ export class EchoDevice extends VirtioDevice {
 
   /** Answers a chain that was held. */
   answer({ queue, chain }: { readonly queue: Queue; readonly chain: Chain }): void {
-    this.complete(queue, chain, chain.write(chain.read(2 ** 32)));
+    this.complete(queue, chain, this.work(chain));
   }
 
   setConfiguration(offset: number, bytes: Uint8Array): void {
@@ -48,7 +50,7 @@ export class EchoDevice extends VirtioDevice {
       if (chain === undefined) return;
       this.onChain(chain);
       if (this.hold) this.held.push({ queue, chain });
-      else queue.push(chain, chain.write(chain.read(2 ** 32)));
+      else queue.push(chain, this.work(chain));
     } while (!this.timeIsUp(queue));
   }
 
