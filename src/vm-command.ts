@@ -1,6 +1,7 @@
 // A command in the guest, as `Vm.exec` hands it out: output to iterate over, input to write, a status to await.
 import type { Bytes } from '../devices/ports.ts';
 import { Deferred } from './agent/deferred.ts';
+import { observed } from './observed.ts';
 import { exitStatus, type Command, type Exit } from './agent.ts';
 import { asVmError, type VmError } from './errors.ts';
 
@@ -121,7 +122,7 @@ export class VmCommand {
 
   /** Resolves when the command runs. Rejects with VmError when it could not be started. */
   get started(): Promise<void> {
-    return this.#command.promise.then(() => undefined);
+    return observed(this.#command.promise.then(() => undefined));
   }
 
   /**
@@ -134,7 +135,7 @@ export class VmCommand {
 
   /** As `exit`, in the number a shell would report: 128 + N for a command that signal N killed. */
   get status(): Promise<number> {
-    return this.#exit.promise.then(exitStatus);
+    return observed(this.#exit.promise.then(exitStatus));
   }
 
   /**

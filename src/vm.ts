@@ -1,6 +1,7 @@
 // A virtual machine as a program holds it: made, started, talked to, disposed of. The machine itself runs in a worker.
 import { Emitter } from './emitter.ts';
 import { VmError, asVmError } from './errors.ts';
+import { observed } from './observed.ts';
 import type { Platform } from './platform.ts';
 import { VmCommand, feed, type InputSource } from './vm-command.ts';
 import { VmConsole } from './vm-console.ts';
@@ -90,7 +91,7 @@ export class Vm {
 
   /** Resolves when the guest runs its agent and the shares are mounted. Rejects where that cannot be. */
   get ready(): Promise<void> {
-    return this.#started().then((run) => run.ready);
+    return observed(this.#started().then((run) => run.ready));
   }
 
   /** Whether `ready` has resolved, and the guest has not gone down since. */
@@ -100,7 +101,7 @@ export class Vm {
 
   /** Resolves with how the machine stopped. Rejects with VmError 'internal' where that was a defect. */
   get exited(): Promise<VmExit> {
-    return this.#started().then((run) => run.exited);
+    return observed(this.#started().then((run) => run.exited));
   }
 
   /** Runs a command in the guest as soon as that is ready: a line for sh, or a program with its arguments. */

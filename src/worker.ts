@@ -76,6 +76,7 @@ class VmServer {
   readonly #platform: WorkerPlatform;
   #machine: WorkerMachine | undefined;
   #streams: Readonly<Record<StreamName, GuestStream>> | undefined;
+  #agentOpen = false;
   #agentOpening = 0;
   #kernelSpoke = false;
   #stopAsked = false;
@@ -110,7 +111,7 @@ class VmServer {
         break;
       case 'bytes': {
         const stream = this.#streams?.[message.stream];
-        const late = message.stream === 'agent' && message.opening !== this.#agentOpening;
+        const late = message.stream === 'agent' && (!this.#agentOpen || message.opening !== this.#agentOpening);
         if (late) stream?.drop(message.bytes);
         else stream?.fromHost(message.bytes);
         break;
@@ -186,6 +187,7 @@ class VmServer {
       drain: () => this.#streams?.[stream].roomForInput(),
       open: (open) => {
         if (!open) this.#streams?.[stream].closedByGuest();
+        if (stream === 'agent') this.#agentOpen = open;
         if (stream === 'agent' && open) this.#agentOpening += 1;
         this.#platform.post({ type: 'port', stream, open, opening: this.#agentOpening });
       },

@@ -1,0 +1,210 @@
+// A machine for tests of what is around machines: its guest is a few lines of TypeScript. The worker's side is the real
+// one, in this thread; every message is cloned as between threads.
+import type { Backend } from '../../devices/9p/backend.ts';
+import type { PortListener } from '../../devices/virtio/console-port.ts';
+import { guestFrame, hostFrameReader, HELLO_MAGIC, type GuestFrame, type HostFrame } from '../../src/agent/frames.ts';
+import type { Host } from '../../src/host.ts';
+import type { Platform, WorkerHandle } from '../../src/platform.ts';
+import { serveVm, type MachinePort, type WorkerMachine, type WorkerMachineOptions } from '../../src/worker.ts';
+import type { FromWorker, MachineStatistics, ToWorker, VmExit } from '../../src/worker-protocol.ts';
+
+/** The guest's end of a port. */
+export class FakePort implements MachinePort {
+  readonly #received: Uint8Array[] = [];
+  hostOpen = true;
+  paused = false;
+  /** How many bytes the guest takes before it says that it has room again. */
+  room = Infinity;
+  #listener: PortListener | undefined;
+
+  listen(listener: PortListener): void {
+    this.#listener = listener;
+  }
+
+  write(bytes: Uint8Array): number {
+    const taken = Math.min(bytes.length, this.room);
+    this.#received.push(bytes.slice(0, taken));
+    this.room -= taken;
+    this.onReceive(bytes.subarray(0, taken));
+    return taken;
+  }
+
+  onReceive: (bytes: Uint8Array) => void = () => undefined;
+
+  pause(): void {
+    this.paused = true;
+  }
+
+  resume(): void {
+    this.paused = false;
+  }
+
+  // What the guest does:
+  open(open = true): void {
+    this.#listener?.open?.(open);
+  }
+
+  send(bytes: Uint8Array | string): void {
+    this.#listener?.data(Uint8Array.from(Buffer.from(bytes)));
+  }
+
+  drain(room: number): void {
+    this.room = room;
+    this.#listener?.drain?.();
+  }
+
+  get received(): Uint8Array {
+    return Uint8Array.from(Buffer.concat(this.#received));
+  }
+
+  text(): string {
+    return Buffer.from(this.received).toString();
+  }
+}
+
+export class FakeMachine implements WorkerMachine {
+  readonly options: WorkerMachineOptions;
+  readonly consolePort = new FakePort();
+  readonly agentPort = new FakePort();
+  readonly uartPort = new FakePort();
+  readonly uart = { receive: (bytes: Uint8Array): number => this.uartPort.write(bytes) };
+  readonly sizes: [number, number][] = [];
+  busySeconds = 0;
+  #end: (exit: VmExit | Error) => void = () => undefined;
+
+  constructor(options: WorkerMachineOptions) {
+    this.options = options;
+  }
+
+  run(): Promise<VmExit> {
+    return new Promise((resolve, reject) => {
+      this.#end = (exit) => (exit instanceof Error ? reject(exit) : resolve(exit));
+    });
+  }
+
+  stop(): void {
+    this.end({ reason: 'stopped' });
+  }
+
+  /** Ends the run: an Error is a defect. */
+  end(exit: VmExit | Error): void {
+    this.#end(exit);
+  }
+
+  resizeConsole(columns: number, rows: number): void {
+    this.sizes.push([columns, rows]);
+  }
+
+  statistics(): MachineStatistics {
+    const p9 = { requests: 3, bytesIn: 40, bytesOut: 50 };
+    return { instructions: 1e6, busySeconds: this.busySeconds, idleSeconds: 0, mips: 1, p9 };
+  }
+}
+
+/** The agent of a guest: answers as `answer` says. */
+export class FakeAgent {
+  readonly requests: HostFrame[] = [];
+  readonly #port: FakePort;
+
+  constructor(port: FakePort, answer: (frame: HostFrame) => readonly GuestFrame[]) {
+    this.#port = port;
+    const reader = hostFrameReader(1 << 20);
+    port.onReceive = (bytes) => {
+      reader.push(bytes, (frame) => {
+        this.requests.push(frame);
+        for (const reply of answer(frame)) this.send(reply);
+      });
+    };
+    port.open();
+    const software = Buffer.from('fake');
+    const body = { magic: HELLO_MAGIC, oldest: 1, newest: 1, maxPayload: 262_144, inputWindow: 65_536, software };
+    this.send({ name: 'Hello', id: 0, body });
+  }
+
+  send(frame: GuestFrame): void {
+    this.#port.send(guestFrame(frame));
+  }
+}
+
+/** An agent's yes to everything that is not a program. */
+export function agree(frame: HostFrame): readonly GuestFrame[] {
+  const isRequest = ['Mount', 'Power', 'SetClock', 'Reseed'].includes(frame.name);
+  return isRequest ? [{ name: 'Reply', id: frame.id, body: { errno: 0, text: new Uint8Array() } }] : [];
+}
+
+export interface FakePlatformOptions {
+  /** Brings the machine to life once it runs. */
+  readonly boot?: (machine: FakeMachine) => void;
+  readonly openBackend?: () => Promise<Backend>;
+  /** How many times faster than ours the platform's time goes by. */
+  readonly haste?: number;
+}
+
+/** Runs workers in this thread. `machines` are those that were made, `workers` counts those that are not terminated. */
+export class FakePlatform implements Platform {
+  readonly machines: FakeMachine[] = [];
+  readonly sharedMemory = true;
+  workers = 0;
+  kill: (error: Error) => void = () => undefined;
+  readonly #options: FakePlatformOptions;
+
+  constructor(options: FakePlatformOptions = {}) {
+    this.#options = options;
+  }
+
+  startWorker(): WorkerHandle {
+    this.workers += 1;
+    let toMain: (message: FromWorker) => void = () => undefined;
+    let toWorker: (message: ToWorker) => void = () => undefined;
+    let terminated = false;
+    serveVm({
+      post: (message, transfer = []) => {
+        const copy = structuredClone(message, { transfer: [...transfer] });
+        setImmediate(() => toMain(copy));
+      },
+      onMessage: (listener) => (toWorker = listener),
+      makeHost: () => ({}) as Host,
+      openBackend: this.#options.openBackend ?? (() => Promise.resolve({ close: () => undefined } as Backend)),
+      makeMachine: (options) => {
+        const machine = new FakeMachine(options);
+        this.machines.push(machine);
+        setImmediate(() => this.#options.boot?.(machine));
+        return machine;
+      },
+    });
+    return {
+      post: (message) => {
+        const copy = structuredClone(message);
+        setImmediate(() => {
+          if (!terminated) toWorker(copy);
+        });
+      },
+      onMessage: (listener) => (toMain = listener),
+      onFailure: (listener) => (this.kill = listener),
+      terminate: () => {
+        terminated = true;
+        this.workers -= 1;
+        return Promise.resolve();
+      },
+    };
+  }
+
+  loadGuestImage(): Promise<{ kernel: Uint8Array; initrd: Uint8Array }> {
+    return Promise.resolve({ kernel: Uint8Array.of(1), initrd: Uint8Array.of(2) });
+  }
+
+  now(): number {
+    return performance.now() * (this.#options.haste ?? 1);
+  }
+
+  after(milliseconds: number, callback: () => void): () => void {
+    const timer = setTimeout(callback, milliseconds / (this.#options.haste ?? 1));
+    return () => clearTimeout(timer);
+  }
+
+  get machine(): FakeMachine {
+    const machine = this.machines.at(-1);
+    if (machine === undefined) throw new Error('no machine was made');
+    return machine;
+  }
+}

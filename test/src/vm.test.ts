@@ -1,0 +1,340 @@
+import { describe, expect, test } from 'vitest';
+import { streamWindow } from '../../src/byte-window.ts';
+import { VmError } from '../../src/errors.ts';
+import { Vm } from '../../src/vm.ts';
+import type { VmOptions } from '../../src/vm-options.ts';
+import { agree, FakeAgent, FakePlatform, type FakeMachine, type FakePlatformOptions } from './fake-guest.ts';
+import { BootError } from '../../src/boot-error.ts';
+import type { GuestFrame, HostFrame } from '../../src/agent/frames.ts';
+
+const source = { kind: 'test' };
+const agentBoots: FakePlatformOptions = { boot: (machine) => void new FakeAgent(machine.agentPort, agree) };
+
+function make(options: VmOptions = {}, platformOptions: FakePlatformOptions = agentBoots) {
+  const platform = new FakePlatform(platformOptions);
+  return { platform, vm: new Vm(platform, options) };
+}
+
+/** Lets everything that is under way arrive. */
+async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
+}
+
+describe('start', () => {
+  test('gives the machine what the options and the guest image say', async () => {
+    const { vm, platform } = make({ memory: 64, append: 'x=y', shares: [{ source, readOnly: true }], noReboot: true });
+    await vm.start();
+    const { options } = platform.machine;
+    expect(options).toMatchObject({ memoryBytes: 64 << 20, clock: 'host', noReboot: true });
+    expect(options.commandLine).toMatch(/ x=y$/);
+    expect(options.kernel).toEqual(Uint8Array.of(1));
+    expect(options.initrd).toEqual(Uint8Array.of(2));
+    expect(options.shares).toMatchObject([{ tag: 'host', readOnly: true, maximumMessageSize: 512_000 }]);
+    expect(options.onEvent).toBeUndefined();
+    await vm.dispose();
+  });
+
+  test('initrd: none boots without an initial file system', async () => {
+    const { vm, platform } = make({ initrd: 'none' });
+    await vm.start();
+    expect(platform.machine.options.initrd).toBeUndefined();
+    await vm.dispose();
+  });
+
+  test('tells of each stage in order, and is ready when the shares are mounted', async () => {
+    let agent: FakeAgent | undefined;
+    const boot = (machine: FakeMachine): void => {
+      void machine.options.onUartOutput(Buffer.from('Linux'));
+      agent = new FakeAgent(machine.agentPort, agree);
+    };
+    const shares = [{ source }, { source, tag: 'b', mount: 'none' }, { source, tag: 'c', readOnly: true }];
+    const { vm } = make({ shares }, { boot });
+    const stages: string[] = [];
+    vm.on('progress', ({ stage }) => stages.push(stage));
+    await vm.start();
+    expect(vm.isReady).toBe(false);
+    await vm.ready;
+    expect(vm.isReady).toBe(true);
+    expect(stages).toEqual(['image', 'machine', 'kernel', 'agent', 'shares']);
+    const mounts = agent?.requests
+      .filter((frame) => frame.name === 'Mount')
+      .map(({ body }) => {
+        return [body.tag, body.path, body.options].map((text) => Buffer.from(text).toString());
+      });
+    expect(mounts).toEqual([
+      ['host', '/mnt/host', 'msize=512000,cache=none'],
+      ['c', '/mnt/c', 'msize=512000,cache=none,ro'],
+    ]);
+    await vm.dispose();
+  });
+
+  test('rejects for a share that cannot be opened, and ends the worker', async () => {
+    const { vm, platform } = make(
+      { shares: [{ source }] },
+      { openBackend: () => Promise.reject(new VmError('bad-file', '/x: it is in use')) },
+    );
+    await expect(vm.start()).rejects.toThrow('/x: it is in use');
+    await expect(vm.exited).rejects.toMatchObject({ code: 'bad-file' });
+    expect(platform.workers).toBe(0);
+  });
+
+  test('a kernel that cannot be booted is the user’s, not a defect', async () => {
+    const { vm } = make({}, { boot: (machine) => machine.end(new BootError('that is no kernel')) });
+    await vm.start();
+    await expect(vm.exited).rejects.toMatchObject({ code: 'bad-file', message: 'that is no kernel' });
+  });
+
+  test('a second start while it runs is refused, one after it has stopped is not', async () => {
+    const { vm, platform } = make();
+    await vm.start();
+    await expect(vm.start()).rejects.toThrow('is running');
+    await vm.stop();
+    await vm.start();
+    await vm.ready;
+    expect(platform.machines).toHaveLength(2);
+    expect(platform.workers).toBe(1);
+    await vm.dispose();
+    expect(platform.workers).toBe(0);
+    await expect(vm.start()).rejects.toThrow('disposed');
+  });
+});
+
+describe('the end', () => {
+  test('is told by `exited` and an event, after the last output', async () => {
+    const { vm, platform } = make();
+    const told: string[] = [];
+    vm.console.attach((bytes) => void told.push(Buffer.from(bytes).toString()));
+    vm.on('panic', ({ lines }) => told.push(...lines));
+    vm.on('exit', ({ reason }) => told.push(reason));
+    await vm.start();
+    platform.machine.consolePort.send('last words');
+    platform.machine.end({ reason: 'panic', lines: ['Kernel panic - not syncing: x'] });
+    expect(await vm.exited).toEqual({ reason: 'panic', lines: ['Kernel panic - not syncing: x'] });
+    expect(told).toEqual(['last words', 'Kernel panic - not syncing: x', 'panic']);
+    expect(platform.workers).toBe(0);
+  });
+
+  test('leaves the statistics', async () => {
+    const { vm, platform } = make();
+    await vm.start();
+    platform.machine.end({ reason: 'power-off' });
+    await vm.exited;
+    expect(await vm.statistics()).toMatchObject({ instructions: 1e6, p9: { requests: 3, bytesIn: 40, bytesOut: 50 } });
+  });
+
+  test('a defect of the machine rejects with its message', async () => {
+    const { vm, platform } = make();
+    await vm.start();
+    platform.machine.end(new Error('x is not a function'));
+    await expect(vm.exited).rejects.toMatchObject({
+      code: 'internal',
+      message: 'the machine failed: x is not a function',
+    });
+    expect(platform.workers).toBe(0);
+  });
+
+  test('a thread that dies rejects whatever was waiting for it', async () => {
+    const { vm, platform } = make({}, {});
+    await vm.start();
+    const ready = vm.ready;
+    const statistics = vm.statistics();
+    const { status } = vm.exec('true');
+    platform.kill(new Error('out of memory'));
+    for (const waiting of [ready, status, vm.exited]) {
+      await expect(waiting).rejects.toThrow('the thread of the machine died: out of memory');
+    }
+    await expect(statistics).rejects.toBeInstanceOf(VmError);
+    await vm.dispose();
+  });
+
+  test('dispose while the machine is being made stops it', async () => {
+    const { vm, platform } = make();
+    const started = vm.start();
+    await vm.dispose();
+    await expect(started).rejects.toMatchObject({ code: 'stopped' });
+    expect(platform.workers).toBe(0);
+  });
+});
+
+describe('the console', () => {
+  test('types into the UART until the driver of hvc0 has opened it', async () => {
+    const { vm, platform } = make();
+    await vm.start();
+    const { uartPort, consolePort } = platform.machine;
+    await vm.console.write('to the UART');
+    await settle();
+    consolePort.open();
+    await settle();
+    await vm.console.write('to hvc0');
+    await settle();
+    expect(uartPort.text()).toBe('to the UART');
+    expect(consolePort.text()).toBe('to hvc0');
+    await vm.dispose();
+  });
+
+  test('keeps the latest output for whoever attaches later', async () => {
+    const { vm, platform } = make();
+    await vm.start();
+    platform.machine.consolePort.send('x'.repeat(60 * 1024));
+    platform.machine.consolePort.send('y'.repeat(60 * 1024));
+    await settle();
+    let text = '';
+    vm.console.attach((bytes) => void (text += Buffer.from(bytes).toString()));
+    expect(text).toBe('y'.repeat(60 * 1024));
+    await vm.dispose();
+  });
+
+  test('a consumer at work is given no more, and the guest has to wait', async () => {
+    const { vm, platform } = make();
+    const taken: number[] = [];
+    let resume = (): void => undefined;
+    vm.console.attach((bytes) => {
+      taken.push(bytes.length);
+      return new Promise((resolve) => {
+        resume = resolve;
+      });
+    });
+    await vm.start();
+    const { consolePort } = platform.machine;
+    let sent = 0;
+    for (; !consolePort.paused; sent += 10_000) {
+      consolePort.send(new Uint8Array(10_000));
+      await settle();
+    }
+    expect(taken).toEqual([10_000]);
+    // All that may be under way, and what the guest had begun to send.
+    expect(sent).toBeLessThanOrEqual(streamWindow + 10_000);
+    for (let turn = 0; turn < sent / 10_000 + 5; turn++) {
+      resume();
+      await settle();
+    }
+    expect(taken.reduce((sum, length) => sum + length, 0)).toBe(sent);
+    expect(consolePort.paused).toBe(false);
+    await vm.dispose();
+  });
+
+  test('a UART whose output nobody takes makes the machine wait', async () => {
+    const { vm, platform } = make();
+    let resume = (): void => undefined;
+    vm.console.attach(
+      () =>
+        new Promise((resolve) => {
+          resume = resolve;
+        }),
+    );
+    await vm.start();
+    const { options } = platform.machine;
+    let waiting = options.onUartOutput(new Uint8Array(100_000));
+    while (waiting === undefined) waiting = options.onUartOutput(new Uint8Array(100_000));
+    let released = false;
+    void waiting.then(() => (released = true));
+    await settle();
+    expect(released).toBe(false);
+    for (let turn = 0; turn < 10; turn++) {
+      resume();
+      await settle();
+    }
+    expect(released).toBe(true);
+    await vm.dispose();
+  });
+
+  test('input waits for a guest that does not read, and none is lost', async () => {
+    const { vm, platform } = make();
+    await vm.start();
+    const { consolePort } = platform.machine;
+    consolePort.open();
+    consolePort.room = 1000;
+    await settle();
+    const input = Uint8Array.from({ length: 2 * streamWindow }, (_, at) => at % 251);
+    let written = false;
+    const writing = vm.console.write(input).then(() => (written = true));
+    await settle();
+    expect(written).toBe(false);
+    while (consolePort.received.length < input.length) {
+      consolePort.drain(50_000);
+      await settle();
+    }
+    await writing;
+    expect(Buffer.compare(consolePort.received, input)).toBe(0);
+    await vm.dispose();
+  });
+
+  test('tells the guest its size, from the start and when it changes', async () => {
+    const { vm, platform } = make({ console: { columns: 100, rows: 30 } });
+    await vm.start();
+    expect(platform.machine.options.console).toEqual({ columns: 100, rows: 30 });
+    vm.console.resize(120, 40);
+    await settle();
+    expect(platform.machine.sizes).toEqual([[120, 40]]);
+    await vm.dispose();
+  });
+});
+
+describe('a guest without an agent', () => {
+  test('is found out when it has been idle', async () => {
+    const { vm } = make({}, { boot: (machine) => (machine.busySeconds = 1), haste: 50 });
+    const unready: VmError[] = [];
+    vm.on('unready', (error) => unready.push(error));
+    await vm.start();
+    await expect(vm.exec('true').status).rejects.toMatchObject({ code: 'no-agent' });
+    expect(unready).toHaveLength(1);
+    await vm.dispose();
+  });
+});
+
+describe('a mount that the guest refuses', () => {
+  test('makes the guest unready, with its reason', async () => {
+    const refuse = (frame: HostFrame): readonly GuestFrame[] =>
+      frame.name === 'Mount'
+        ? [{ name: 'Reply', id: frame.id, body: { errno: 22, text: Buffer.from('mount: bad option') } }]
+        : [];
+    const { vm } = make({ shares: [{ source }] }, { boot: (machine) => void new FakeAgent(machine.agentPort, refuse) });
+    await vm.start();
+    await expect(vm.ready).rejects.toMatchObject({
+      code: 'refused',
+      message: 'the guest cannot mount share "host" at /mnt/host: mount: bad option',
+    });
+    await vm.dispose();
+  });
+});
+
+describe('a guest that reboots', () => {
+  test('is made ready again, and what was meant for its earlier life does not reach the next', async () => {
+    const { vm, platform } = make({ shares: [{ source }] });
+    let times = 0;
+    vm.on('ready', () => (times += 1));
+    await vm.start();
+    await vm.ready;
+    const { agentPort } = platform.machine;
+    const { status } = vm.exec('sleep 1');
+    await settle();
+    agentPort.open(false);
+    // On its way to the agent that is gone:
+    vm.exec('true').status.catch(() => undefined);
+    const before = agentPort.received.length;
+    await settle();
+    await expect(status).rejects.toMatchObject({ code: 'stopped' });
+    expect(agentPort.received).toHaveLength(before);
+    const second = new FakeAgent(agentPort, agree);
+    await vm.ready;
+    expect(times).toBe(2);
+    expect(second.requests.map(({ name }) => name).slice(0, 2)).toEqual(['Welcome', 'Mount']);
+    await vm.dispose();
+  });
+});
+
+describe('trace', () => {
+  test('events reach the listener in order; a listener that lags does not lose any', async () => {
+    const { vm, platform } = make({ trace: true });
+    const seen: unknown[] = [];
+    vm.on('trace', (event) => seen.push(event));
+    await vm.start();
+    const events = Array.from({ length: 100 }, (_, queue) => {
+      return { type: 'virtio', event: { type: 'notify', device: 'x', queue } } as const;
+    });
+    for (const event of events) platform.machine.options.onEvent?.(event);
+    await settle();
+    expect(seen).toEqual(events);
+    await vm.dispose();
+  });
+});
