@@ -157,7 +157,8 @@ export class Command extends Program {
 
   /**
    * Writes to the program's standard input. Resolves with true when its window has taken all bytes, which must not
-   * change until then; with false when the program can no longer read: what was not taken is dropped.
+   * change until then; with false when the program can no longer read, or has ended, or the connection is gone: what was
+   * not taken is dropped. @throws Error after `end`.
    */
   write(bytes: Uint8Array): Promise<boolean> {
     return this.#stdin.write(bytes);
@@ -181,7 +182,7 @@ export class Command extends Program {
 
   override fail(error: Error): void {
     super.fail(error);
-    this.#stdin.fail(error);
+    this.#stdin.close();
   }
 
   override topUp(): void {

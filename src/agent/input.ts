@@ -9,7 +9,6 @@ interface InputChannel {
 interface PendingWrite {
   bytes: Uint8Array;
   resolve(taken: boolean): void;
-  reject(error: Error): void;
 }
 
 /** The host's end of stdin. */
@@ -20,7 +19,6 @@ export class InputStream {
   readonly #queue: PendingWrite[] = [];
   #ended = false;
   #closed = false;
-  #failure: Error | undefined;
 
   constructor(window: number, channel: InputChannel) {
     this.#window = window;
@@ -29,15 +27,14 @@ export class InputStream {
   }
 
   /**
-   * Resolves with true when the window has taken all bytes, which must not change until then; with false when the program can no longer
-   * read: the rest is dropped. A caller that waits for each write keeps memory bounded.
+   * Resolves with true when the window has taken all bytes, which must not change until then; with false when the program
+   * can no longer read: the rest is dropped. A caller that waits for each write keeps memory bounded.
    */
   write(bytes: Uint8Array): Promise<boolean> {
-    if (this.#failure) return Promise.reject(this.#failure);
     if (this.#ended) return Promise.reject(new Error('stdin was written to after its end'));
     if (this.#closed) return Promise.resolve(false);
-    return new Promise((resolve, reject) => {
-      this.#queue.push({ bytes, resolve, reject });
+    return new Promise((resolve) => {
+      this.#queue.push({ bytes, resolve });
       this.#pump();
     });
   }
@@ -56,20 +53,14 @@ export class InputStream {
     this.#pump();
   }
 
-  /** The program reads no more. */
+  /** The program reads no more, or cannot be reached. */
   close(): void {
     this.#closed = true;
     for (const pending of this.#queue.splice(0)) pending.resolve(false);
   }
 
-  /** The connection is gone. */
-  fail(error: Error): void {
-    this.#failure = error;
-    for (const pending of this.#queue.splice(0)) pending.reject(error);
-  }
-
   #pump(): void {
-    if (this.#closed || this.#failure) return;
+    if (this.#closed) return;
     for (let head = this.#queue[0]; head; head = this.#queue[0]) {
       while (head.bytes.length > 0) {
         const count = Math.min(head.bytes.length, this.#credit, STDIN_CHUNK);
