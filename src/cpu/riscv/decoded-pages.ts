@@ -155,7 +155,7 @@ export class DecodedPages {
       halves[half] = illegalHandler;
       return;
     }
-    const { row, length, rd, rs1, rs2, imm } = decoded;
+    const { row, number, length, rd, rs1, rs2, imm } = decoded;
     const target = offset === undefined ? none : offset + imm;
     const near = row.traits.flow === 'indirect' ? offset !== undefined : target >= 0 && target < pageSize;
     const relative = row.traits.flow === 'branch' || row.traits.flow === 'jump';
@@ -165,7 +165,7 @@ export class DecodedPages {
     halves[half + entryFields.rs2 / 2] = rs2 * 8;
     words[word + entryFields.imm / 4] = near && relative ? imm * (entryBytes / 2) : imm;
     // The handler last: until then the entry is undecoded.
-    halves[half] = handlerNumber(row, length, !near);
+    halves[half] = handlerNumber(number, length, !near);
   }
 }
 

@@ -3,7 +3,7 @@ import { a } from './a.ts';
 import { c, readFields } from './c.ts';
 import type { CompressedRow } from './c.ts';
 import { extract, extractSigned } from './encoding.ts';
-import type { Field } from './encoding.ts';
+import type { Encoding, Field } from './encoding.ts';
 import { fd } from './fd.ts';
 import { m } from './m.ts';
 import type { Row } from './row.ts';
@@ -13,6 +13,8 @@ import { system } from './system.ts';
 /** An instruction and its operands. */
 export interface Decoded {
   readonly row: Row;
+  /** The row's place in the instruction set. */
+  readonly number: number;
   /** Bytes that it takes: 2 where it was compressed. */
   readonly length: 2 | 4;
   readonly rd: number;
@@ -29,6 +31,7 @@ export const instructionSet: readonly Row[] = [...rv64i, ...rv64iFlow, ...m, ...
 
 interface Candidate {
   readonly row: Row;
+  readonly number: number;
   readonly rd: Field | undefined;
   readonly rs1: Field | undefined;
   readonly rs2: Field | undefined;
@@ -38,11 +41,12 @@ interface Candidate {
   readonly rm: boolean;
 }
 
-function candidate(row: Row): Candidate {
+function candidate(row: Row, number: number): Candidate {
   const { fields } = row.encoding;
   const unsignedImmediate = fields.get('shamt') ?? fields.get('shamtw') ?? fields.get('uimm');
   return {
     row,
+    number,
     rd: fields.get('rd'),
     rs1: fields.get('rs1'),
     rs2: fields.get('rs2'),
@@ -57,15 +61,27 @@ function bucketOf(instruction: number): number {
   return ((instruction >>> 2) & 0x1f) | (((instruction >>> 12) & 7) << 5);
 }
 
+const candidates = instructionSet.map(candidate);
 const buckets: readonly (readonly Candidate[])[] = Array.from({ length: 256 }, (_, bucket) => {
   const bits = ((bucket & 0x1f) << 2) | ((bucket >>> 5) << 12) | 3;
-  const bucketMask = 0x707f;
-  return instructionSet
-    .filter(({ encoding }) => ((encoding.match ^ bits) & encoding.mask & bucketMask) === 0)
-    .map(candidate);
+  return candidates.filter(({ row }) => mayMatch(row.encoding, bits, 0x707f));
 });
 
-const rowByName = new Map(instructionSet.map((row) => [row.name, row]));
+/** Of a compressed instruction the quadrant and bits 15 to 13. */
+function compressedBucketOf(parcel: number): number {
+  return (parcel & 3) | ((parcel >>> 13) << 2);
+}
+
+const compressedBuckets: readonly (readonly CompressedRow[])[] = Array.from({ length: 32 }, (_, bucket) => {
+  const bits = (bucket & 3) | ((bucket >>> 2) << 13);
+  return c.filter(({ encoding }) => mayMatch(encoding, bits, 0xe003));
+});
+
+function mayMatch(encoding: Encoding, bits: number, mask: number): boolean {
+  return ((encoding.match ^ bits) & encoding.mask & mask) === 0;
+}
+
+const numberByName = new Map(instructionSet.map((row, number) => [row.name, number]));
 /** What each 16-bit parcel stands for, found on first sight; null for what stands for nothing. */
 const compressed: (Decoded | null | undefined)[] = Array.from({ length: 0x10000 });
 
@@ -81,16 +97,18 @@ export function decode(bits: number): Decoded | undefined {
 
 /** The compressed instruction in a parcel, and the base instruction that it stands for. */
 export function findCompressed(parcel: number): CompressedRow | undefined {
-  return c.find((row) => (parcel & row.encoding.mask) === row.encoding.match);
+  const bucket = compressedBuckets[compressedBucketOf(parcel)] ?? [];
+  return bucket.find((row) => (parcel & row.encoding.mask) === row.encoding.match);
 }
 
 function decodeBase(bits: number): Decoded | undefined {
   for (const found of buckets[bucketOf(bits)] ?? []) {
-    const { row, rd, rs1, rs2, imm } = found;
+    const { row, number, rd, rs1, rs2, imm } = found;
     if ((bits & row.encoding.mask) >>> 0 !== row.encoding.match) continue;
     if (found.rm && ((bits >>> 12) & 7) >= 5 && ((bits >>> 12) & 7) !== 7) return undefined;
     return {
       row,
+      number,
       length: 4,
       rd: rd === undefined ? 0 : extract(rd, bits),
       rs1: rs1 === undefined ? 0 : extract(rs1, bits),
@@ -115,8 +133,9 @@ function expand(parcel: number): Decoded | undefined {
   const found = findCompressed(parcel);
   const operands = found?.expand(readFields(found.encoding, parcel));
   if (found === undefined || operands === undefined) return undefined;
-  const row = rowByName.get(found.base);
-  if (row === undefined) throw new Error(`${found.name} stands for ${found.base}, which has no row`);
+  const number = numberByName.get(found.base);
+  const row = number === undefined ? undefined : instructionSet[number];
+  if (number === undefined || row === undefined) throw new Error(`${found.name} stands for ${found.base}: no such row`);
   const { rd = 0, rs1 = 0, rs2 = 0, imm = 0 } = operands;
-  return { row, length: 2, rd, rs1, rs2, imm, bits: 0 };
+  return { row, number, length: 2, rd, rs1, rs2, imm, bits: 0 };
 }

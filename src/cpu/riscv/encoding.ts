@@ -5,6 +5,8 @@ interface Piece {
   /** Lowest bit in the instruction. */
   readonly at: number;
   readonly width: number;
+  /** As many ones as it is wide. */
+  readonly mask: number;
   /** Lowest bit in the field's value. */
   readonly to: number;
 }
@@ -73,7 +75,7 @@ export function parseEncoding(text: string): Encoding {
     for (const { high, low } of runs) {
       const width = high - low + 1;
       offset -= width;
-      list.push({ at: offset, width, to: low });
+      list.push({ at: offset, width, mask: 2 ** width - 1, to: low });
     }
   }
   const fields = new Map<string, Field>();
@@ -86,7 +88,7 @@ export function parseEncoding(text: string): Encoding {
 /** The field's value in an instruction, not extended. */
 export function extract(field: Field, instruction: number): number {
   let value = 0;
-  for (const { at, width, to } of field.pieces) value |= ((instruction >>> at) & (2 ** width - 1)) << to;
+  for (const { at, mask, to } of field.pieces) value |= ((instruction >>> at) & mask) << to;
   return value >>> 0;
 }
 
@@ -99,7 +101,7 @@ export function extractSigned(field: Field, instruction: number): number {
 /** The instruction's bits that give the field this value. Bits that the field does not hold are lost. */
 export function insert(field: Field, value: number): number {
   let instruction = 0;
-  for (const { at, width, to } of field.pieces) instruction |= ((value >> to) & (2 ** width - 1)) << at;
+  for (const { at, mask, to } of field.pieces) instruction |= ((value >> to) & mask) << at;
   return instruction >>> 0;
 }
 

@@ -36,15 +36,22 @@ export const rareHandlers: readonly RowHandler[] = rare;
 export const firstCommon = pseudoHandlers.length;
 export const firstRare = firstCommon + common.length;
 
-const numbers = new Map<Row, number[]>();
+/** By the row's number, length and reach: handlers of instructions, 0 where there is no such form. */
+const numbers = new Uint16Array(instructionSet.length * 4);
+const rowNumbers = new Map(instructionSet.map((row, number) => [row, number]));
 for (const [index, { row, length, far }] of [...common, ...rare].entries()) {
-  const known = numbers.get(row) ?? [];
-  known[(length === 2 ? 2 : 0) + (far ? 1 : 0)] = firstCommon + index;
-  numbers.set(row, known);
+  numbers[formOf(rowNumbers.get(row) ?? 0, length, far)] = firstCommon + index;
+  // Rows that stay where they are have one form for near and far.
+  if (row.traits.flow === undefined) numbers[formOf(rowNumbers.get(row) ?? 0, length, true)] = firstCommon + index;
 }
 
-export function handlerNumber(row: Row, length: 2 | 4, far: boolean): number {
-  const number = numbers.get(row)?.[(length === 2 ? 2 : 0) + (far && row.traits.flow !== undefined ? 1 : 0)];
-  if (number === undefined) throw new Error(`${row.name} has no form of ${length} bytes`);
+/** The handler for a row, by its place in the instruction set. */
+export function handlerNumber(row: number, length: 2 | 4, far: boolean): number {
+  const number = numbers[formOf(row, length, far)] ?? 0;
+  if (number === 0) throw new Error(`${instructionSet[row]?.name} has no form of ${length} bytes`);
   return number;
+}
+
+function formOf(row: number, length: 2 | 4, far: boolean): number {
+  return row * 4 + (length === 2 ? 2 : 0) + (far ? 1 : 0);
 }

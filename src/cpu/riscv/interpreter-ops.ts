@@ -4,7 +4,7 @@ import type { FloatFunctions, FloatOperations } from '../float/functions.ts';
 import { memoryOp, op, valueType } from '../../wasm/module.ts';
 import type { Callable, Code, Local } from '../../wasm/module.ts';
 import type { RowHandler } from './handlers.ts';
-import { at, entryFields, pageSize } from './layout.ts';
+import { at, entryFields, pageSize, slotMask } from './layout.ts';
 import type { HighMultiply } from './multiply.ts';
 
 /** Stands for a value that was emitted: it is on the WebAssembly stack. */
@@ -366,7 +366,7 @@ export class InterpreterOps implements Ops<Emitted, Emitted> {
     const address = this.#frame.scratch('i64');
     const offset = this.#frame.scratch('i64');
     const slot = this.#frame.scratch('i32');
-    code.tee(address).op(op.i32_wrap_i64).i32Const(8).op(op.i32_shr_u).i32Const(0xff0).op(op.i32_and);
+    code.tee(address).op(op.i32_wrap_i64).i32Const(8).op(op.i32_shr_u).i32Const(slotMask).op(op.i32_and);
     this.#frame.emitCache(kind);
     code.op(op.i32_add).tee(slot).memory(memoryOp.i64_load).get(address).op(op.i64_xor).tee(offset);
     code.i64Const(pageSize - size).op(op.i64_gt_u);
@@ -390,7 +390,7 @@ export class InterpreterOps implements Ops<Emitted, Emitted> {
     const place = this.#frame.scratch('i32');
     const slot = this.#frame.scratch('i32');
     const offset = this.#frame.scratch('i64');
-    code.tee(address).op(op.i32_wrap_i64).i32Const(8).op(op.i32_shr_u).i32Const(0xff0).op(op.i32_and);
+    code.tee(address).op(op.i32_wrap_i64).i32Const(8).op(op.i32_shr_u).i32Const(slotMask).op(op.i32_and);
     this.#frame.emitCache(kind === atomicCodes.load ? 'read' : 'write');
     code.op(op.i32_add).tee(slot).memory(memoryOp.i64_load).get(address).op(op.i64_xor).tee(offset);
     // Beyond the page, or not aligned: the low bits of the offset are those of the address.

@@ -9,7 +9,7 @@ import { commonHandlers, firstCommon, firstRare, pseudoHandlers, rareHandlers } 
 import type { PseudoHandler } from './handlers.ts';
 import { InterpreterOps, systemCodes } from './interpreter-ops.ts';
 import type { Frame, HartImports } from './interpreter-ops.ts';
-import { at, entryBytes, entryFields, pageSize } from './layout.ts';
+import { at, entryBytes, entryFields, pageSize, slotMask } from './layout.ts';
 import { defineHighMultiply } from './multiply.ts';
 import type { HighMultiply } from './multiply.ts';
 
@@ -192,7 +192,7 @@ function defineLoop(
   code.i32Const(0).memory(memoryOp.i64_load, at.pc).set(target);
 
   const lookup = code.loop();
-  code.get(target).op(op.i32_wrap_i64).i32Const(8).op(op.i32_shr_u).i32Const(0xff0).op(op.i32_and);
+  code.get(target).op(op.i32_wrap_i64).i32Const(8).op(op.i32_shr_u).i32Const(slotMask).op(op.i32_and);
   code.get(fetchCache).op(op.i32_add).tee(slot).memory(memoryOp.i64_load).tee(pageAddress);
   code
     .get(target)

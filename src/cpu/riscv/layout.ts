@@ -42,9 +42,11 @@ export const at = {
 export const pageSize = 4096;
 
 /** Slots of one translation cache: power of two, indexed by the low bits of the virtual page number. */
-export const cacheSlots = 256;
+export const cacheSlots = 1024;
 /** A slot: virtual address of the page (8 bytes), then the page's place (4 bytes), then 4 bytes spare. */
 export const slotBytes = 16;
+/** Where a slot lies in its cache: the address of the page, shifted right by 8, under this mask. */
+export const slotMask = (cacheSlots - 1) * slotBytes;
 export const cacheBytes = cacheSlots * slotBytes;
 
 /**

@@ -13,6 +13,8 @@ class TranslationCache {
   readonly #words: Int32Array<ArrayBufferLike>;
   readonly #used: number[] = [];
   readonly #superpage = new Uint8Array(cacheSlots);
+  /** Places that a slot was filled with since the last flush: most that are asked for were not. */
+  readonly #places = new Set<number>();
   #superpages = 0;
 
   constructor(words: Int32Array<ArrayBufferLike>, address: number) {
@@ -29,6 +31,7 @@ class TranslationCache {
     this.#words[word] = low & -pageSize;
     this.#words[word + 1] = high;
     this.#words[word + 2] = place;
+    this.#places.add(place);
     this.#superpages += Number(superpage) - (this.#superpage[slot] ?? 0);
     this.#superpage[slot] = Number(superpage);
   }
@@ -37,6 +40,7 @@ class TranslationCache {
     for (const slot of this.#used) this.#empty(slot);
     this.#used.length = 0;
     this.#superpages = 0;
+    this.#places.clear();
   }
 
   /** Drops the page of one address. A piece of a larger page does not know its whole: with any about, all goes. */
@@ -52,6 +56,8 @@ class TranslationCache {
 
   /** Drops every slot that leads to a place. */
   flushPlace(place: number): void {
+    if (!this.#places.has(place)) return;
+    this.#places.delete(place);
     for (let index = this.#used.length - 1; index >= 0; index -= 1) {
       const slot = this.#used[index] ?? 0;
       if (this.#words[this.#word(slot) + 2] !== place) continue;
