@@ -40,11 +40,11 @@ interface Infinite {
   readonly kind: 'infinite';
   readonly negative: boolean;
 }
-interface NaN {
+interface NotANumber {
   readonly kind: 'nan';
   readonly signaling: boolean;
 }
-type Value = Finite | Infinite | NaN;
+type Value = Finite | Infinite | NotANumber;
 
 const fractionBits = (format: FloatFormat) => BigInt(format.precision - 1);
 const signBit = (format: FloatFormat) => 1n << BigInt(format.width - 1);
@@ -128,7 +128,7 @@ function round(format: FloatFormat, value: Omit<Finite, 'kind'>, mode: number): 
   return { bits: sign | magnitude, flags: inexact ? (tiny ? NX | UF : NX) : 0 };
 }
 
-const isNaN = (value: Value): value is NaN => value.kind === 'nan';
+const isNaN = (value: Value): value is NotANumber => value.kind === 'nan';
 const isZero = (value: Value): boolean => value.kind === 'finite' && value.numerator === 0n;
 
 /** The NaN that an operation gives for these operands, if one of them is a NaN. */
@@ -312,7 +312,7 @@ export const floatOracle = {
     const value = decode(format, a);
     const bit = (position: number) => ({ bits: 1n << BigInt(position), flags: 0 });
     if (isNaN(value)) return bit(value.signaling ? 8 : 9);
-    const outward = value.kind === 'infinite' ? 3 : isZero(value) ? 0 : isNormal(format, value as Finite) ? 2 : 1;
+    const outward = value.kind === 'infinite' ? 3 : isZero(value) ? 0 : isNormal(format, value) ? 2 : 1;
     return bit(value.negative ? 3 - outward : 4 + outward);
   },
 

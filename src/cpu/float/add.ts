@@ -1,6 +1,5 @@
 // IEEE 754-2019, §5.4.1 (addition), in integers: every operand, every rounding mode.
 import type { Callable } from '../../wasm/module.ts';
-import type { Emitter, OnStack, Variable } from './emitter.ts';
 import { leadingBit, shiftRightSticky } from './encoding.ts';
 import { exceptionFlag, roundingMode } from './environment.ts';
 import type { Toolkit } from './environment.ts';
@@ -25,21 +24,20 @@ export function defineAdd({ emit, flags, format, encoding, nanResult, round }: T
       emit.return(b);
     });
 
-    // From here on |a| >= |b|, so that the result has the sign of a.
-    emit.if(i64.lt_u(encoding.magnitude(a), encoding.magnitude(b)), () => {
-      const greater = emit.let(b);
-      emit.set(b, a);
-      emit.set(a, greater);
-    });
+    // Without a branch: which is the greater is different from one operation to the next.
+    const isReversed = emit.let(i64.lt_u(encoding.magnitude(a), encoding.magnitude(b)));
+    const greater = emit.let(i64.select(b, a, isReversed));
+    const lesser = emit.let(i64.select(a, b, isReversed));
     // Normalizing the sum is enough: an operand's exponent may stay that of its encoding. One bit lower than unpacked,
     // the significands leave room for the sum's carry; both have zeros enough at their ends.
-    const { exponent, significand } = encoding.unpackUnnormalized(a);
-    const smaller = encoding.unpackUnnormalized(b);
+    const { exponent, significand } = encoding.unpackUnnormalized(greater);
+    const addend = encoding.unpackUnnormalized(lesser);
     emit.set(significand, i64.shr_u(significand, 1n));
-    emit.set(smaller.significand, i64.shr_u(smaller.significand, 1n));
-    const distance = emit.let(i32.sub(exponent, smaller.exponent));
-    const addend = emit.let(shiftRightSticky(emit, smaller.significand, distance));
-    emit.set(significand, i64.add(significand, negatedIf(emit, differentSigns, addend)));
+    emit.set(addend.significand, i64.shr_u(addend.significand, 1n));
+    const distance = emit.let(i32.sub(exponent, addend.exponent));
+    const shifted = emit.let(shiftRightSticky(emit, addend.significand, distance));
+    const signed = i64.select(i64.sub(0n, shifted), shifted, differentSigns);
+    emit.set(significand, i64.add(signed, significand));
 
     emit.if(i64.eqz(significand), () => {
       // §6.3: the sum of zeros of one sign keeps it; else a sum of zero is +0, and -0 when rounding down.
@@ -49,15 +47,10 @@ export function defineAdd({ emit, flags, format, encoding, nanResult, round }: T
     const shift = emit.let(i64.sub(i64.clz(significand), 63n - leadingBit));
     return emit.call(
       round,
-      encoding.sign(a),
+      encoding.sign(greater),
       i32.sub(i32.add(exponent, 1), i32.wrap_i64(shift)),
       i64.shl(significand, shift),
       mode,
     );
   });
-}
-
-/** -value where `condition` is 1, value where it is 0. */
-function negatedIf({ i64 }: Emitter, condition: Variable<'i32'>, value: Variable<'i64'>): OnStack<'i64'> {
-  return i64.select(i64.sub(0n, value), value, condition);
 }

@@ -3,14 +3,12 @@ import type { Callable } from '../../wasm/module.ts';
 import type { OnStack, Variable } from './emitter.ts';
 import { exceptionFlag } from './environment.ts';
 import type { Toolkit } from './environment.ts';
-import { nativeFloat } from './native.ts';
 
 const { NV } = exceptionFlag;
 
 /** (a, b): 1 if they compare equal; a quiet predicate. */
-export function defineEqual({ emit, flags, format, encoding }: Toolkit): Callable {
+export function defineEqual({ emit, flags, encoding, native }: Toolkit): Callable {
   const { i32, i64 } = emit;
-  const native = nativeFloat(emit, format);
   return emit.function(['i64', 'i64'], (a, b) => {
     const isEqual = emit.let(native.eq(native.fromBits(a), native.fromBits(b)));
     emit.if(i32.eqz(isEqual), () => flags.raiseIf(i32.or(encoding.isSignaling(a), encoding.isSignaling(b)), NV));
@@ -19,9 +17,8 @@ export function defineEqual({ emit, flags, format, encoding }: Toolkit): Callabl
 }
 
 /** (a, b): 1 if a < b, or a <= b; signaling predicates. */
-export function defineLess({ emit, flags, format, encoding }: Toolkit, relation: 'lt' | 'le'): Callable {
+export function defineLess({ emit, flags, encoding, native }: Toolkit, relation: 'lt' | 'le'): Callable {
   const { i32, i64 } = emit;
-  const native = nativeFloat(emit, format);
   return emit.function(['i64', 'i64'], (a, b) => {
     const holds = emit.let(native[relation](native.fromBits(a), native.fromBits(b)));
     emit.if(i32.eqz(holds), () => flags.raiseIf(i32.or(encoding.isNaN(a), encoding.isNaN(b)), NV));

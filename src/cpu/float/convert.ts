@@ -1,6 +1,6 @@
 // IEEE 754-2019, §5.4.2 (formatOf conversions between binary formats).
 import type { Callable } from '../../wasm/module.ts';
-import { exceptionFlag } from './environment.ts';
+import { exceptionFlag, roundingMode } from './environment.ts';
 import type { Toolkit } from './environment.ts';
 
 const { NX, NV } = exceptionFlag;
@@ -33,7 +33,7 @@ export function defineNarrow(wide: Toolkit, narrow: Toolkit): Callable {
 
     const magnitude = emit.let(f32.abs(nearest));
     const isInRange = i32.and(f32.gt(magnitude, 2 ** (1 - narrow.format.bias)), f32.lt(magnitude, Infinity));
-    emit.if(i32.and(isInRange, i32.eqz(mode)), () => {
+    emit.if(i32.and(isInRange, i32.eq(mode, roundingMode.RNE)), () => {
       flags.raise(NX);
       emit.return(bits);
     });

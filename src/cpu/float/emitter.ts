@@ -9,8 +9,12 @@ export type Kind = keyof typeof valueType;
  */
 export class OnStack<K extends Kind> {
   readonly kind: K;
-  constructor(kind: K) {
+  /** How many values lie below it. */
+  readonly depth: number;
+
+  constructor(kind: K, depth: number) {
     this.kind = kind;
+    this.depth = depth;
   }
 }
 
@@ -18,6 +22,7 @@ export class OnStack<K extends Kind> {
 export class Variable<K extends Kind> {
   readonly kind: K;
   readonly local: Local;
+
   constructor(kind: K, local: Local) {
     this.kind = kind;
     this.local = local;
@@ -26,6 +31,7 @@ export class Variable<K extends Kind> {
 
 export type Constant<K extends Kind> = K extends 'i64' ? bigint : number;
 export type Operand<K extends Kind> = OnStack<K> | Variable<K> | Constant<K>;
+type Leaf = Variable<Kind> | Constant<Kind>;
 
 // The types of wasm's instructions follow from their names in the text format: `i64.extend_i32_u` takes an i32 and
 // gives an i64, `i64.lt_s` compares two i64.
@@ -64,8 +70,10 @@ export class Emitter {
   readonly f32: Instructions<'f32'>;
   readonly f64: Instructions<'f64'>;
   readonly #module: ModuleBuilder;
-  /** What lies on wasm's stack, to see that every use is in order. */
-  readonly #stack: OnStack<Kind>[] = [];
+  /** One object for each place on the stack, because thousands of values come and go while a guest waits to start. */
+  readonly #places: Record<Kind, OnStack<Kind>[]> = { i32: [], i64: [], f32: [], f64: [] };
+  /** How many values lie on wasm's stack. */
+  #depth = 0;
   #code: Code | undefined;
 
   constructor(module: ModuleBuilder) {
@@ -76,28 +84,26 @@ export class Emitter {
     this.f64 = this.#instructions('f64');
   }
 
-  /** A function whose body gives its result. */
-  function<const Parameters extends readonly Kind[], R extends Kind = 'i64'>(
+  /** A function whose body gives its result, an i64. */
+  function<const Parameters extends readonly Kind[]>(
     parameters: Parameters,
-    body: (...parameters: Variables<Parameters>) => Operand<R>,
-    result?: R,
+    body: (...parameters: Variables<Parameters>) => Operand<'i64'>,
   ): Callable {
-    const kind = result ?? 'i64';
     const code = this.#module.function(
       parameters.map((parameter) => valueType[parameter]),
-      [valueType[kind]],
+      [valueType.i64],
     );
     this.#code = code;
     const variables = parameters.map((parameter, position) => new Variable(parameter, code.parameter(position)));
-    this.#push([body(...(variables as Variables<Parameters>))], [kind]);
-    if (this.#stack.length > 0) throw new Error('a computed value was never used');
+    this.#pushOne('i64', body(...(variables as Variables<Parameters>)));
+    if (this.#depth !== 0) throw new Error('a computed value was never used');
     this.#code = undefined;
     return code;
   }
 
   /** A new variable that holds `value`. */
   let<K extends Kind>(value: OnStack<K> | Variable<K>): Variable<K> {
-    this.#push([value], [value.kind]);
+    this.#pushOne(value.kind, value);
     return this.#let(value.kind);
   }
 
@@ -107,12 +113,12 @@ export class Emitter {
   }
 
   set<K extends Kind>(variable: Variable<K>, value: Operand<K>): void {
-    this.#push([value], [variable.kind]);
+    this.#pushOne(variable.kind, value);
     this.#open().set(variable.local);
   }
 
   if(condition: Operand<'i32'>, held: () => void, otherwise?: () => void): void {
-    this.#push([condition], ['i32']);
+    this.#pushOne('i32', condition);
     const code = this.#open();
     code.if();
     held();
@@ -124,16 +130,13 @@ export class Emitter {
   }
 
   return(value: Operand<'i64'>): void {
-    this.#push([value], ['i64']);
+    this.#pushOne('i64', value);
     this.#open().return();
   }
 
   /** Calls a function of which all parameters are of the kinds of the operands and the result is an i64. */
   call(callee: Callable, ...operands: (OnStack<Kind> | Variable<Kind> | bigint)[]): OnStack<'i64'> {
-    this.#push(
-      operands,
-      operands.map((operand) => (typeof operand === 'bigint' ? 'i64' : operand.kind)),
-    );
+    this.#push('i64', operands);
     this.#open().call(callee);
     return this.#computed('i64');
   }
@@ -156,17 +159,17 @@ export class Emitter {
   #instructions<K extends Kind>(kind: K): Instructions<K> {
     const forms: Record<string, unknown> = {
       select: (held: Operand<K>, otherwise: Operand<K>, condition: Operand<'i32'>) => {
-        this.#push([held, otherwise, condition], [kind, kind, 'i32']);
+        this.#push(kind, [held, otherwise, condition]);
         this.#open().op(op.select);
         return this.#computed(kind);
       },
       choose: (condition: Operand<'i32'>, held: () => Operand<K>, otherwise: () => Operand<K>) => {
-        this.#push([condition], ['i32']);
+        this.#pushOne('i32', condition);
         const code = this.#open();
         code.if(valueType[kind]);
-        this.#push([held()], [kind]);
+        this.#pushOne(kind, held());
         code.else();
-        this.#push([otherwise()], [kind]);
+        this.#pushOne(kind, otherwise());
         code.end();
         return this.#computed(kind);
       },
@@ -176,8 +179,9 @@ export class Emitter {
       const name = fullName.slice(kind.length + 1);
       const source = sourceKind(name) ?? kind;
       const result = comparison.test(name) ? 'i32' : kind;
-      forms[name] = (...operands: Operand<Kind>[]) => {
-        this.#push(operands, [source, source]);
+      forms[name] = (left: Operand<Kind>, right?: Operand<Kind>) => {
+        if (right === undefined) this.#pushOne(source, left);
+        else this.#pushTwo(source, left, right);
         this.#open().op(opcode);
         return this.#computed(result);
       };
@@ -186,29 +190,57 @@ export class Emitter {
   }
 
   #computed<K extends Kind>(kind: K): OnStack<K> {
-    const value = new OnStack(kind);
-    this.#stack.push(value);
-    return value;
+    const places = this.#places[kind];
+    const depth = this.#depth++;
+    return (places[depth] ??= new OnStack(kind, depth)) as OnStack<K>;
   }
 
-  /** Completes the stack for an instruction that takes these operands from it. */
-  #push(operands: readonly Operand<Kind>[], kinds: readonly Kind[]): void {
-    const computed = operands.filter((operand) => operand instanceof OnStack);
-    const top = this.#stack.splice(this.#stack.length - computed.length);
-    if (computed.some((operand, position) => operand !== top[position])) {
+  #take(operand: OnStack<Kind>): void {
+    this.#depth -= 1;
+    if (operand.depth !== this.#depth) {
       throw new Error('computed operands are used in the order in which they were computed, and once');
     }
-    const firstLeaf = operands.findIndex((operand) => !(operand instanceof OnStack));
-    if (firstLeaf < 0) return;
-    const rest = operands.slice(firstLeaf);
-    for (let position = rest.length - 1; position >= 0; position--) {
-      const operand = rest[position];
-      if (operand instanceof OnStack) rest[position] = this.#let(operand.kind);
+  }
+
+  #leaf(kind: Kind, operand: Leaf): void {
+    if (operand instanceof Variable) this.#open().get(operand.local);
+    else pushConstant(this.#open(), kind, operand);
+  }
+
+  /** Completes the stack for something that takes this operand from it; a constant is of `kind`. */
+  #pushOne(kind: Kind, operand: Operand<Kind>): void {
+    if (operand instanceof OnStack) this.#take(operand);
+    else this.#leaf(kind, operand);
+  }
+
+  #pushTwo(kind: Kind, left: Operand<Kind>, right: Operand<Kind>): void {
+    if (right instanceof OnStack && !(left instanceof OnStack)) {
+      this.#take(right);
+      const waiting = this.#let(right.kind);
+      this.#leaf(kind, left);
+      this.#leaf(kind, waiting);
+      return;
     }
-    const code = this.#open();
-    for (const [position, operand] of rest.entries()) {
-      if (operand instanceof Variable) code.get(operand.local);
-      else if (!(operand instanceof OnStack)) pushConstant(code, kinds[firstLeaf + position], operand);
+    if (right instanceof OnStack) this.#take(right);
+    this.#pushOne(kind, left);
+    if (!(right instanceof OnStack)) this.#leaf(kind, right);
+  }
+
+  #push(kind: Kind, operands: readonly Operand<Kind>[]): void {
+    let firstLeaf = operands.length;
+    for (let position = operands.length - 1; position >= 0; position--) {
+      const operand = operands[position];
+      if (operand instanceof OnStack) this.#take(operand);
+      else firstLeaf = position;
+    }
+    const waiting = operands
+      .slice(firstLeaf)
+      .filter((operand) => operand instanceof OnStack)
+      .reverse()
+      .map((operand) => this.#let(operand.kind));
+    for (const operand of operands.slice(firstLeaf)) {
+      const leaf = operand instanceof OnStack ? waiting.pop() : operand;
+      if (leaf !== undefined) this.#leaf(kind, leaf);
     }
   }
 
@@ -226,7 +258,7 @@ function sourceKind(name: string): Kind | undefined {
   return source === undefined ? undefined : (source as Kind);
 }
 
-function pushConstant(code: Code, kind: Kind | undefined, value: number | bigint): void {
+function pushConstant(code: Code, kind: Kind, value: number | bigint): void {
   if (typeof value === 'bigint') code.i64Const(value);
   else if (kind === 'i32') code.i32Const(value);
   else if (kind === 'f32') code.f32Const(value);

@@ -3,6 +3,7 @@ import type { Callable } from '../../wasm/module.ts';
 import type { Emitter, Operand } from './emitter.ts';
 import type { Encoding } from './encoding.ts';
 import type { Format } from './format.ts';
+import type { NativeFloat } from './native.ts';
 
 /** frm: how a result that the format can't hold is rounded. */
 export const roundingMode = {
@@ -69,6 +70,7 @@ export interface Environment {
 export interface Toolkit extends Environment {
   readonly format: Format;
   readonly encoding: Encoding;
+  readonly native: NativeFloat;
   /** See `defineNaNResult`. */
   readonly nanResult: Callable;
   /** See `defineRound`. */

@@ -3,17 +3,14 @@
 // integers.
 import type { Callable } from '../../wasm/module.ts';
 import type { OnStack, Variable } from './emitter.ts';
-import { exceptionFlag } from './environment.ts';
+import { exceptionFlag, roundingMode } from './environment.ts';
 import type { Toolkit } from './environment.ts';
-import { nativeFloat } from './native.ts';
-
-type Native = 'f32' | 'f64';
+import type { NativeKind } from './native.ts';
 
 /** (a, b, mode): a + b or a - b; `inIntegers` adds. */
 export function defineFastAdd(toolkit: Toolkit, which: 'add' | 'sub', inIntegers: Callable): Callable {
-  const { emit, flags, format } = toolkit;
+  const { emit, flags, format, native } = toolkit;
   const { i32, i64 } = emit;
-  const native = nativeFloat(emit, format);
 
   return emit.function(['i64', 'i64', 'i32'], (a, b, mode) => {
     const x = emit.let(native.fromBits(a));
@@ -21,7 +18,7 @@ export function defineFastAdd(toolkit: Toolkit, which: 'add' | 'sub', inIntegers
     const sum = emit.let(native[which](x, y));
     // A sum of zero or of subnormal size is exact. The bound keeps overflow out of the test as well.
     const isSafe = native.lt(native.abs(sum), 2 ** format.bias);
-    emit.if(i32.and(isSafe, i32.eqz(mode)), () => {
+    emit.if(i32.and(isSafe, i32.eq(mode, roundingMode.RNE)), () => {
       emit.if(i32.eqz(flags.has(exceptionFlag.NX)), () => {
         // The sum minus the operand of greater magnitude is computed without error (Dekker, 1971): it is the other
         // operand where the sum is exact and is not where it is inexact. Trying both spares finding the greater one.
@@ -41,21 +38,19 @@ export function defineFastAdd(toolkit: Toolkit, which: 'add' | 'sub', inIntegers
 
 /** (a, b, mode): a * b. */
 export function defineFastMultiply(toolkit: Toolkit, inIntegers: Callable): Callable {
-  const { emit, format, encoding } = toolkit;
+  const { emit, format, encoding, native } = toolkit;
   const { i32, i64 } = emit;
-  const native = nativeFloat(emit, format);
 
   return emit.function(['i64', 'i64', 'i32'], (a, b, mode) => {
     const product = emit.let(native.mul(native.fromBits(a), native.fromBits(b)));
     returnWhereSafe(toolkit, mode, product, [a, b], (bits) => {
-      // The product of the significands, of which the result keeps the leading digits: it has one more where their
-      // product reaches 2. (Where it does so by rounding, digits of both lengths' tails are lost.)
-      const exponents = i32.sub(i32.add(encoding.exponent(a), encoding.exponent(b)), format.bias);
-      const withoutCarry = emit.let(exponents);
-      const carry = emit.let(i32.sub(encoding.exponent(bits), withoutCarry));
+      // Exact where the product of the significands has nothing but zeros in the digits that the result does not keep:
+      // p - 1 of them, one more where it reaches 2. (Where it reaches 2 by rounding, some of those are not zero.)
+      const exponents = emit.let(i32.sub(i32.add(encoding.exponent(a), encoding.exponent(b)), format.bias));
+      const carry = emit.let(i32.sub(encoding.exponent(bits), exponents));
       const digits = emit.let(i64.mul(encoding.integerSignificand(a), encoding.integerSignificand(b)));
-      const kept = i64.extend_i32_u(i32.sub(64 - format.fractionBits, carry));
-      return i64.ne(i64.shl(digits, kept), 0n);
+      const shift = i64.extend_i32_u(i32.sub(64 - format.fractionBits, carry));
+      return i64.ne(i64.shl(digits, shift), 0n);
     });
     return emit.call(inIntegers, a, b, mode);
   });
@@ -63,9 +58,8 @@ export function defineFastMultiply(toolkit: Toolkit, inIntegers: Callable): Call
 
 /** (a, b, mode): a / b. */
 export function defineFastDivide(toolkit: Toolkit, inIntegers: Callable): Callable {
-  const { emit, format, encoding } = toolkit;
+  const { emit, format, encoding, native } = toolkit;
   const { i32, i64 } = emit;
-  const native = nativeFloat(emit, format);
 
   return emit.function(['i64', 'i64', 'i32'], (a, b, mode) => {
     const quotient = emit.let(native.div(native.fromBits(a), native.fromBits(b)));
@@ -83,9 +77,8 @@ export function defineFastDivide(toolkit: Toolkit, inIntegers: Callable): Callab
 
 /** (a, mode): the square root of a. */
 export function defineFastSquareRoot(toolkit: Toolkit, inIntegers: Callable): Callable {
-  const { emit, format, encoding } = toolkit;
+  const { emit, format, encoding, native } = toolkit;
   const { i32, i64 } = emit;
-  const native = nativeFloat(emit, format);
 
   return emit.function(['i64', 'i32'], (a, mode) => {
     const root = emit.let(native.sqrt(native.fromBits(a)));
@@ -101,21 +94,21 @@ export function defineFastSquareRoot(toolkit: Toolkit, inIntegers: Callable): Ca
 }
 
 /**
- * Returns a native result that is finite and greater than the least normal number (this itself may have been tiny before it was rounded):
- * at once where NX is raised already, there being no other flag, else after the test, which wants normal operands.
+ * Returns a native result that is finite and above the least normal number (which itself may come from a tiny one):
+ * at once where NX is raised already, there being no other flag to raise; else after the test, which wants normal
+ * operands.
  */
 function returnWhereSafe(
-  { emit, flags, format, encoding }: Toolkit,
+  { emit, flags, format, encoding, native }: Toolkit,
   mode: Variable<'i32'>,
-  result: Variable<Native>,
+  result: Variable<NativeKind>,
   operands: readonly Variable<'i64'>[],
   isInexact: (bits: Variable<'i64'>) => OnStack<'i32'>,
 ): void {
   const { i32 } = emit;
-  const native = nativeFloat(emit, format);
   const magnitude = emit.let(native.abs(result));
   const isSafe = i32.and(native.lt(magnitude, Infinity), native.gt(magnitude, 2 ** (1 - format.bias)));
-  emit.if(i32.and(isSafe, i32.eqz(mode)), () => {
+  emit.if(i32.and(isSafe, i32.eq(mode, roundingMode.RNE)), () => {
     const bits = emit.let(native.toBits(result));
     emit.if(flags.has(exceptionFlag.NX), () => emit.return(bits));
     const areNormal = operands

@@ -1,7 +1,6 @@
 // IEEE 754-2019, §5.4.1 (convertFromInt).
 import type { Callable } from '../../wasm/module.ts';
 import type { Toolkit } from './environment.ts';
-import { nativeFloat } from './native.ts';
 
 export interface IntegerType {
   readonly width: 32 | 64;
@@ -9,9 +8,8 @@ export interface IntegerType {
 }
 
 /** (integer, mode): the number. Of the i64 an integer type of 32 bits takes the low half. */
-export function defineFromInteger({ emit, format, round }: Toolkit, { width, signed }: IntegerType): Callable {
+export function defineFromInteger({ emit, format, native, round }: Toolkit, { width, signed }: IntegerType): Callable {
   const { i32, i64 } = emit;
-  const native = nativeFloat(emit, format);
 
   return emit.function(['i64', 'i32'], (integer, mode) => {
     if (width === 32) emit.set(integer, signed ? i64.extend32_s(integer) : i64.and(integer, 0xffff_ffffn));

@@ -10,6 +10,7 @@ import { Emitter } from './emitter.ts';
 import { Encoding } from './encoding.ts';
 import { Flags } from './environment.ts';
 import type { Environment, Toolkit } from './environment.ts';
+import { defineFastFusedMultiplyAdd } from './fast-fused-multiply-add.ts';
 import { defineFastAdd, defineFastDivide, defineFastMultiply, defineFastSquareRoot } from './fast-path.ts';
 import { binary32, binary64 } from './format.ts';
 import type { Format } from './format.ts';
@@ -17,6 +18,7 @@ import { defineFromInteger } from './from-integer.ts';
 import { defineFusedMultiplyAdd } from './fused-multiply-add.ts';
 import { defineMultiply } from './multiply.ts';
 import { defineNaNResult } from './nan.ts';
+import { nativeFloat } from './native.ts';
 import { defineRound } from './round.ts';
 import { defineSquareRoot } from './square-root.ts';
 import { defineToInteger } from './to-integer.ts';
@@ -100,6 +102,7 @@ function toolkit(environment: Environment, format: Format): Toolkit {
     ...environment,
     format,
     encoding,
+    native: nativeFloat(environment.emit, format),
     nanResult: defineNaNResult(environment, encoding),
     round: defineRound(environment, format),
   };
@@ -113,7 +116,7 @@ function defineOperations(tools: Toolkit): FloatOperations {
     mul: defineFastMultiply(tools, defineMultiply(tools)),
     div: defineFastDivide(tools, defineDivide(tools)),
     sqrt: defineFastSquareRoot(tools, defineSquareRoot(tools)),
-    fma: defineFusedMultiplyAdd(tools),
+    fma: defineFastFusedMultiplyAdd(tools, defineFusedMultiplyAdd(tools)),
     min: defineExtremum(tools, 'min'),
     max: defineExtremum(tools, 'max'),
     eq: defineEqual(tools),

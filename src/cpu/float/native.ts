@@ -1,25 +1,25 @@
 import type { Emitter, OnStack, Operand } from './emitter.ts';
 import type { Format } from './format.ts';
 
-type Native = 'f32' | 'f64';
+export type NativeKind = 'f32' | 'f64';
 
 /** WebAssembly's own instructions on one format, which round to nearest even. */
 export interface NativeFloat {
-  fromBits(bits: Operand<'i64'>): OnStack<Native>;
-  toBits(value: Operand<Native>): OnStack<'i64'>;
-  add(left: Operand<Native>, right: Operand<Native>): OnStack<Native>;
-  sub(left: Operand<Native>, right: Operand<Native>): OnStack<Native>;
-  mul(left: Operand<Native>, right: Operand<Native>): OnStack<Native>;
-  div(left: Operand<Native>, right: Operand<Native>): OnStack<Native>;
-  sqrt(operand: Operand<Native>): OnStack<Native>;
-  abs(operand: Operand<Native>): OnStack<Native>;
-  eq(left: Operand<Native>, right: Operand<Native>): OnStack<'i32'>;
-  ne(left: Operand<Native>, right: Operand<Native>): OnStack<'i32'>;
-  lt(left: Operand<Native>, right: Operand<Native>): OnStack<'i32'>;
-  le(left: Operand<Native>, right: Operand<Native>): OnStack<'i32'>;
-  gt(left: Operand<Native>, right: Operand<Native>): OnStack<'i32'>;
-  convert_i64_s(integer: Operand<'i64'>): OnStack<Native>;
-  convert_i64_u(integer: Operand<'i64'>): OnStack<Native>;
+  fromBits(bits: Operand<'i64'>): OnStack<NativeKind>;
+  toBits(value: Operand<NativeKind>): OnStack<'i64'>;
+  add(left: Operand<NativeKind>, right: Operand<NativeKind>): OnStack<NativeKind>;
+  sub(left: Operand<NativeKind>, right: Operand<NativeKind>): OnStack<NativeKind>;
+  mul(left: Operand<NativeKind>, right: Operand<NativeKind>): OnStack<NativeKind>;
+  div(left: Operand<NativeKind>, right: Operand<NativeKind>): OnStack<NativeKind>;
+  sqrt(operand: Operand<NativeKind>): OnStack<NativeKind>;
+  abs(operand: Operand<NativeKind>): OnStack<NativeKind>;
+  eq(left: Operand<NativeKind>, right: Operand<NativeKind>): OnStack<'i32'>;
+  ne(left: Operand<NativeKind>, right: Operand<NativeKind>): OnStack<'i32'>;
+  lt(left: Operand<NativeKind>, right: Operand<NativeKind>): OnStack<'i32'>;
+  le(left: Operand<NativeKind>, right: Operand<NativeKind>): OnStack<'i32'>;
+  gt(left: Operand<NativeKind>, right: Operand<NativeKind>): OnStack<'i32'>;
+  convert_i64_s(integer: Operand<'i64'>): OnStack<NativeKind>;
+  convert_i64_u(integer: Operand<'i64'>): OnStack<NativeKind>;
 }
 
 export function nativeFloat({ i32, i64, f32, f64 }: Emitter, format: Format): NativeFloat {

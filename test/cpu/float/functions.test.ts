@@ -102,3 +102,11 @@ describe('conversions between the formats', () => {
     }
   });
 });
+
+describe('the flags word', () => {
+  it('keeps what was raised before', () => {
+    const one = 0x3ff0_0000_0000_0000n;
+    expect(wasm.call('double.div', [one, 0n, 0], 0b10010).flags).toBe(0b11010);
+    expect(wasm.call('double.add', [one, one, 3], 0b11111).flags).toBe(0b11111);
+  });
+});

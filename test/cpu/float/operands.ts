@@ -73,7 +73,7 @@ function bitsOf(format: FloatFormat, value: number): bigint {
   return BigInt(view.getUint32(0));
 }
 
-/** Random numbers that repeat for a seed: xorshift64* (Vigna, 2016) on two 32-bit halves is not needed for this; mulberry32 will do. */
+/** Random numbers that repeat for a seed. */
 export class RandomBits {
   #state: number;
 

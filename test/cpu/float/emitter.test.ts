@@ -1,0 +1,64 @@
+import { expect, it } from 'vitest';
+import { Emitter } from '../../../src/cpu/float/emitter.ts';
+import type { Operand, Variable } from '../../../src/cpu/float/emitter.ts';
+import { ModuleBuilder } from '../../../src/wasm/module.ts';
+
+type Body = (emit: Emitter, a: Variable<'i64'>, b: Variable<'i64'>) => Operand<'i64'>;
+
+/** What a function with this body gives for two numbers. */
+function run(body: Body, a: bigint, b: bigint): bigint {
+  const module = new ModuleBuilder();
+  const emit = new Emitter(module);
+  module.exportFunction(
+    'tested',
+    emit.function(['i64', 'i64'], (x, y) => body(emit, x, y)),
+  );
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(module.toBytes()));
+  return (instance.exports['tested'] as (a: bigint, b: bigint) => bigint)(a, b);
+}
+
+it('nested calls are an expression', () => {
+  expect(run(({ i64 }, a, b) => i64.sub(i64.shl(a, 3n), i64.mul(b, b)), 5n, 2n)).toBe(36n);
+});
+
+it('a variable or constant may stand left of computed operands', () => {
+  expect(run(({ i64 }, a, b) => i64.sub(100n, i64.sub(a, i64.shl(b, 1n))), 5n, 2n)).toBe(99n);
+  expect(run(({ i64 }, a, b) => i64.select(a, i64.add(b, 1n), i64.lt_s(a, b)), 7n, 2n)).toBe(3n);
+  expect(run(({ i64 }, a, b) => i64.select(a, i64.add(b, 1n), i64.lt_s(a, b)), 1n, 2n)).toBe(1n);
+});
+
+it('choose evaluates one of its two forms', () => {
+  const body: Body = ({ i64 }, a, b) =>
+    i64.choose(
+      i64.eqz(b),
+      () => -1n,
+      () => i64.div_s(a, b),
+    );
+  expect(run(body, 7n, 2n)).toBe(3n);
+  expect(run(body, 7n, 0n)).toBe(-1n);
+});
+
+it('computed operands that are used in another order are refused', () => {
+  const swapped: Body = ({ i64 }, a, b) => {
+    const sum = i64.add(a, b);
+    const product = i64.mul(a, b);
+    return i64.sub(product, sum);
+  };
+  expect(() => run(swapped, 1n, 2n)).toThrow('in the order in which they were computed');
+});
+
+it('a computed operand that is used twice is refused', () => {
+  const twice: Body = ({ i64 }, a, b) => {
+    const sum = i64.add(a, b);
+    return i64.mul(sum, sum);
+  };
+  expect(() => run(twice, 1n, 2n)).toThrow('and once');
+});
+
+it('a computed operand that is never used is refused', () => {
+  const unused: Body = ({ i64 }, a, b) => {
+    i64.add(a, b);
+    return a;
+  };
+  expect(() => run(unused, 1n, 2n)).toThrow('never used');
+});
