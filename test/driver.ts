@@ -20,16 +20,22 @@ export class GuestRam {
   constructor({
     length = 1 << 20,
     shared = true,
+    over,
     make = (layout): GuestMemory => new GuestMemory(layout),
   }: {
     length?: number;
     shared?: boolean;
+    /** Memory that is there already, such as a hart's; else it is made. */
+    over?: { buffer: ArrayBufferLike; byteOffset: number };
     make?: (layout: ConstructorParameters<typeof GuestMemory>[0]) => GuestMemory;
   } = {}) {
-    const buffer = shared ? new SharedArrayBuffer(length) : new ArrayBuffer(length);
+    const { buffer, byteOffset } = over ?? {
+      buffer: shared ? new SharedArrayBuffer(length) : new ArrayBuffer(length),
+      byteOffset: 0,
+    };
     this.length = length;
-    this.#data = new DataView(buffer);
-    this.memory = make({ buffer, byteOffset: 0, length, base: ramBase });
+    this.#data = new DataView(buffer, byteOffset, length);
+    this.memory = make({ buffer, byteOffset, length, base: ramBase });
   }
 
   /** Empties RAM, as for a guest that starts anew: all that was allocated is gone. */
