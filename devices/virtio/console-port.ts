@@ -5,7 +5,7 @@ import type { Queue } from './queue.ts';
 
 /** The host's end of a port. */
 export interface PortListener {
-  /** Bytes from the guest, the listener's own copy. After `pause` was called no more come than the guest had in one buffer. */
+  /** Bytes from the guest, the listener's own copy. After `pause` at most the rest of one of the guest's buffers comes: 1 MiB. */
   data(bytes: Uint8Array<ArrayBuffer>): void;
   /** There is room again, after a `write` that took less than it was given. */
   drain?(): void;
@@ -45,6 +45,8 @@ export interface PortWiring {
 const inputCapacity = 65_536;
 /** The largest piece that a listener gets at once, however large the guest's buffers are. */
 const pieceSize = 65_536;
+/** More in one buffer is refused, as a listener that pauses has to take the rest of it. Linux sends 512 KiB at most. */
+const longestOutput = 1 << 20;
 
 /** A port. Made by VirtioConsole. */
 export class ConsolePort {
@@ -55,7 +57,6 @@ export class ConsolePort {
   #listener: PortListener | undefined;
   #paused = false;
   #delivering = false;
-  #feeding = false;
   #drainWanted = false;
   #ready = false;
   #guestOpen = false;
@@ -168,15 +169,8 @@ export class ConsolePort {
 
   /** Moves waiting bytes into the guest's receive buffers: for the device. */
   feed(queue: Queue, timeIsUp: () => boolean): void {
-    // A listener that writes when it is told of room is served by the loop that told it.
-    if (this.#feeding) return;
-    this.#feeding = true;
-    try {
-      do this.#moveInput(queue, timeIsUp);
-      while (this.#offerRoom());
-    } finally {
-      this.#feeding = false;
-    }
+    this.#moveInput(queue, timeIsUp);
+    this.#offerRoom();
   }
 
   /** Hands what the guest has sent to the listener: for the device. */
@@ -190,6 +184,9 @@ export class ConsolePort {
         if (chain === undefined) return;
         // §5.3.6.1
         if (chain.writableLength > 0) throw new GuestFault('writable buffer in a transmit queue', { port: this.id });
+        if (chain.readableLength > longestOutput) {
+          throw new GuestFault('output buffer of more than 1 MiB', { port: this.id, length: chain.readableLength });
+        }
         const listener = this.#listener;
         for (const view of chain.readable) {
           for (let at = 0; at < view.length; at += pieceSize) {
@@ -218,11 +215,10 @@ export class ConsolePort {
     }
   }
 
-  /** Tells a listener whose write was cut short that there is room; true when it wrote something to move. */
-  #offerRoom(): boolean {
-    if (!this.#drainWanted || this.room === 0) return false;
+  /** Tells a listener whose write was cut short that there is room. */
+  #offerRoom(): void {
+    if (!this.#drainWanted || this.room === 0) return;
     this.#drainWanted = false;
     this.#listener?.drain?.();
-    return this.#waiting > 0;
   }
 }

@@ -249,6 +249,20 @@ test('what a listener gets is a copy of its own, at most 64 KiB at once', () => 
   expect(pieces.every((piece) => piece.buffer instanceof ArrayBuffer && piece.every((byte) => byte === 7))).toBe(true);
 });
 
+test('an output buffer of 1 MiB is the longest', () => {
+  const bench = new ConsoleBench().boot();
+  let length = 0;
+  bench.agent.listen({ data: (bytes) => (length += bytes.length) });
+  const address = bench.ram.allocate((1 << 20) + 1);
+  bench.queue(5).add([{ address, length: 1 << 20 }]);
+  bench.queue(5).kick();
+  expect(length).toBe(1 << 20);
+  bench.queue(5).add([{ address, length: (1 << 20) + 1 }]);
+  bench.queue(5).kick();
+  expect(length).toBe(1 << 20);
+  expect(bench.log[0]).toContain('output buffer of more than 1 MiB (port 1, length 1048577)');
+});
+
 test('without a listener output stays in the guest’s queue, and a later listener gets all of it', () => {
   const bench = new ConsoleBench().boot();
   expect(bench.send(5, [1])).toBe(false);
@@ -332,7 +346,7 @@ test('input that waits when the guest closes the port is not given to the next o
 test('a full port takes no more, and tells when it has room; every byte arrives once and in order', () => {
   const bench = new ConsoleBench().boot();
   const total = 200_000;
-  const source = Uint8Array.from({ length: total }, (_, at) => (at * 7 + (at >> 8)) & 0xff);
+  const source = Uint8Array.from({ length: total }, (_, at) => (at * 7 + (at >> 8) + 11 * (at >> 16)) & 0xff);
   let offered = 0;
   let drains = 0;
   const offer = (): void => {
@@ -464,6 +478,24 @@ test.each([
   bench.control(0, consoleEvent.deviceReady, 1);
   expect(bench.driver.needsReset).toBe(true);
   expect(bench.log[0]).toContain(says);
+});
+
+test('after a reset the next driver hears all anew, and nothing that was meant for the last one', () => {
+  const bench = new ConsoleBench({ columns: 80, rows: 24 });
+  bench.driver.start();
+  bench.control(0, consoleEvent.deviceReady, 1);
+  bench.control(1, consoleEvent.portReady, 1);
+  bench.driver.start();
+  bench.provide(2, 8);
+  expect(bench.messages()).toEqual([]);
+  bench.control(0, consoleEvent.deviceReady, 1);
+  bench.control(1, consoleEvent.portReady, 1);
+  expect(bench.messages().map(([port, event]) => [port, event])).toEqual([
+    [0, consoleEvent.deviceAdd],
+    [1, consoleEvent.deviceAdd],
+    [1, consoleEvent.portName],
+    [1, consoleEvent.portOpen],
+  ]);
 });
 
 test('after a fault a reset brings the ports back', () => {

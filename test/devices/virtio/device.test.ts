@@ -128,6 +128,33 @@ test('§2.1.2 before DRIVER_OK a device that needs a reset does not notify', () 
   expect(irq.asserted).toBe(false);
 });
 
+test('a device that needs a reset does not take up a queue that is made ready again, and stays silent', () => {
+  const { driver, log, irq } = echoBench();
+  const queue = driver.start()[0]!;
+  queue.offer(999);
+  queue.kick();
+  driver.acknowledge();
+  const again = driver.setUpQueue(0);
+  addOne(again);
+  again.kick();
+  expect(again.usedIndex).toBe(0);
+  driver.write('queueReady', 0);
+  driver.write('queueSize', 5);
+  driver.write('queueReady', 1);
+  expect(log).toHaveLength(1);
+  expect(irq.asserted).toBe(false);
+});
+
+test('§2.4.1 after a reset the device is as it was made', () => {
+  const { driver, device } = echoBench();
+  const made = device.state;
+  const queue = driver.start({ size: 8 })[0]!;
+  addOne(queue);
+  queue.kick();
+  driver.write('status', 0);
+  expect(device.state).toEqual(made);
+});
+
 test('a fault gives up what is outstanding: later answers touch nothing', () => {
   const { driver, device, ram } = echoBench();
   const queue = driver.start()[0]!;

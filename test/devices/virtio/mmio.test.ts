@@ -51,14 +51,15 @@ test('§4.2.2.1 QueueReady 0 stops access to the queue', () => {
 });
 
 test('§4.2.2.2 the queue can not be moved while it is ready', () => {
-  const { driver, ram } = echoBench();
+  const { driver, ram, device } = echoBench();
   const queue = driver.start()[0]!;
+  const before = device.state;
   driver.write('queueSel', 0);
-  driver.write('queueSize', 2);
-  driver.write('queueDeviceLow', ramBase);
-  queue.add([{ address: ram.allocate(8), length: 8, writable: true }]);
+  driver.configure({ size: 2, table: ramBase, available: ramBase, used: ramBase });
+  expect(device.state).toEqual(before);
+  for (let count = 0; count < 5; count += 1) queue.add([{ address: ram.allocate(8), length: 8, writable: true }]);
   queue.kick();
-  expect(queue.usedIndex).toBe(1);
+  expect(queue.usedIndex).toBe(5);
 });
 
 test.each([

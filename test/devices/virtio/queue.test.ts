@@ -304,6 +304,7 @@ test('a chain that is answered after a device reset touches nothing', () => {
   queue.kick();
   driver.write('status', 0);
   const fresh = driver.start()[0]!;
+  device.work = (): number => 64;
   const before = ram.u8.slice();
   const ranges = reportedRanges(ram, () => device.answer(device.held[0]!));
   expect(ranges).toEqual([]);
