@@ -57,13 +57,13 @@ export class RunLoop {
     const target = this.#target;
     while (!target.ended) {
       target.updateTimers();
-      const more = target.pollDevices();
       const start = this.#host.now();
       const outcome = target.run(this.#slice());
       this.busy += this.#host.now() - start;
       const blocked = target.flushOutput();
       if (blocked !== undefined) await blocked;
       if (target.outstanding || this.#rang()) await this.#turn();
+      const more = target.pollDevices();
       if (outcome === 'waiting' && !more && !target.ended) await this.#wait();
     }
   }
