@@ -9,7 +9,7 @@ import type { DescriptorRecord, VirtioListener } from './events.ts';
 export type QueuePart = 'descriptorArea' | 'driverArea' | 'deviceArea';
 
 /** A 64-bit guest-physical address as transports write it, in two halves. */
-export interface SplitAddress {
+interface SplitAddress {
   low: number;
   high: number;
 }
