@@ -168,6 +168,7 @@ export interface Backend {
   ): Awaitable<{ readonly node: Node; readonly file: OpenFile }>;
   /** Opens a file or a folder (by its type, `directory` or not). ELOOP for a link, ENXIO for a FIFO, socket or device. */
   open(node: Node, flags: number): Awaitable<OpenFile>;
+  /** Closes. The file is gone even if it fails, as with close(2). */
   release(file: OpenFile): Awaitable<void>;
 
   /** Attributes of what is open, whatever became of its name. */

@@ -2,6 +2,7 @@
 import { fileType, noId, openFlags } from './backend.ts';
 import type { Backend, Caller, Node, OpenFile } from './backend.ts';
 import { Errno } from './errno.ts';
+import { noFid } from './messages.ts';
 
 /**
  * The most fids of one session. Linux keeps one for every cached name; a guest of 1 GiB can cache about a million. Each
@@ -96,6 +97,7 @@ export class FidTable {
 
   /** Refuses a number that is taken or can not be had. */
   requireFree(number: number): void {
+    if (number === noFid) throw new Errno('EBADF', 'the fid that stands for none');
     if (this.#fids.has(number)) throw new Errno('EBADF', `fid ${number} is in use`);
     if (this.#fids.size >= maximumFids) throw new Errno('ENFILE', `more than ${maximumFids} fids`);
   }

@@ -192,15 +192,13 @@ export class MemoryBackend implements Backend {
 
   create(parent: Node, name: Bytes, flags: number, mode: number, caller: Caller): { node: Node; file: OpenFile } {
     const existing = folderOf(this.#inode(parent)).get(name);
-    if (existing === undefined) {
-      const content: Content = { kind: 'file', data: new SparseData(this.#space) };
-      const node = this.#make(parent, name, fileType.file | mode, content, caller);
-      return { node, file: this.open(node, flags) };
-    }
-    if ((flags & openFlags.exclusive) !== 0) throw new Errno('EEXIST');
+    if (existing !== undefined && (flags & openFlags.exclusive) !== 0) throw new Errno('EEXIST');
     // open(2) with O_CREAT: a folder can not be created by it, even for reading.
-    if (existing.inode.content.kind === 'folder') throw new Errno('EISDIR');
-    const node = this.#reference(existing);
+    if (existing?.inode.content.kind === 'folder') throw new Errno('EISDIR');
+    const node =
+      existing === undefined
+        ? this.#make(parent, name, fileType.file | mode, { kind: 'file', data: new SparseData(this.#space) }, caller)
+        : this.#reference(existing);
     try {
       return { node, file: this.open(node, flags) };
     } catch (error) {

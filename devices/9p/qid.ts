@@ -28,7 +28,7 @@ function mix(hash: number, word: number): number {
 export function qidVersion({ mtime, ctime, size }: Attributes): number {
   times[0] = mtime;
   times[1] = ctime;
-  let hash = mix(size | 0, size / 2 ** 32);
+  let hash = mix(mix(1, size), size / 2 ** 32);
   for (let i = 0; i < 4; i++) hash = mix(hash, words[i] as number);
   return mix(hash, hash >>> 13) >>> 0 || 1;
 }

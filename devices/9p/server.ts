@@ -288,7 +288,8 @@ export class Server {
     this.#isStarting = true;
     for (let next = this.#startable.shift(); next !== undefined; next = this.#startable.shift()) {
       const starting = next;
-      if (!starting.flushed) this.#settle(starting, () => this.#start(starting));
+      // Two that it waited for may have left before its turn came: it is in the list twice.
+      if (!starting.flushed && !starting.started) this.#settle(starting, () => this.#start(starting));
     }
     this.#isStarting = false;
   }

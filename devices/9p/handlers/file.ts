@@ -65,6 +65,8 @@ export const fileHandlers: Handlers<'Tlopen' | 'Tlcreate' | 'Tread' | 'Twrite' |
     if (fid.file !== undefined) throw new Errno('EINVAL', 'the fid is open already');
     checkNewName(name);
     const flags = checkedFlags(asked);
+    // open(2): O_CREAT makes no folder, so that nothing could ever satisfy both.
+    if ((flags & openFlags.directory) !== 0) throw new Errno('EINVAL', 'O_DIRECTORY for a new file');
     const { node, file } = yield* wait(backend.create(fid.node, name, flags, mode & 0o7777, fid.callerWith(gid)));
     try {
       const attributes = yield* wait(backend.getattrOpen(file));
