@@ -1,0 +1,424 @@
+// A folder of the host as a share. Every operation is done when its call returns, but fsync: a slow disk must not stop the
+// guest. What reaches the host, and what does not, is walk.ts's; who owns what is owners.ts's.
+import { constants } from 'node:fs';
+import type { BigIntStats } from 'node:fs';
+import { fileType, openFlags, renameFlags } from '../../../devices/9p/backend.ts';
+import type {
+  AttributeChanges,
+  Attributes,
+  Awaitable,
+  Backend,
+  Caller,
+  EmitEntry,
+  FilesystemStatistics,
+  Node,
+  OpenFile,
+} from '../../../devices/9p/backend.ts';
+import { Errno } from '../../../devices/9p/errno.ts';
+import { Handles } from '../../../devices/9p/memory/handles.ts';
+import type { Bytes } from '../../../devices/ports.ts';
+import { attributesOf, change, checkMode, completeMode, dropPrivileges, runsAsRoot, setGroupId } from './attributes.ts';
+import { descriptorLimit, Descriptors } from './descriptors.ts';
+import { HostFile, hostFlags } from './host-file.ts';
+import { host, isErrno, nameToBytes, pathToBytes } from './host.ts';
+import type { HostName } from './host.ts';
+import { InodeNumbers } from './inode-numbers.ts';
+import { openRoot } from './open-root.ts';
+import type { WalkKind } from './open-root.ts';
+import { Owners } from './owners.ts';
+import { moveWithoutReplacing } from './no-replace.ts';
+import { OpenTarget } from './targets.ts';
+import { timeAbilities } from './times.ts';
+import { Tree, typeOf } from './tree.ts';
+import type { Entry } from './tree.ts';
+import { componentOf } from './walk.ts';
+import type { Walk } from './walk.ts';
+
+const { O_CREAT, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
+
+const permissions = 0o7777;
+const nameLength = 255;
+/** How often an existing file may vanish, and a vanished one come back, while it is being opened. */
+const mostAttempts = 8;
+
+export interface NodeFsOptions {
+  /** Every change is refused with EROFS. */
+  readonly readOnly: boolean;
+  /** How files are reached. Default: through descriptors where the host has /proc, by checked paths elsewhere. */
+  readonly walk?: WalkKind;
+}
+
+export class NodeFsBackend implements Backend {
+  readonly #readOnly: boolean;
+  readonly #walk: Walk;
+  readonly #tree: Tree;
+  readonly #descriptors: Descriptors;
+  readonly #numbers: InodeNumbers;
+  readonly #owners = Owners.ofProcess();
+  readonly #times = timeAbilities(process.versions.uv);
+  readonly #files = new Handles<HostFile, OpenFile>('open file');
+  readonly #opened = new Set<HostFile>();
+
+  /** Shares `directory`. Throws Error naming it where it is missing, no folder, or may not be read. */
+  static open(directory: string, options: NodeFsOptions): NodeFsBackend {
+    return new NodeFsBackend(directory, options);
+  }
+
+  private constructor(directory: string, { readOnly, walk: kind }: NodeFsOptions) {
+    this.#readOnly = readOnly;
+    this.#descriptors = new Descriptors(descriptorLimit());
+    const { walk, stat } = openRoot(directory, this.#descriptors, kind);
+    this.#walk = walk;
+    this.#tree = new Tree(stat, (entry) => walk.freed(entry));
+    this.#numbers = new InodeNumbers(stat.dev);
+  }
+
+  /** Nodes that are referenced, the root, and files that are open, for those who look for leaks. */
+  get handleCount(): number {
+    return this.#tree.size + this.#files.count;
+  }
+
+  root(): Node {
+    return this.#hold(this.#tree.root);
+  }
+
+  retain(node: Node): void {
+    this.#tree.get(node).holds++;
+  }
+
+  forget(node: Node): void {
+    this.#tree.release(this.#tree.get(node));
+  }
+
+  lookup(parent: Node, name: Bytes): Node | undefined {
+    const folder = this.#tree.get(parent);
+    if (!folder.isFolder) throw new Errno('ENOTDIR');
+    if (folder.isGone) return undefined;
+    const component = componentOf(name);
+    const stat = host.lstat(this.#walk.child(folder, component));
+    return stat === undefined ? undefined : this.#tree.reach(folder, component, stat).node;
+  }
+
+  parent(node: Node): Node {
+    const entry = this.#tree.get(node);
+    if (entry.isGone) throw new Errno('ENOENT');
+    return this.#hold(entry.parent ?? entry);
+  }
+
+  name(node: Node): Bytes {
+    const entry = this.#tree.get(node);
+    if (entry.isRoot) throw new Errno('EBUSY');
+    if (entry.isGone) throw new Errno('ENOENT');
+    return nameToBytes(entry.name);
+  }
+
+  getattr(node: Node): Attributes {
+    return this.#attributes(this.#stat(this.#tree.get(node)));
+  }
+
+  setattr(node: Node, changes: AttributeChanges): void {
+    this.#refuseIfReadOnly();
+    const entry = this.#tree.get(node);
+    // Permissions that go must not keep what is open from being opened again.
+    if (changes.mode !== undefined) this.#reopenFiles(entry);
+    this.#walk.withTarget(entry, (target) => change(target, changes, { owners: this.#owners, times: this.#times }));
+  }
+
+  readlink(node: Node): Bytes {
+    const entry = this.#tree.get(node);
+    if (entry.type !== fileType.link) throw new Errno('EINVAL');
+    if (entry.parent === undefined) throw new Errno('ENOENT');
+    const path = this.#walk.child(entry.parent, entry.name);
+    const stat = host.lstat(path);
+    if (stat === undefined || !entry.isSame(stat)) throw new Errno('ESTALE');
+    return pathToBytes(host.readlink(path));
+  }
+
+  mkdir(parent: Node, name: Bytes, mode: number, _caller: Caller): Node {
+    this.#refuseIfReadOnly();
+    const folder = this.#folder(parent);
+    const component = componentOf(name);
+    // In an SGID folder Linux's client asks for what the host does anyway.
+    const inherited = (mode & setGroupId) === 0 ? 0 : Number(this.#stat(folder).mode) & setGroupId;
+    checkMode(mode, inherited);
+    // A umask only takes away, so that nobody ever has more permissions than asked for.
+    host.mkdir(this.#walk.child(folder, component), mode);
+    const entry = this.#made(folder, component);
+    this.#walk.withTarget(entry, (target) => completeMode(target, target.stat(), mode));
+    return entry.node;
+  }
+
+  mknod(parent: Node, name: Bytes, mode: number): Node {
+    this.#refuseIfReadOnly();
+    // mknod(2): EPERM where the file system does not have the type. Sockets and FIFOs would not work across machines.
+    if ((mode & fileType.mask) !== fileType.file) throw new Errno('EPERM', 'only regular files are made');
+    const made = this.#createFile(this.#folder(parent), componentOf(name), O_WRONLY, mode & permissions);
+    if (made === undefined) throw new Errno('EEXIST');
+    host.close(made.fd);
+    return made.entry.node;
+  }
+
+  symlink(parent: Node, name: Bytes, target: Bytes): Node {
+    this.#refuseIfReadOnly();
+    const folder = this.#folder(parent);
+    const component = componentOf(name);
+    host.symlink(target, this.#walk.child(folder, component));
+    return this.#made(folder, component).node;
+  }
+
+  link(node: Node, parent: Node, name: Bytes): void {
+    this.#refuseIfReadOnly();
+    const entry = this.#tree.get(node);
+    const folder = this.#folder(parent);
+    if (entry.isFolder) throw new Errno('EPERM', 'a second name for a folder');
+    if (entry.parent === undefined) throw new Errno('ENOENT');
+    const from = this.#walk.child(entry.parent, entry.name);
+    const to = this.#walk.child(folder, componentOf(name));
+    // linkat(2) by descriptor is out of reach: the name must lead to the file before and after.
+    for (const path of [from, to]) {
+      if (path === to) host.link(from, to);
+      const stat = host.lstat(path);
+      if (stat === undefined || !entry.isSame(stat)) throw new Errno('ESTALE', 'another file has the name');
+    }
+  }
+
+  unlink(parent: Node, name: Bytes, isFolder: boolean): void {
+    this.#refuseIfReadOnly();
+    const folder = this.#folder(parent);
+    const component = componentOf(name);
+    const path = this.#walk.child(folder, component);
+    this.#removing(this.#tree.find(folder, component), () => (isFolder ? host.rmdir(path) : host.unlink(path)));
+  }
+
+  rename(parent: Node, name: Bytes, newParent: Node, newName: Bytes, flags: number): void {
+    this.#refuseIfReadOnly();
+    if ((flags & ~renameFlags.noReplace) !== 0) throw new Errno('EINVAL', 'this host can not exchange names');
+    const folder = this.#folder(parent);
+    const newFolder = this.#folder(newParent);
+    const component = componentOf(name);
+    const newComponent = componentOf(newName);
+    const from = this.#walk.child(folder, component);
+    const to = this.#walk.child(newFolder, newComponent);
+    const moved = host.lstat(from);
+    if (moved === undefined) throw new Errno('ENOENT');
+    if ((flags & renameFlags.noReplace) !== 0) moveWithoutReplacing(from, to, typeOf(moved));
+    else {
+      const replaced = host.lstat(to);
+      // rename(2): two names of one file both stay.
+      if (replaced?.ino === moved.ino && replaced.dev === moved.dev) return;
+      this.#removing(this.#tree.find(newFolder, newComponent), () => host.rename(from, to));
+    }
+    const entry = this.#tree.find(folder, component);
+    if (entry !== undefined) this.#tree.move(entry, newFolder, newComponent);
+  }
+
+  create(
+    parent: Node,
+    name: Bytes,
+    flags: number,
+    mode: number,
+    _caller: Caller,
+  ): { readonly node: Node; readonly file: OpenFile } {
+    const folder = this.#folder(parent);
+    const component = componentOf(name);
+    const asked = hostFlags(flags);
+    for (let attempt = 0; attempt < mostAttempts; attempt++) {
+      const made = this.#readOnly ? undefined : this.#createFile(folder, component, asked, mode & permissions);
+      if (made !== undefined) return { node: made.entry.node, file: this.#addFile(made.entry, made.fd, asked) };
+      const stat = host.lstat(this.#walk.child(folder, component));
+      if (stat === undefined) {
+        this.#refuseIfReadOnly();
+        continue;
+      }
+      if ((flags & openFlags.exclusive) !== 0) throw new Errno('EEXIST');
+      if (typeOf(stat) === fileType.folder) throw new Errno('EISDIR');
+      const entry = this.#tree.reach(folder, component, stat);
+      try {
+        return { node: entry.node, file: this.#open(entry, flags) };
+      } catch (error) {
+        this.#tree.release(entry);
+        if (!isErrno(error, 'ESTALE')) throw error;
+      }
+    }
+    throw new Errno('EAGAIN', 'the name comes and goes');
+  }
+
+  open(node: Node, flags: number): OpenFile {
+    return this.#open(this.#tree.get(node), flags);
+  }
+
+  release(file: OpenFile): Awaitable<void> {
+    const opened = this.#files.remove(file);
+    this.#opened.delete(opened);
+    try {
+      return opened.close();
+    } finally {
+      this.#tree.release(opened.entry);
+    }
+  }
+
+  getattrOpen(file: OpenFile): Attributes {
+    return this.#attributes(host.fstat(this.#files.get(file).opened()));
+  }
+
+  setattrOpen(file: OpenFile, changes: AttributeChanges): void {
+    this.#refuseIfReadOnly();
+    const opened = this.#files.get(file);
+    if (changes.mode !== undefined) this.#reopenFiles(opened.entry);
+    change(new OpenTarget(opened.opened()), changes, { owners: this.#owners, times: this.#times });
+  }
+
+  read(file: OpenFile, offset: number, into: readonly Bytes[]): number {
+    return this.#files.get(file).read(offset, into);
+  }
+
+  write(file: OpenFile, offset: number, from: readonly Bytes[]): number {
+    return this.#files.get(file).write(offset, from);
+  }
+
+  readdir(file: OpenFile, cookie: bigint, emit: EmitEntry): void {
+    const opened = this.#files.get(file);
+    if (!opened.entry.isFolder) throw new Errno('ENOTDIR');
+    opened.list(cookie, emit);
+  }
+
+  fsync(file: OpenFile, dataOnly: boolean): Promise<void> {
+    return this.#files.get(file).sync(dataOnly);
+  }
+
+  statfs(node: Node): FilesystemStatistics {
+    const entry = this.#tree.get(node);
+    const folder = entry.isFolder ? entry : (entry.parent ?? this.#tree.root);
+    const statistics = host.statfs(this.#walk.folder(folder));
+    return {
+      type: Number(BigInt.asUintN(32, statistics.type)),
+      blockSize: Number(statistics.bsize),
+      blocks: statistics.blocks,
+      blocksFree: statistics.bfree,
+      blocksAvailable: statistics.bavail,
+      files: statistics.files,
+      filesFree: statistics.ffree,
+      fsid: entry.dev,
+      nameLength,
+    };
+  }
+
+  /** Waits for what another thread still does with a file. Throws the first error of closing, with everything closed. */
+  async close(): Promise<void> {
+    const closed = await Promise.allSettled([...this.#opened].map(async (file) => file.close()));
+    this.#opened.clear();
+    this.#walk.close();
+    for (const result of closed) if (result.status === 'rejected') throw result.reason;
+  }
+
+  #hold(entry: Entry): Node {
+    entry.holds++;
+    return entry.node;
+  }
+
+  #folder(node: Node): Entry {
+    const entry = this.#tree.get(node);
+    if (!entry.isFolder) throw new Errno('ENOTDIR');
+    if (entry.isGone) throw new Errno('ENOENT', 'the folder was removed');
+    return entry;
+  }
+
+  #refuseIfReadOnly(): void {
+    if (this.#readOnly) throw new Errno('EROFS');
+  }
+
+  #attributes(stat: BigIntStats): Attributes {
+    return attributesOf(stat, this.#numbers, this.#owners);
+  }
+
+  #stat(entry: Entry): BigIntStats {
+    if (entry.parent === undefined) return this.#walk.withTarget(entry, (target) => target.stat());
+    const stat = this.#statByName(entry, entry.parent);
+    if (stat !== undefined && entry.isSame(stat)) return stat;
+    const { openDescriptor } = entry;
+    if (openDescriptor !== undefined) return host.fstat(openDescriptor);
+    // Not ESTALE: Linux's client looks a name up again only when its attributes end in ENOENT (v9fs_lookup_revalidate).
+    throw new Errno('ENOENT', 'another file has the name');
+  }
+
+  #statByName({ name }: Entry, parent: Entry): BigIntStats | undefined {
+    try {
+      return host.lstat(this.#walk.child(parent, name));
+    } catch (error) {
+      if (isErrno(error, 'ESTALE')) return undefined;
+      throw error;
+    }
+  }
+
+  /** The entry of a name that was just made. */
+  #made(folder: Entry, name: HostName): Entry {
+    const stat = host.lstat(this.#walk.child(folder, name));
+    if (stat === undefined) throw new Errno('ENOENT', 'removed as soon as made');
+    return this.#tree.reach(folder, name, stat);
+  }
+
+  /** Creates a file and opens it; undefined where the name is taken. */
+  #createFile(folder: Entry, name: HostName, asked: number, mode: number): { entry: Entry; fd: number } | undefined {
+    checkMode(mode, 0);
+    const path = this.#walk.child(folder, name);
+    const flags = (asked & ~O_TRUNC) | O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+    let fd: number;
+    try {
+      fd = this.#descriptors.withRoom(() => host.open(path, flags, mode));
+    } catch (error) {
+      if (isErrno(error, 'EEXIST')) return undefined;
+      throw error;
+    }
+    try {
+      const stat = host.fstat(fd);
+      completeMode(new OpenTarget(fd), stat, mode);
+      return { entry: this.#tree.reach(folder, name, stat), fd };
+    } catch (error) {
+      host.close(fd);
+      throw error;
+    }
+  }
+
+  #open(entry: Entry, flags: number): OpenFile {
+    const asked = hostFlags(flags);
+    const changes = (flags & openFlags.accessMode) !== openFlags.readOnly || (flags & openFlags.truncate) !== 0;
+    if (entry.type === fileType.link) throw new Errno('ELOOP');
+    if (!entry.isFolder && (flags & openFlags.directory) !== 0) throw new Errno('ENOTDIR');
+    if (entry.isFolder && changes) throw new Errno('EISDIR');
+    // What they lead to is on this host, not in the guest.
+    if (!entry.isFolder && entry.type !== fileType.file) throw new Errno('ENXIO');
+    if (changes) this.#refuseIfReadOnly();
+    const fd = this.#walk.open(entry, entry.isFolder ? O_RDONLY : asked);
+    if ((asked & O_TRUNC) !== 0 && runsAsRoot()) dropPrivileges(new OpenTarget(fd), host.fstat(fd));
+    return this.#addFile(entry, fd, asked);
+  }
+
+  #addFile(entry: Entry, fd: number, flags: number): OpenFile {
+    const file = new HostFile(entry, fd, flags, {
+      walk: this.#walk,
+      descriptors: this.#descriptors,
+      numbers: this.#numbers,
+    });
+    entry.holds++;
+    this.#opened.add(file);
+    return this.#files.add(file);
+  }
+
+  #reopenFiles(entry: Entry): void {
+    for (const file of entry.files ?? []) file.opened();
+  }
+
+  /** Removes a name by `action`, while its entry, if there is one, keeps its file. */
+  #removing(entry: Entry | undefined, action: () => void): void {
+    if (entry === undefined) return action();
+    this.#reopenFiles(entry);
+    this.#walk.pin(entry);
+    try {
+      action();
+    } catch (error) {
+      this.#walk.unpin(entry);
+      throw error;
+    }
+    this.#tree.detach(entry);
+  }
+}

@@ -1,0 +1,251 @@
+// Reaches files through descriptors: `/proc/self/fd/N/name` is openat(2) for a process that has none. A folder is opened
+// with O_PATH | O_NOFOLLOW from its parent's descriptor, one component at a time, so that no link, no ".." and no renamed
+// folder can lead out of the share, however fast the host changes. Linux only.
+import { constants } from 'node:fs';
+import { performance } from 'node:perf_hooks';
+import { Errno } from '../../../devices/9p/errno.ts';
+import type { Descriptors, Reclaimable } from './descriptors.ts';
+import { host, isErrno, join, O_PATH } from './host.ts';
+import type { HostName, HostPath } from './host.ts';
+import { magicLink, PathDescriptorTarget } from './targets.ts';
+import type { Target } from './targets.ts';
+import type { Entry } from './tree.ts';
+import type { Walk } from './walk.ts';
+
+const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
+
+/**
+ * Milliseconds after which a kept descriptor has to show that its folder is still where it was: the host may have moved it
+ * out of the share. An operation under way at that moment still reaches it, as it would through any sequence of system
+ * calls; a look before every operation would buy no more than this and cost a third of them (5 us).
+ */
+const trustTime = 1;
+
+/** Where the kernel says that a folder is; undefined where it can not say (a path of more than 4,095 bytes). */
+function placeOf(path: HostPath): HostPath | undefined {
+  try {
+    return host.readlink(path);
+  } catch (error) {
+    if (isErrno(error, 'ENAMETOOLONG')) return undefined;
+    throw error;
+  }
+}
+
+class FolderDescriptor implements Reclaimable {
+  readonly fd: number;
+  readonly path: HostPath;
+  /** Where it belongs, and was seen; undefined where it has to be walked to each time. */
+  readonly place: HostPath | undefined;
+  readonly #entry: Entry;
+  readonly #closed: (entry: Entry) => void;
+  #seenAt: number;
+
+  constructor(fd: number, entry: Entry, place: HostPath | undefined, closed: (entry: Entry) => void) {
+    this.fd = fd;
+    this.path = magicLink(fd);
+    this.#entry = entry;
+    this.#closed = closed;
+    const isThere = place !== undefined && placeOf(this.path) === place;
+    this.place = isThere ? place : undefined;
+    this.#seenAt = isThere ? performance.now() : -Infinity;
+  }
+
+  isInPlace(): boolean {
+    const now = performance.now();
+    if (now - this.#seenAt < trustTime) return true;
+    if (this.place === undefined || placeOf(this.path) !== this.place) return false;
+    this.#seenAt = now;
+    return true;
+  }
+
+  reclaim(): boolean {
+    this.#closed(this.#entry);
+    host.close(this.fd);
+    return true;
+  }
+}
+
+export class DescriptorWalk implements Walk {
+  readonly #root: number;
+  readonly #rootPath: HostPath;
+  readonly #descriptors: Descriptors;
+  readonly #folders = new Map<Entry, FolderDescriptor>();
+  /** Of files whose names were removed. */
+  readonly #pins = new Map<Entry, number>();
+
+  /** Whether this system has what the walk needs. */
+  static isPossible(): boolean {
+    return process.platform === 'linux' && host.lstat('/proc/self/fd' as HostPath) !== undefined;
+  }
+
+  /** Opens the share's root folder, which may be named through links. Throws Errno. */
+  constructor(root: HostPath, descriptors: Descriptors) {
+    this.#descriptors = descriptors;
+    this.#root = descriptors.withRoom(() => host.open(root, O_PATH | O_DIRECTORY));
+    this.#rootPath = magicLink(this.#root);
+  }
+
+  rootStat(): ReturnType<typeof host.fstat> {
+    return host.fstat(this.#root);
+  }
+
+  /** Whether /proc lets this process through. */
+  reachesRoot(): boolean {
+    try {
+      return host.lstat(join(this.#rootPath, '.' as HostName))?.ino === this.rootStat().ino;
+    } catch (error) {
+      if (isErrno(error, 'EACCES', 'EPERM')) return false;
+      throw error;
+    }
+  }
+
+  child(folder: Entry, name: HostName): HostPath {
+    return join(this.folder(folder), name);
+  }
+
+  folder(folder: Entry): HostPath {
+    const known = this.#known(folder);
+    if (known !== undefined) return known;
+    // Up to a folder that is certain, and down again. Not recursive: the guest decides how deep its folders are.
+    const uncertain = [folder];
+    let above = folder.parent;
+    let path: HostPath | undefined;
+    for (; above !== undefined; above = above.parent) {
+      path = this.#known(above);
+      if (path !== undefined) break;
+      uncertain.push(above);
+    }
+    if (path === undefined) throw new Error('a tree of folders without a root');
+    for (let entry = uncertain.pop(); entry !== undefined; entry = uncertain.pop()) path = this.#reach(entry, path);
+    return path;
+  }
+
+  listing(_folder: Entry, fd: number): HostPath {
+    return magicLink(fd);
+  }
+
+  withTarget<T>(entry: Entry, action: (target: Target) => T): T {
+    return this.#withDescriptor(entry, (fd) => action(new PathDescriptorTarget(fd)));
+  }
+
+  open(entry: Entry, flags: number): number {
+    // The link in /proc leads to the very file that was looked at, so that nothing else is ever opened.
+    return this.#withDescriptor(entry, (fd) =>
+      this.#descriptors.withRoom(() => host.open(magicLink(fd), flags | O_NONBLOCK | O_NOCTTY)),
+    );
+  }
+
+  pin(entry: Entry): void {
+    if (entry.parent === undefined || this.#pins.has(entry)) return;
+    try {
+      this.#pins.set(entry, this.#openPath(entry, this.folder(entry.parent), 0));
+    } catch (error) {
+      // Without a pin the file is out of reach once its name is gone, as it is when the host removes it.
+      if (!isErrno(error, 'ESTALE', 'EACCES', 'EMFILE', 'ENFILE')) throw error;
+    }
+  }
+
+  unpin(entry: Entry): void {
+    const fd = this.#pins.get(entry);
+    if (fd === undefined) return;
+    this.#pins.delete(entry);
+    host.close(fd);
+  }
+
+  freed(entry: Entry): void {
+    this.#drop(entry);
+    this.unpin(entry);
+  }
+
+  canReopen(entry: Entry, fd: number, how: number): boolean {
+    if (entry.parent === undefined) return false;
+    try {
+      host.access(magicLink(fd), how);
+      const stat = host.lstat(this.child(entry.parent, entry.name));
+      return stat !== undefined && entry.isSame(stat);
+    } catch (error) {
+      if (error instanceof Errno) return false;
+      throw error;
+    }
+  }
+
+  close(): void {
+    for (const entry of this.#folders.keys()) this.#drop(entry);
+    for (const entry of this.#pins.keys()) this.unpin(entry);
+    host.close(this.#root);
+  }
+
+  #pinOf(entry: Entry): number {
+    const fd = this.#pins.get(entry) ?? entry.openDescriptor;
+    if (fd === undefined) throw new Errno('ESTALE', 'a file whose name is gone');
+    return fd;
+  }
+
+  #withDescriptor<T>(entry: Entry, action: (fd: number) => T): T {
+    if (entry.parent === undefined) return action(entry.isRoot ? this.#root : this.#pinOf(entry));
+    let fd: number;
+    try {
+      fd = this.#openPath(entry, this.folder(entry.parent), 0);
+    } catch (error) {
+      // The host removed the name; what is open can still be had.
+      const { openDescriptor } = entry;
+      if (openDescriptor === undefined || !isErrno(error, 'ESTALE')) throw error;
+      return action(openDescriptor);
+    }
+    try {
+      return action(fd);
+    } finally {
+      host.close(fd);
+    }
+  }
+
+  /** The path of a folder that is known to be where it should; undefined where it has to be walked to. */
+  #known(folder: Entry): HostPath | undefined {
+    if (folder.parent === undefined) return folder.isRoot ? this.#rootPath : magicLink(this.#pinOf(folder));
+    const kept = this.#folders.get(folder);
+    if (kept?.isInPlace() !== true) return undefined;
+    this.#descriptors.folders.use(kept);
+    return kept.path;
+  }
+
+  /** Walks from a folder's parent, which is at `parentPath`, to the folder. */
+  #reach(folder: Entry, parentPath: HostPath): HostPath {
+    this.#drop(folder);
+    const fd = this.#openPath(folder, parentPath, O_DIRECTORY);
+    const place = this.#placeIn(folder.parent, folder.name);
+    const descriptor = new FolderDescriptor(fd, folder, place, (entry) => this.#folders.delete(entry));
+    this.#folders.set(folder, descriptor);
+    this.#descriptors.folders.use(descriptor);
+    return descriptor.path;
+  }
+
+  /** Where a name in a folder that was just walked to belongs. */
+  #placeIn(parent: Entry | undefined, name: HostName): HostPath | undefined {
+    if (parent === undefined) return undefined;
+    // The root may be moved, and stays the root.
+    const place = parent.isRoot ? placeOf(this.#rootPath) : this.#folders.get(parent)?.place;
+    if (place === undefined) return undefined;
+    return join(place === '/' ? ('' as HostPath) : place, name);
+  }
+
+  /** A descriptor of the entry's file that opens nothing: FIFOs and devices do not notice. */
+  #openPath(entry: Entry, parentPath: HostPath, flags: number): number {
+    const path = join(parentPath, entry.name);
+    let fd: number;
+    try {
+      fd = this.#descriptors.withRoom(() => host.open(path, O_PATH | O_NOFOLLOW | flags));
+    } catch (error) {
+      throw isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP') ? new Errno('ESTALE', 'the name is gone') : error;
+    }
+    if (entry.isSame(host.fstat(fd))) return fd;
+    host.close(fd);
+    throw new Errno('ESTALE', 'another file has the name');
+  }
+
+  #drop(folder: Entry): void {
+    const kept = this.#folders.get(folder);
+    if (kept === undefined) return;
+    this.#descriptors.folders.delete(kept);
+    kept.reclaim();
+  }
+}

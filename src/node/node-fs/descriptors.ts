@@ -1,0 +1,102 @@
+// File descriptors are few (256 on some systems) and nodes are many. What can be opened again is closed when there are too
+// many: the least recently used first.
+import { readFileSync } from 'node:fs';
+import { isErrno } from './host.ts';
+
+/** The most descriptors that are kept only to save time. */
+const mostKept = 20_000;
+/** What POSIX guarantees is lower; this is macOS's default. */
+const limitWhereUnknown = 256;
+/** The newest are never closed: the operation that asks for room stands on them. */
+const inUse = 8;
+/** Closed at once when the process or the host has no descriptor left. */
+const batch = 16;
+
+export interface Reclaimable {
+  /** Closes its descriptor; false when it could not be opened again. */
+  reclaim(): boolean;
+}
+
+/** How many descriptors this process may have open (RLIMIT_NOFILE). */
+export function descriptorLimit(): number {
+  if (process.platform !== 'linux') return limitWhereUnknown;
+  const soft = /^Max open files\s+(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
+  return soft === undefined ? limitWhereUnknown : soft === 'unlimited' ? Number.MAX_SAFE_INTEGER : Number(soft);
+}
+
+export class LeastRecentlyUsed<T extends Reclaimable> {
+  readonly #most: number;
+  /** In order of use, the newest last. */
+  readonly #items = new Set<T>();
+  #newest: T | undefined;
+  #isReclaiming = false;
+
+  constructor(most: number) {
+    this.#most = most;
+  }
+
+  get size(): number {
+    return this.#items.size;
+  }
+
+  /** Adds an item, or makes it the newest; the oldest go beyond the limit. */
+  use(item: T): void {
+    if (item === this.#newest) return;
+    this.#items.delete(item);
+    this.#items.add(item);
+    this.#newest = item;
+    if (this.#items.size > this.#most) this.reclaim(1);
+  }
+
+  delete(item: T): void {
+    this.#items.delete(item);
+    if (item === this.#newest) this.#newest = undefined;
+  }
+
+  /** Closes up to `count` descriptors; returns how many. An item that refuses is not asked again until its next use. */
+  reclaim(count: number): number {
+    // An item that looks at the host before it agrees may itself need room.
+    if (this.#isReclaiming) return 0;
+    this.#isReclaiming = true;
+    let closed = 0;
+    let old = this.#items.size - inUse;
+    try {
+      for (const item of this.#items) {
+        if (closed === count || old-- <= 0) break;
+        this.#items.delete(item);
+        if (item.reclaim()) closed++;
+      }
+    } finally {
+      this.#isReclaiming = false;
+    }
+    return closed;
+  }
+}
+
+/**
+ * The descriptors of one backend. It keeps to a part of the process's limit: several machines and shares may run in one
+ * process, and know nothing of each other.
+ */
+export class Descriptors {
+  /** Of folders, kept to save walks. */
+  readonly folders: LeastRecentlyUsed<Reclaimable>;
+  /** Of files that the guest has open. */
+  readonly files: LeastRecentlyUsed<Reclaimable>;
+
+  constructor(limit: number) {
+    this.folders = new LeastRecentlyUsed(Math.min(mostKept, Math.max(2 * inUse, Math.floor(limit / 8))));
+    this.files = new LeastRecentlyUsed(Math.min(mostKept, Math.max(2 * inUse, Math.floor(limit / 2))));
+  }
+
+  /** Does what needs a descriptor; again, after closing others, as long as there is none. */
+  withRoom<T>(attempt: () => T): T {
+    for (;;) {
+      try {
+        return attempt();
+      } catch (error) {
+        const isFull = isErrno(error, 'EMFILE', 'ENFILE');
+        if (!isFull || this.folders.reclaim(batch) + this.files.reclaim(batch) === 0) throw error;
+      }
+    }
+  }
+}

@@ -1,0 +1,189 @@
+// A file or folder that the guest has open.
+import { constants } from 'node:fs';
+import type { EmitEntry } from '../../../devices/9p/backend.ts';
+import { fileType, openFlags } from '../../../devices/9p/backend.ts';
+import { Errno } from '../../../devices/9p/errno.ts';
+import { slice, totalLength } from '../../../devices/9p/scatter.ts';
+import type { Bytes } from '../../../devices/ports.ts';
+import { dropPrivileges, runsAsRoot } from './attributes.ts';
+import type { Descriptors, Reclaimable } from './descriptors.ts';
+import { host, join, nameToBytes } from './host.ts';
+import type { HostName } from './host.ts';
+import type { InodeNumbers } from './inode-numbers.ts';
+import { OpenTarget } from './targets.ts';
+import { typeOf } from './tree.ts';
+import type { Entry, OpenedFile } from './tree.ts';
+import type { Walk } from './walk.ts';
+
+const { O_APPEND, O_DSYNC, O_RDONLY, O_RDWR, O_SYNC, O_TRUNC, O_WRONLY, R_OK, W_OK } = constants;
+
+/** Pieces of one readv or writev (IOV_MAX). */
+const mostPieces = 1024;
+
+/** The host's flags for the guest's: their numbers differ from system to system. */
+export function hostFlags(flags: number): number {
+  const access = flags & openFlags.accessMode;
+  if (access === openFlags.accessMode) throw new Errno('EINVAL', 'an access mode of 3');
+  return (
+    (access === openFlags.writeOnly ? O_WRONLY : access === openFlags.readWrite ? O_RDWR : O_RDONLY) |
+    ((flags & openFlags.truncate) === 0 ? 0 : O_TRUNC) |
+    ((flags & openFlags.append) === 0 ? 0 : O_APPEND) |
+    ((flags & openFlags.dsync) === 0 ? 0 : O_DSYNC) |
+    ((flags & openFlags.sync) === 0 ? 0 : O_SYNC)
+  );
+}
+
+export interface Share {
+  readonly walk: Walk;
+  readonly descriptors: Descriptors;
+  readonly numbers: InodeNumbers;
+}
+
+export class HostFile implements OpenedFile, Reclaimable {
+  readonly entry: Entry;
+  readonly #share: Share;
+  readonly #flags: number;
+  #fd: number;
+  /** Names of a folder; a name's cookie is one more than its place here. */
+  #names: readonly HostName[] | undefined;
+  /** Operations that run in another thread. */
+  #pending = 0;
+  #closesWhenDone: (() => void) | undefined;
+  /** Whether the next write has to look for SUID and SGID: the kernel spares root. */
+  #mayHavePrivileges: boolean;
+
+  /** Takes over `fd`, which was opened with the host's `flags`. */
+  constructor(entry: Entry, fd: number, flags: number, share: Share) {
+    this.entry = entry;
+    this.#fd = fd;
+    this.#flags = flags & ~O_TRUNC;
+    this.#share = share;
+    this.#mayHavePrivileges = runsAsRoot();
+    entry.files ??= new Set();
+    entry.files.add(this);
+    share.descriptors.files.use(this);
+  }
+
+  get fd(): number {
+    return this.#fd;
+  }
+
+  opened(): number {
+    if (this.#fd < 0) this.#fd = this.#share.walk.open(this.entry, this.#flags);
+    this.#share.descriptors.files.use(this);
+    return this.#fd;
+  }
+
+  reclaim(): boolean {
+    const access = this.#flags & (O_RDONLY | O_WRONLY | O_RDWR);
+    const how = access === O_RDWR ? R_OK | W_OK : access === O_WRONLY ? W_OK : R_OK;
+    if (this.#fd < 0 || this.#pending > 0 || !this.#share.walk.canReopen(this.entry, this.#fd, how)) return false;
+    host.close(this.#fd);
+    this.#fd = -1;
+    return true;
+  }
+
+  read(offset: number, into: readonly Bytes[]): number {
+    const fd = this.opened();
+    const wanted = totalLength(into);
+    let done = 0;
+    let rest = into;
+    while (done < wanted) {
+      const [first] = rest;
+      if (first === undefined) break;
+      const position = offset + done;
+      const count =
+        rest.length === 1 ? host.read(fd, first, position) : host.readv(fd, rest.slice(0, mostPieces), position);
+      if (count === 0) break;
+      done += count;
+      if (done < wanted) rest = slice(into, done, wanted - done);
+    }
+    return done;
+  }
+
+  write(offset: number, from: readonly Bytes[]): number {
+    const fd = this.opened();
+    if (this.#mayHavePrivileges) this.#dropPrivileges(fd);
+    const wanted = totalLength(from);
+    let done = 0;
+    let rest = from;
+    while (done < wanted) {
+      const [first] = rest;
+      if (first === undefined) break;
+      const position = (this.#flags & O_APPEND) === 0 ? offset + done : null;
+      try {
+        const count =
+          rest.length === 1 ? host.write(fd, first, position) : host.writev(fd, rest.slice(0, mostPieces), position);
+        if (count === 0) throw new Errno('EIO', 'the host writes nothing');
+        done += count;
+      } catch (error) {
+        // What is written is written; the next call will meet the error.
+        if (done === 0 || !(error instanceof Errno)) throw error;
+        break;
+      }
+      if (done < wanted) rest = slice(from, done, wanted - done);
+    }
+    return done;
+  }
+
+  /** A snapshot of the names, taken at cookie 0, makes the cookies stable whatever is created or removed. */
+  list(cookie: bigint, emit: EmitEntry): void {
+    const { entry } = this;
+    // A folder that was removed lists nothing, not even itself.
+    if (entry.isGone) return;
+    const folder = this.#share.walk.listing(entry, this.opened());
+    if (cookie === 0n || this.#names === undefined)
+      this.#names = ['.' as HostName, '..' as HostName, ...this.#share.descriptors.withRoom(() => host.list(folder))];
+    const { numbers } = this.#share;
+    for (let index = Number(cookie); index < this.#names.length; index++) {
+      const name = this.#names[index] as HostName;
+      let ino: bigint;
+      let type: number = fileType.folder;
+      if (name === '.') ino = numbers.numberOf(entry);
+      else if (name === '..') ino = numbers.numberOf(entry.parent ?? entry);
+      else {
+        const stat = host.lstat(join(folder, name));
+        // Removed since the snapshot.
+        if (stat === undefined) continue;
+        ino = numbers.numberOf(stat);
+        type = typeOf(stat);
+      }
+      if (!emit({ name: nameToBytes(name), cookie: BigInt(index + 1), ino, type })) return;
+    }
+  }
+
+  async sync(dataOnly: boolean): Promise<void> {
+    const fd = this.opened();
+    this.#pending++;
+    try {
+      await host.sync(fd, dataOnly);
+    } finally {
+      if (--this.#pending === 0) this.#closesWhenDone?.();
+    }
+  }
+
+  /** Closes, at once unless an operation in another thread still needs the descriptor. Throws Errno. */
+  close(): void | Promise<void> {
+    this.entry.files?.delete(this);
+    this.#share.descriptors.files.delete(this);
+    const fd = this.#fd;
+    this.#fd = -1;
+    if (fd < 0) return undefined;
+    if (this.#pending === 0) return host.close(fd);
+    return new Promise((resolve, reject) => {
+      this.#closesWhenDone = () => {
+        try {
+          host.close(fd);
+          resolve();
+        } catch (error) {
+          reject(error);
+        }
+      };
+    });
+  }
+
+  #dropPrivileges(fd: number): void {
+    this.#mayHavePrivileges = false;
+    dropPrivileges(new OpenTarget(fd), host.fstat(fd));
+  }
+}

@@ -1,0 +1,146 @@
+// The names of the share that the guest holds, as far as it has walked. An entry is a name in a folder together with the
+// identity of the file that it led to; no path is kept, so that a rename moves one entry and all below it follow.
+import type { BigIntStats } from 'node:fs';
+import { fileType } from '../../../devices/9p/backend.ts';
+import type { Node } from '../../../devices/9p/backend.ts';
+import { Handles } from '../../../devices/9p/memory/handles.ts';
+import type { HostName } from './host.ts';
+
+export function typeOf({ mode }: BigIntStats): number {
+  return Number(mode) & fileType.mask;
+}
+
+/** A file that the guest has open. */
+export interface OpenedFile {
+  /** -1 while it is closed for want of descriptors. */
+  readonly fd: number;
+  /** Opens it again if it was closed. Throws Errno. */
+  opened(): number;
+}
+
+export class Entry {
+  node = 0 as Node;
+  name: HostName;
+  /** Undefined for the root, and for a name that is gone. */
+  parent: Entry | undefined;
+  readonly dev: bigint;
+  readonly ino: bigint;
+  /** `fileType` bits. */
+  readonly type: number;
+  /** The guest's references, the entries below, and the open files. */
+  holds = 0;
+  children: Map<HostName, Entry> | undefined;
+  files: Set<OpenedFile> | undefined;
+
+  constructor(name: HostName, parent: Entry | undefined, stat: BigIntStats) {
+    this.name = name;
+    this.parent = parent;
+    this.dev = stat.dev;
+    this.ino = stat.ino;
+    this.type = typeOf(stat);
+  }
+
+  get isFolder(): boolean {
+    return this.type === fileType.folder;
+  }
+
+  get isRoot(): boolean {
+    return this.name === '';
+  }
+
+  /** Whether its name was removed, or given to another file. */
+  get isGone(): boolean {
+    return this.parent === undefined && !this.isRoot;
+  }
+
+  /** A descriptor through which the guest has the file open; undefined where there is none. */
+  get openDescriptor(): number | undefined {
+    for (const { fd } of this.files ?? []) if (fd >= 0) return fd;
+    return undefined;
+  }
+
+  /** Whether `stat` is of this entry's file. A number is used again for another file, but seldom for another type. */
+  isSame(stat: BigIntStats): boolean {
+    return stat.ino === this.ino && stat.dev === this.dev && typeOf(stat) === this.type;
+  }
+}
+
+export class Tree {
+  readonly root: Entry;
+  readonly #entries = new Handles<Entry, Node>('node');
+  readonly #freed: (entry: Entry) => void;
+
+  /** `freed` releases what an entry holds of the host when nobody refers to it any more. */
+  constructor(root: BigIntStats, freed: (entry: Entry) => void) {
+    this.#freed = freed;
+    this.root = this.#add(new Entry('' as HostName, undefined, root));
+    // The root stays.
+    this.root.holds = 1;
+  }
+
+  get size(): number {
+    return this.#entries.count;
+  }
+
+  get(node: Node): Entry {
+    return this.#entries.get(node);
+  }
+
+  find(parent: Entry, name: HostName): Entry | undefined {
+    return parent.children?.get(name);
+  }
+
+  /** The entry of a name that leads to the file of `stat` now, with one more hold. */
+  reach(parent: Entry, name: HostName, stat: BigIntStats): Entry {
+    const known = parent.children?.get(name);
+    if (known?.isSame(stat) === true) {
+      known.holds++;
+      return known;
+    }
+    // The host has put another file in its place.
+    if (known !== undefined) this.detach(known);
+    const entry = this.#add(new Entry(name, parent, stat));
+    entry.holds = 1;
+    this.#attach(entry, parent, name);
+    return entry;
+  }
+
+  release(entry: Entry): void {
+    for (let gone: Entry | undefined = entry; gone !== undefined && --gone.holds === 0;) {
+      const above: Entry | undefined = gone.parent;
+      if (above?.children?.get(gone.name) === gone) above.children.delete(gone.name);
+      this.#entries.remove(gone.node);
+      this.#freed(gone);
+      gone = above;
+    }
+  }
+
+  /** Takes the name from an entry. The entry lives on without one as long as it is held. */
+  detach(entry: Entry): void {
+    const { parent } = entry;
+    if (parent === undefined) return;
+    parent.children?.delete(entry.name);
+    entry.parent = undefined;
+    this.release(parent);
+  }
+
+  move(entry: Entry, parent: Entry, name: HostName): void {
+    const from = entry.parent;
+    from?.children?.delete(entry.name);
+    this.#attach(entry, parent, name);
+    if (from !== undefined) this.release(from);
+  }
+
+  #add(entry: Entry): Entry {
+    entry.node = this.#entries.add(entry);
+    return entry;
+  }
+
+  #attach(entry: Entry, parent: Entry, name: HostName): void {
+    entry.parent = parent;
+    entry.name = name;
+    parent.children ??= new Map();
+    parent.children.set(name, entry);
+    parent.holds++;
+  }
+}
