@@ -53,6 +53,10 @@ function folderOf({ content }: Inode): Folder {
   return content.folder;
 }
 
+function checkLength(name: Bytes): void {
+  if (name.length > nameLength) throw new Errno('ENAMETOOLONG');
+}
+
 export class MemoryBackend implements Backend {
   readonly #now: () => bigint;
   readonly #space: Space;
@@ -172,6 +176,7 @@ export class MemoryBackend implements Backend {
     const source = folderOf(this.#inode(parent)).get(name);
     const newFolder = this.#inode(newParent);
     const target = folderOf(newFolder).get(newName);
+    checkLength(newName);
     if (source === undefined) throw new Errno('ENOENT');
     if (folderOf(newFolder).self?.parent === undefined) throw new Errno('ENOENT');
     this.#checkNotBelow(source.inode, newFolder);
@@ -325,6 +330,7 @@ export class MemoryBackend implements Backend {
   /** Refuses a name that is taken, in a folder that was removed, or beyond the limit. */
   #checkFree(parent: Node, name: Bytes): void {
     const folder = folderOf(this.#inode(parent));
+    checkLength(name);
     if (folder.get(name) !== undefined) throw new Errno('EEXIST');
     if (folder.self?.parent === undefined) throw new Errno('ENOENT');
     if (this.#names >= maximumNames) throw new Errno('ENOSPC');
