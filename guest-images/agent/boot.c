@@ -16,6 +16,34 @@ static void mount_or_complain(const char *type, const char *path, unsigned long 
 		complain(path, -error);
 }
 
+/* The content of a small file of the initramfs, until the next call. Empty when there is no such file. */
+static char *read_file(const char *path)
+{
+	static char content[16384];
+	int file = sys_open(path, O_RDONLY | O_CLOEXEC, 0);
+	int length = file < 0 ? 0 : sys_read(file, content, sizeof content - 1);
+
+	if (file >= 0)
+		sys_close(file);
+	content[length > 0 ? length : 0] = 0;
+	return content;
+}
+
+/* Calls `use` for each line that is not empty and no comment. The lines are changed. */
+static void each_line(char *lines, void (*use)(const char *line))
+{
+	while (*lines) {
+		char *end = strchr(lines, '\n');
+		char *next = end ? end + 1 : lines + strlen(lines);
+
+		if (end)
+			*end = 0;
+		if (*lines && *lines != '#')
+			use(lines);
+		lines = next;
+	}
+}
+
 static void load_module(const char *path)
 {
 	int file = sys_open(path, O_RDONLY | O_CLOEXEC, 0);
@@ -27,36 +55,30 @@ static void load_module(const char *path)
 		complain(path, -error);
 }
 
-/* /etc/modules: the paths of modules, one on a line, in the order in which to load them. Our own kernel needs none. */
-static void load_modules(void)
+static void link_applet(const char *name)
 {
-	static char list[8192];
-	int file = sys_open("/etc/modules", O_RDONLY | O_CLOEXEC, 0);
-	char *line = list;
-	int length;
+	int error = sys_symlink("busybox", name);
 
-	if (file < 0)
-		return;
-	length = sys_read(file, list, sizeof list - 1);
-	sys_close(file);
-	list[length > 0 ? length : 0] = 0;
-	while (*line) {
-		char *end = strchr(line, '\n');
-		char *next = end ? end + 1 : line + strlen(line);
+	if (error < 0 && error != -EEXIST)
+		complain(name, -error);
+}
 
-		if (end)
-			*end = 0;
-		if (*line && *line != '#')
-			load_module(line);
-		line = next;
-	}
+/* The names of busybox's programs. */
+static void link_applets(void)
+{
+	char *applets = read_file("/etc/applets");
+
+	sys_chdir("/bin");
+	each_line(applets, link_applet);
+	sys_chdir("/");
 }
 
 void boot_first(void)
 {
 	mount_or_complain("devtmpfs", "/dev", MS_NOSUID, "mode=0755");
 	mount_or_complain("sysfs", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
-	load_modules();
+	/* The paths of modules in the order in which to load them. Our own kernel needs none. */
+	each_line(read_file("/etc/modules"), load_module);
 }
 
 /* Brings the loopback device up; the kernel gives it 127.0.0.1. */
@@ -89,4 +111,5 @@ void boot_rest(void)
 	sys_symlink("/proc/self/fd/1", "/dev/stdout");
 	sys_symlink("/proc/self/fd/2", "/dev/stderr");
 	start_loopback();
+	link_applets();
 }

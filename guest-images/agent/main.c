@@ -102,23 +102,20 @@ static void look_for_host(void)
 		greet();
 }
 
-/* Starts over. An empty reason: the host has gone. */
+/* Starts over. An empty reason: the host has gone. Closing the port tells the host that its going has been seen. */
 static void end_connection(const char *reason)
 {
-	struct frame *goodbye;
-
 	program_forget_all();
 	request_forget_all();
 	if (*reason) {
+		struct frame *goodbye = frame_begin(GOODBYE, 0);
+
 		complain(reason, 0);
-		goodbye = frame_begin(GOODBYE, 0);
 		frame_string(goodbye, reason);
 		port_send(goodbye);
-		port_close();
-		state = NO_PORT;
-	} else {
-		state = NO_HOST;
 	}
+	port_close();
+	state = NO_PORT;
 }
 
 static void reap(void)
@@ -195,7 +192,7 @@ static void serve(int signals, int uevents)
 		int streams, mounts, ready;
 
 		poll[SIGNALS] = (struct pollfd){ .fd = signals, .events = POLLIN };
-		poll[UEVENTS] = (struct pollfd){ .fd = state == NO_PORT ? uevents : -1, .events = POLLIN };
+		poll[UEVENTS] = (struct pollfd){ .fd = uevents, .events = POLLIN };
 		poll[PORT] = (struct pollfd){ .fd = open ? port_fd() : -1, .events = POLLIN };
 		streams = program_poll(poll + STREAMS);
 		mounts = request_poll(poll + STREAMS + streams);
@@ -218,9 +215,22 @@ static void serve(int signals, int uevents)
 			take_signals(signals);
 		if (poll[UEVENTS].revents)
 			drain(uevents);
-		if (!open)
-			look_for_host();
+		look_for_host();
+		if (state != NO_PORT)
+			patience = -1;
 	}
+}
+
+/* A kernel without a console starts PID 1 without them; a pipe must not take their numbers. */
+static void open_standard_streams(void)
+{
+	int fd;
+
+	do {
+		fd = sys_open("/dev/null", O_RDWR, 0);
+	} while (fd >= 0 && fd < 3);
+	if (fd >= 0)
+		sys_close(fd);
 }
 
 int main(void)
@@ -232,10 +242,13 @@ int main(void)
 		return 1;
 	}
 	boot_first();
+	open_standard_streams();
 	signals = open_signals();
 	/* Opened before the first look, so that no announcement falls between. */
 	uevents = open_uevents();
 	look_for_host();
 	boot_rest();
+	/* Output is moved when the program waits, or when its time is up: not line by line. */
+	sys_set_scheduler(SCHED_BATCH);
 	serve(signals, uevents);
 }

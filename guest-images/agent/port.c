@@ -110,15 +110,18 @@ bool port_host_is_there(void)
 bool port_send(struct frame *frame)
 {
 	__u32 payload = frame->length - HEADER_SIZE;
-	size_t sent = 0;
+	size_t sent = 0, part = sizeof frame->bytes;
 
 	memcpy(frame->bytes, &payload, sizeof payload);
 	while (sent < frame->length) {
-		ssize_t count = sys_write(fd, frame->bytes + sent, frame->length - sent);
+		size_t left = frame->length - sent;
+		ssize_t count = sys_write(fd, frame->bytes + sent, left < part ? left : part);
 
 		if (count > 0)
 			sent += count;
-		else if (count != -EAGAIN || !port_wait(POLLOUT, -1))
+		else if (count == -ENOMEM && part > 512)
+			part /= 2; /* the driver copies into one piece of memory, of which there may be none so large */
+		else if ((count < 0 && count != -EAGAIN) || !port_wait(POLLOUT, -1))
 			return false;
 	}
 	return true;

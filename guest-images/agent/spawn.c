@@ -2,7 +2,7 @@
 #include "spawn.h"
 
 #define HOME "/root"
-#define PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+#define PATH "PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
 
 static char *const own_environment[] = {
 	PATH,
@@ -64,7 +64,7 @@ static int execute(char **argv, char **env, const char *file)
 	return error;
 }
 
-/* The agent blocks signals to receive them in its own time; nothing that it starts may inherit that. */
+/* The agent blocks signals and stands back in the scheduler; nothing that it starts may inherit that. */
 static void become(const struct spawn *spawn, char **env, int report)
 {
 	static char *login_shell[] = { "-sh", NULL };
@@ -72,6 +72,7 @@ static void become(const struct spawn *spawn, char **env, int report)
 	struct mishap mishap = { 0, AT_TERMINAL };
 
 	sys_sigprocmask(SIG_SETMASK, &none);
+	sys_set_scheduler(SCHED_NORMAL);
 	sys_setsid();
 	for (int i = 0; i < 3; i++)
 		sys_dup2(spawn->stdio[i], i);

@@ -11,6 +11,7 @@
 #include <asm/ioctls.h>
 #include <linux/mount.h>
 #include <linux/netlink.h>
+#include <linux/sched.h>
 #include <linux/signalfd.h>
 #include <linux/termios.h>
 #include <stdbool.h>
@@ -79,6 +80,13 @@ VM9_UNUSED static int sys_bind(int fd, const void *address, int length)
 VM9_UNUSED static int sys_finit_module(int fd, const char *arguments)
 {
 	return my_syscall3(__NR_finit_module, fd, arguments, 0);
+}
+
+VM9_UNUSED static int sys_set_scheduler(int policy)
+{
+	const struct { int priority; } parameters = { 0 };
+
+	return my_syscall3(__NR_sched_setscheduler, 0, policy, &parameters);
 }
 
 VM9_UNUSED static void sys_sync(void)

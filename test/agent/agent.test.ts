@@ -160,6 +160,19 @@ describe('the port', () => {
     await mounted;
   });
 
+  test('may say that it has room while it is being written to', async () => {
+    const { guest, agent } = greeted();
+    await agent.ready;
+    guest.room = 0;
+    const mounts = ['a', 'b'].map((tag) => agent.mount({ tag, path: `/mnt/${tag}` }));
+    await settle();
+    guest.saysRoomWhileWritten = true;
+    guest.makeRoom(10_000);
+    expect(guest.all('Mount').map((frame) => textOf(frame.body.tag))).toEqual(['a', 'b']);
+    for (const { id } of guest.all('Mount')) guest.reply(id);
+    await Promise.all(mounts);
+  });
+
   test('that closes rejects everything under way, with its reason', async () => {
     const { guest, agent } = greeted();
     const mounted = agent.mount({ tag: 'host', path: '/mnt/host' });
@@ -212,16 +225,18 @@ describe('Errors', () => {
   });
 
   test.each([
-    ['a payload past the limit', [0xff, 0xff, 0, 0, 0x12, 0, 0, 0, 1, 0, 0, 0]],
-    ['a reserved field that is not 0', [0, 0, 0, 0, 0x15, 0, 1, 0, 1, 0, 0, 0]],
-    ['an unknown type', [0, 0, 0, 0, 0x7f, 0, 0, 0, 1, 0, 0, 0]],
-    ['a field that does not fit', [4, 0, 0, 0, 0x10, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]],
-    ['a string that does not fit', [8, 0, 0, 0, 0x10, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0]],
-    ['bytes left over', [1, 0, 0, 0, 0x15, 0, 0, 0, 1, 0, 0, 0, 0]],
-  ])('%s closes the connection', async (_, raw) => {
+    ['a payload past the limit', /65535 bytes; the limit/, [0xff, 0xff, 0, 0, 0x12, 0, 0, 0, 1, 0, 0, 0]],
+    ['a reserved field that is not 0', /reserved field/, [0, 0, 0, 0, 0x15, 0, 1, 0, 1, 0, 0, 0]],
+    ['an unknown type', /unknown type 0x7f/, [0, 0, 0, 0, 0x7f, 0, 0, 0, 1, 0, 0, 0]],
+    ['a field that does not fit', /4 bytes with 0/, [4, 0, 0, 0, 0x10, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]],
+    ['a string that does not fit', /9 bytes with 0/, [8, 0, 0, 0, 0x10, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 9, 0, 0, 0]],
+    ['bytes left over', /InputClosed frame with 1 bytes too many/, [1, 0, 0, 0, 0x15, 0, 0, 0, 1, 0, 0, 0, 0]],
+  ])('%s closes the connection', async (_, words, raw) => {
     const { guest, agent } = greeted();
     guest.sendBytes(Uint8Array.from(raw));
-    expect((await agent.closed).message).toMatch(/^the guest's agent broke the protocol: /);
+    const { message } = await agent.closed;
+    expect(message).toMatch(/^the guest's agent broke the protocol: /);
+    expect(message).toMatch(words);
     expect(guest.closedByHost).toBe(true);
   });
 });

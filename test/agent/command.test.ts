@@ -1,7 +1,7 @@
 // guest-images/agent/PROTOCOL.md, "Commands" and "Flow control".
 import { describe, expect, test } from 'vitest';
 import { Agent, exitStatus, type Command, type ExecRequest } from '../../src/agent.ts';
-import { STDIN_CHUNK } from '../../src/agent/frames.ts';
+import { guestFrame, STDIN_CHUNK } from '../../src/agent/frames.ts';
 import { bytes, FakeGuest, INPUT_WINDOW, settle, textOf } from './fake-guest.ts';
 
 const WINDOW = 4096;
@@ -57,6 +57,8 @@ describe('Exec', () => {
     const { body } = (await running({ pty })).guest.last('Exec');
     expect(body).toMatchObject({ stdio: 1, rows: 24, cols: 80 });
     expect(body.env.map(textOf)).toEqual(['TERM=xterm-256color']);
+    const older = await running({ pty: { ...pty, term: 'vt100' } });
+    expect(older.guest.last('Exec').body.env.map(textOf)).toEqual(['TERM=vt100']);
     const changed = await running({ pty: { ...pty, term: 'vt100' }, env: { TERM: 'dumb' } });
     expect(changed.guest.last('Exec').body.env.map(textOf)).toEqual(['TERM=dumb']);
   });
@@ -255,6 +257,21 @@ describe('output', () => {
   });
 });
 
+test('a handler may close the connection: nothing more is taken from what came with its chunk', async () => {
+  const seen: string[] = [];
+  const { guest, agent, command, id } = await running({
+    onStdout: (chunk) => {
+      seen.push(textOf(chunk));
+      agent.close('enough');
+    },
+  });
+  const frames = ['one', 'two'].map((word) => guestFrame({ name: 'Stdout', id, body: { data: bytes(word) } }));
+  guest.sendBytes(Buffer.concat(frames));
+  expect(seen).toEqual(['one']);
+  await expect(command.exit).rejects.toThrow('enough');
+  expect((await agent.closed).message).toBe('enough');
+});
+
 describe('input', () => {
   test('is sent within the window and goes on with credit', async () => {
     const { guest, command, id } = await running();
@@ -286,6 +303,8 @@ describe('input', () => {
     expect(guest.all('StdinEnd')).toEqual([]);
     guest.send({ name: 'InputCredit', id, body: { count: 4 } });
     expect(guest.received.slice(-2).map((frame) => frame.name)).toEqual(['Stdin', 'StdinEnd']);
+    guest.send({ name: 'InputCredit', id, body: { count: 10 } });
+    expect(guest.all('StdinEnd').length).toBe(1);
     await expect(command.write(bytes('more'))).rejects.toThrow(/after its end/);
   });
 

@@ -22,6 +22,8 @@ export class FakeGuest implements AgentPort {
   /** Bytes that the port still takes. */
   room = Number.POSITIVE_INFINITY;
   closedByHost = false;
+  /** A ring that is emptied at once: room is announced from inside `write`. */
+  saysRoomWhileWritten = false;
   readonly #reader = hostFrameReader(MAX_PAYLOAD);
   #events: AgentPortEvents | undefined;
 
@@ -32,6 +34,7 @@ export class FakeGuest implements AgentPort {
   write(chunk: Uint8Array): number {
     const taken = Math.min(chunk.length, this.room);
     this.room -= taken;
+    if (this.saysRoomWhileWritten) this.#events?.writable();
     this.#reader.push(chunk.slice(0, taken), (frame) => this.received.push(frame));
     return taken;
   }

@@ -40,6 +40,8 @@ export interface QemuOptions {
   /** The folder that is shared with the tag `host`. */
   share: string;
   append?: string;
+  /** A machine without any virtio console. */
+  withoutConsole?: boolean;
   /** More arguments, as for an instruction counter. */
   extra?: readonly string[];
 }
@@ -47,8 +49,12 @@ export interface QemuOptions {
 /** A guest under QEMU. */
 export interface QemuGuest {
   agent: AgentPort;
+  /** Connects to the agent's port again, after `agent.close()`. */
+  reconnect(): Promise<AgentPort>;
   /** The bytes of the virtio console, hvc0. */
   console: Socket;
+  /** Types on the UART. */
+  type(text: string): void;
   /** What came over the UART so far. */
   serial(): string;
   exited: Promise<number | null>;
@@ -82,10 +88,11 @@ export async function startQemu(options: QemuOptions): Promise<QemuGuest> {
   const kernel = unpacked(folder, options.kernel, 'kernel');
   const initramfs = unpacked(folder, options.initramfs, 'initramfs');
   const machine = '-M virt -cpu rv64,h=false -m 256 -display none -serial stdio -monitor none -no-reboot -S';
+  const consoles =
+    '-device virtio-serial-device -device virtconsole,chardev=console ' +
+    '-device virtserialport,chardev=agent,name=vm9.agent';
   const devices =
-    '-global virtio-mmio.force-legacy=false -device virtio-serial-device -device virtconsole,chardev=console ' +
-    '-device virtserialport,chardev=agent,name=vm9.agent -device virtio-9p-device,fsdev=share,mount_tag=host ' +
-    '-device virtio-rng-device';
+    '-global virtio-mmio.force-legacy=false -device virtio-9p-device,fsdev=share,mount_tag=host -device virtio-rng-device';
   const socketAt = (name: string) => ['-chardev', `socket,id=${name},path=${folder}/${name},server=on,wait=off`];
   const child = spawn(
     'qemu-system-riscv64',
@@ -98,6 +105,7 @@ export async function startQemu(options: QemuOptions): Promise<QemuGuest> {
       '-fsdev',
       `local,id=share,path=${options.share},security_model=none`,
       ...devices.split(' '),
+      ...(options.withoutConsole ? [] : consoles.split(' ')),
       '-kernel',
       kernel,
       '-initrd',
@@ -121,6 +129,8 @@ export async function startQemu(options: QemuOptions): Promise<QemuGuest> {
   qmp!.write('{"execute":"qmp_capabilities"}{"execute":"cont"}');
   return {
     agent: new SocketPort(agent!),
+    reconnect: async () => new SocketPort(await connectTo(join(folder, 'agent'))),
+    type: (text) => void child.stdin.write(text),
     console: guestConsole!,
     serial: () => serial,
     exited,
