@@ -56,7 +56,7 @@ export function defineDivide({ emit, flags, format, encoding, nanResult, round }
  * corrects it downwards and tells what follows the 53rd digit.
  */
 function quotient(emit: Emitter, dividend: Variable<'i64'>, divisor: Variable<'i64'>): OnStack<'i64'> {
-  const { i32, i64, f64 } = emit;
+  const { i64, f64 } = emit;
   const a = emit.let(i64.shr_u(dividend, digitsShift));
   const b = emit.let(i64.shr_u(divisor, digitsShift));
   const digits = emit.let(digitsOf(emit, f64.div(f64.convert_i64_u(a), f64.convert_i64_u(b))));
@@ -65,7 +65,8 @@ function quotient(emit: Emitter, dividend: Variable<'i64'>, divisor: Variable<'i
     emit.set(digits, i64.sub(digits, 1n));
     emit.set(remainder, i64.add(remainder, b));
   });
-  const doubled = emit.let(i64.shl(remainder, 1n));
-  const isRest = emit.let(i32.and(i64.ne(remainder, 0n), i64.ne(doubled, b)));
-  return digitsThen(emit, digits, i64.ge_u(doubled, b), isRest);
+  // It never ends with the half digit: 54 digits times those of the divisor would be more than the dividend has.
+  const isRest = emit.let(i64.ne(remainder, 0n));
+  const doubled = i64.shl(remainder, 1n);
+  return digitsThen(emit, digits, i64.gt_u(doubled, b), isRest);
 }

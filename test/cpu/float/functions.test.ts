@@ -84,11 +84,14 @@ describe('conversions between the formats', () => {
   it('double to single rounds once in every mode', () => {
     const source = new OperandSource(double, 3);
     const singles = new OperandSource(single, 4);
-    // Doubles on and beside singles, and half-way between two of them.
-    const nearSingles = Array.from({ length: 2000 }, () => {
-      const exact = floatOracle.convert(single, double, singles.operands(1)[0]!, 0).bits;
-      const offset = [0n, 1n, -1n, 1n << 28n, (1n << 28n) + 1n, (1n << 28n) - 1n][singles.random.below(6)]!;
-      return BigInt.asUintN(64, exact + offset);
+    // Doubles on and beside singles, half-way between two of them, and a quarter, which decides about underflow.
+    const offsets = [0n, 1n << 27n, 1n << 28n, 1n << 29n]
+      .flatMap((offset) => [offset - 1n, offset, offset + 1n])
+      .flatMap((offset) => [offset, -offset]);
+    const someSingles = Array.from({ length: 100 }, () => singles.operands(1)[0]!);
+    const nearSingles = [...boundaryValues(single), ...someSingles].flatMap((value) => {
+      const exact = floatOracle.convert(single, double, value, 0).bits;
+      return offsets.map((offset) => BigInt.asUintN(64, exact + offset));
     });
     const values = [
       ...boundaryValues(double),
@@ -101,6 +104,64 @@ describe('conversions between the formats', () => {
       }
     }
   });
+});
+
+/** `significand`, of p digits, times 2^exponent. */
+function scaled(format: FloatFormat, significand: bigint, exponent: number): bigint {
+  const fractionBits = BigInt(format.precision - 1);
+  expect(significand >> fractionBits, 'an integer of p digits').toBe(1n);
+  const field = BigInt(exponent + format.bias) + fractionBits;
+  return (field << fractionBits) | (significand - (1n << fractionBits));
+}
+
+describe('fma: products beside a power of two', () => {
+  for (const formatName of ['single', 'double'] as const) {
+    const format = formats[formatName];
+    const half = 1n << BigInt(format.precision - 1);
+    // (2^(p-1) + i) (2^p - 2i) = 2^(2p-1) - 2i^2, and one more of the second factor adds 2^(p-1) + i: by this i, the
+    // product exceeds the power by far less than its last kept digit.
+    const i = BigInt(Math.floor(Math.sqrt(Number(half) / 2)));
+    const factors = [
+      [half + i, 2n * half - 2n * i],
+      [half + i, 2n * half - 2n * i + 1n],
+      [half + 1n, 2n * half - 2n],
+    ] as const;
+
+    it(`${formatName}: what falls off of the lesser one still counts, at every distance`, () => {
+      for (const [left, right] of factors) {
+        for (let distance = -format.precision - 3; distance < 3 * format.precision; distance++) {
+          const a = scaled(format, left, -format.precision);
+          const b = scaled(format, right, -format.precision);
+          for (const addend of [half, half + 1n, 2n * half - 1n]) {
+            const c = scaled(format, addend, distance - format.precision);
+            checkOperation(formatName, 'fma', [a, b, c]);
+            checkOperation(formatName, 'fma', [a, b, c | (half << BigInt(format.width - format.precision))]);
+          }
+        }
+      }
+    });
+
+    it(`${formatName}: the product's error makes the sum overflow`, () => {
+      const greatest = 2n * half - 1n;
+      const last = format.bias - (format.precision - 1);
+      const unit = last - (format.precision - 1);
+      let overflows = 0;
+      for (let step = 1n; step < 60n; step++) {
+        // Products from the greatest number to two of its last digits more, of which c is almost half a one.
+        const left = half + (half / 61n) * step;
+        const right = (greatest * half) / left + 1n;
+        const a = scaled(format, left, 0);
+        const b = scaled(format, right, unit);
+        for (const addend of [half, greatest - 1n, greatest]) {
+          const c = scaled(format, addend, unit - 2);
+          checkOperation(formatName, 'fma', [a, b, c]);
+          const isOverflow = (bits: bigint) => (floatOracle.fma(format, a, b, bits, 0).flags & 4) !== 0;
+          if (isOverflow(c) && !isOverflow(0n)) overflows += 1;
+        }
+      }
+      expect(overflows).toBeGreaterThan(0);
+    });
+  }
 });
 
 describe('the flags word', () => {

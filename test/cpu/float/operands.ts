@@ -151,6 +151,8 @@ export class OperandSource {
       bias + (bias >> 1),
       2 * bias,
       precision,
+      // A product of two has its last digit about the least normal number.
+      (bias + 2 * precision) >> 1,
       bias + 31,
       bias + 63,
       this.random.below(2 * bias + 1),
