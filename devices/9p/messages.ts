@@ -1,6 +1,6 @@
 // The messages of 9P2000.L, as the Linux client speaks it (diod's protocol.md; Plan 9 manual, section 5).
 import { list, minimumLength, payload, qid, size64, str, time, u16, u32, u64, u8 } from './wire.ts';
-import type { Field, Fields, Values } from './wire.ts';
+import type { Fields, NamedField, Values } from './wire.ts';
 
 export const messages = {
   Rlerror: { type: 7, body: { ecode: u32 } },
@@ -116,7 +116,7 @@ export type Body<M extends MessageName> = Values<(typeof messages)[M]['body']>;
 export interface Format {
   readonly name: MessageName;
   readonly type: number;
-  readonly fields: readonly (readonly [string, Field])[];
+  readonly fields: readonly NamedField[];
   /** The fewest bytes of the whole message, header included. */
   readonly minimumLength: number;
   /** Whether bytes follow the fields, as many as the member `count` says. */
@@ -132,8 +132,8 @@ export const writeHeaderLength = 23;
 
 function formatOf(name: MessageName): Format {
   const { type, body }: { readonly type: number; readonly body: Fields } = messages[name];
-  const fields = Object.entries(body);
-  const hasPayload = fields.some(([, { kind }]) => kind === 'payload');
+  const fields = Object.entries(body).map(([field, kind]) => ({ name: field, field: kind }));
+  const hasPayload = fields.some(({ field }) => field.kind === 'payload');
   return { name, type, fields, minimumLength: headerLength + minimumLength(body), hasPayload };
 }
 

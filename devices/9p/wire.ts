@@ -53,6 +53,12 @@ export function list<E extends Scalar>(element: E, limit: number): List<E> {
 export type Field = Scalar | List<Scalar>;
 export type Fields = Readonly<Record<string, Field>>;
 
+/** A line of a table, for the code that goes through tables. */
+export interface NamedField {
+  readonly name: string;
+  readonly field: Field;
+}
+
 /** The value of a field. */
 export type Value<F extends Field> = F extends typeof u8 | typeof u16 | typeof u32 | typeof size64 | typeof payload
   ? number
@@ -111,10 +117,10 @@ export class Reader {
   }
 
   /** Reads a body that ends the message, where only a payload may be left (which is outside this memory). */
-  body(fields: readonly (readonly [string, Field])[], payloadLength: number): AnyBody {
+  body(fields: readonly NamedField[], payloadLength: number): AnyBody {
     const body: AnyBody = {};
     let expected = 0;
-    for (const [name, field] of fields) {
+    for (const { name, field } of fields) {
       if (field.kind === 'payload') expected = this.u32();
       body[name] = field.kind === 'payload' ? expected : field.kind === 'list' ? this.#list(field) : this.#value(field);
     }
@@ -215,8 +221,8 @@ export class Writer {
     return size;
   }
 
-  body(fields: readonly (readonly [string, Field])[], body: AnyBody): void {
-    for (const [name, field] of fields) {
+  body(fields: readonly NamedField[], body: AnyBody): void {
+    for (const { name, field } of fields) {
       const value = body[name];
       if (field.kind !== 'list') this.#value(field, value as number | bigint | Bytes | Qid);
       else this.#list(field, value as readonly (number | bigint | Bytes | Qid)[]);

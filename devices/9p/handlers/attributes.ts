@@ -1,5 +1,5 @@
 // Messages on what is known of a file besides its data.
-import { fileType, openFlags } from '../backend.ts';
+import { fileType, noId, openFlags } from '../backend.ts';
 import type { AttributeChanges } from '../backend.ts';
 import { wait } from '../coroutine.ts';
 import { Errno } from '../errno.ts';
@@ -17,12 +17,15 @@ function within(nanoseconds: bigint): bigint {
   return nanoseconds > latestTime ? latestTime : nanoseconds < earliestTime ? earliestTime : nanoseconds;
 }
 
-/** What a Tsetattr changes. A ctime alone leaves no member: any change sets ctime, also none. */
+/**
+ * What a Tsetattr changes. A ctime alone leaves no member: any change sets ctime, also none. An owner of `noId` is no owner
+ * to set, as with chown(2).
+ */
 function changesOf({ valid, mode, uid, gid, size, atime, mtime }: Body<'Tsetattr'>): AttributeChanges {
   return {
     ...((valid & setattrBits.mode) !== 0 && { mode: mode & 0o7777 }),
-    ...((valid & setattrBits.uid) !== 0 && { uid }),
-    ...((valid & setattrBits.gid) !== 0 && { gid }),
+    ...((valid & setattrBits.uid) !== 0 && uid !== noId && { uid }),
+    ...((valid & setattrBits.gid) !== 0 && gid !== noId && { gid }),
     ...((valid & setattrBits.size) !== 0 && { size }),
     ...((valid & setattrBits.atime) !== 0 && { atime: (valid & setattrBits.atimeSet) !== 0 ? within(atime) : 'now' }),
     ...((valid & setattrBits.mtime) !== 0 && { mtime: (valid & setattrBits.mtimeSet) !== 0 ? within(mtime) : 'now' }),

@@ -91,6 +91,15 @@ describe('Tsetattr', () => {
     expect(await getattr(1)).toMatchObject({ ...wanted, mode: 0o100754 });
   });
 
+  test('an owner of -1 stays, as with chown(2)', async () => {
+    await walk(client, 1, 'file');
+    await client.send(setattr(1, valid.uid | valid.gid, { uid: 5, gid: 6 }));
+    await client.send(setattr(1, valid.uid | valid.gid, { uid: 7, gid: 0xffff_ffff }));
+    expect(await getattr(1)).toMatchObject({ uid: 7, gid: 6 });
+    await client.send(setattr(1, valid.uid | valid.gid, { uid: 0xffff_ffff, gid: 8 }));
+    expect(await getattr(1)).toMatchObject({ uid: 7, gid: 8 });
+  });
+
   test('a time without its Set bit is the present one', async () => {
     await walk(client, 1, 'file');
     const { mtime: before } = await getattr(1);

@@ -38,7 +38,10 @@ type Constructors = { readonly [M in Exclude<MessageName, 'Rlerror'>]: (body: Wr
 
 function construct(name: MessageName, written: Record<string, unknown>): Message {
   const body: AnyBody = {};
-  for (const [field, { kind }] of formats[name].fields) {
+  for (const {
+    name: field,
+    field: { kind },
+  } of formats[name].fields) {
     const value = written[field];
     if (kind === 'str') body[field] = bytes(value as string | Bytes);
     else if (kind === 'list') body[field] = (value as (string | Bytes | Qid)[]).map(bytesOrQid);

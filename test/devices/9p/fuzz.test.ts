@@ -67,7 +67,9 @@ function valueOf(field: string, type: Field): fc.Arbitrary<AnyBody[string]> {
 
 function bodyOf(request: RequestName): fc.Arbitrary<Message> {
   const { fields, hasPayload } = formats[request];
-  const body = fc.record(Object.fromEntries(fields.map(([field, type]) => [field, valueOf(field, type)])));
+  const body = fc.record(
+    Object.fromEntries(fields.map(({ name: field, field: type }) => [field, valueOf(field, type)])),
+  );
   if (!hasPayload) return body.map((values) => ({ name: request, body: values }));
   return fc
     .tuple(body, fc.uint8Array({ maxLength: 100 }))

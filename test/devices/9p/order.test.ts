@@ -130,6 +130,17 @@ describe('shared messages', () => {
   });
 });
 
+test('several that waited for the same one run once each', async () => {
+  await walk(client, 1, 'folder');
+  bench.gate.hold('lookup');
+  const moving = client.post(Twalk({ fid: 1, newfid: 1, names: ['inner'] }));
+  // Run twice, a walk would find its newfid in use.
+  const clones = [2, 3, 4, 5].map((newfid) => client.post(Twalk({ fid: 1, newfid, names: [] })));
+  await bench.gate.releaseAll();
+  expect((await moving.reply)?.name).toBe('Rwalk');
+  for (const { reply } of clones) expect(await reply).toEqual(Rwalk({ qids: [] }));
+});
+
 describe('a new fid', () => {
   test('is there for whoever asks for it after its Twalk', async () => {
     bench.gate.hold('lookup');

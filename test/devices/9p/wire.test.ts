@@ -18,14 +18,14 @@ import { bytes, cut, decode, encode, make } from './client.ts';
 /** The bytes of one field after the header. */
 function written(field: Field, value: AnyBody[string]): number[] {
   const writer = new Writer();
-  writer.body([['field', field]], { field: value });
+  writer.body([{ name: 'field', field }], { field: value });
   return Array.from(writer.bytes.subarray(0, writer.length));
 }
 
 function read(field: Field, encoded: readonly number[]): AnyBody[string] | undefined {
   const reader = new Reader(Uint8Array.from(encoded));
   reader.seek(0, encoded.length);
-  return reader.body([['field', field]], 0)['field'];
+  return reader.body([{ name: 'field', field }], 0)['field'];
 }
 
 describe('fields are little endian', () => {
@@ -112,7 +112,7 @@ function valueOf(field: Field): fc.Arbitrary<AnyBody[string]> {
 
 test.each(Object.keys(messages) as MessageName[])('%s comes back as it was', (name) => {
   const { fields, hasPayload } = formats[name];
-  const values = fc.record(Object.fromEntries(fields.map(([field, type]) => [field, valueOf(type)])));
+  const values = fc.record(Object.fromEntries(fields.map(({ name: field, field: type }) => [field, valueOf(type)])));
   fc.assert(
     fc.property(values, fc.uint8Array({ maxLength: 50 }), fc.nat(0xffff), (body, data, tag) => {
       const message = hasPayload ? { name, body: { ...body, count: data.length }, data } : { name, body };
