@@ -19,8 +19,17 @@ function copy(source: Bytes, from: number, target: Bytes, to: number, length: nu
   for (let i = 0; i < length; i++) target[to + i] = source[from + i] as number;
 }
 
-/** Copies `length` bytes at `offset` of the segments, which must have them, to the place `to` of `target`. */
-export function gather(segments: readonly Bytes[], offset: number, length: number, target: Bytes, to: number): void {
+type Direction = 'into segments' | 'out of segments';
+
+/** Copies between `length` bytes at `offset` of the segments, which must have them, and the place `at` of `memory`. */
+function transfer(
+  direction: Direction,
+  segments: readonly Bytes[],
+  offset: number,
+  length: number,
+  memory: Bytes,
+  at: number,
+): void {
   let start = offset;
   let copied = 0;
   for (const segment of segments) {
@@ -30,27 +39,21 @@ export function gather(segments: readonly Bytes[], offset: number, length: numbe
       continue;
     }
     const piece = Math.min(length - copied, segment.length - start);
-    copy(segment, start, target, to + copied, piece);
+    if (direction === 'into segments') copy(memory, at + copied, segment, start, piece);
+    else copy(segment, start, memory, at + copied, piece);
     copied += piece;
     start = 0;
   }
 }
 
+/** Copies `length` bytes at `offset` of the segments, which must have them, to the place `to` of `target`. */
+export function gather(segments: readonly Bytes[], offset: number, length: number, target: Bytes, to: number): void {
+  transfer('out of segments', segments, offset, length, target, to);
+}
+
 /** Copies the first `length` bytes of `source` to `offset` of the segments, which must have room for them. */
 export function scatter(source: Bytes, length: number, segments: readonly Bytes[], offset: number): void {
-  let start = offset;
-  let copied = 0;
-  for (const segment of segments) {
-    if (copied === length) return;
-    if (start >= segment.length) {
-      start -= segment.length;
-      continue;
-    }
-    const piece = Math.min(length - copied, segment.length - start);
-    copy(source, copied, segment, start, piece);
-    copied += piece;
-    start = 0;
-  }
+  transfer('into segments', segments, offset, length, source, 0);
 }
 
 /** The `length` bytes at `offset` of the segments, as segments of their own: no byte is copied. */

@@ -5,18 +5,8 @@ import { fileType, noId, openFlags, renameFlags } from '../../../devices/9p/back
 import type { Node, OpenFile } from '../../../devices/9p/backend.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
 import { MemoryBackend } from '../../../devices/9p/memory.ts';
-import { backendSuite } from '../../backend-suite.ts';
 import { memory } from './backends.ts';
 import { bytes, cut, text } from './client.ts';
-
-backendSuite(
-  'MemoryBackend',
-  () => {
-    const backend = memory();
-    return { backend, handles: () => backend.handleCount, dispose: () => backend.close() };
-  },
-  { timeTolerance: 0n, chown: true, specials: true, exchange: true, changesOrphans: true },
-);
 
 const root = { uid: 0, gid: 0 };
 
