@@ -7,6 +7,8 @@ const cli = new URL('./dist/cli.js', import.meta.url);
 if (existsSync(cli)) {
   await import(cli.href);
 } else {
-  process.stderr.write('vm9: it is not built yet: run "make build" (or "npm ci && npm run build") in its folder first\n');
+  process.stderr.write(
+    'vm9: it is not built yet: run "make build" (or "npm ci && npm run build") in its folder first\n',
+  );
   process.exitCode = 2;
 }

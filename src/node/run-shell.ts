@@ -16,6 +16,8 @@ export async function runShell(session: Session): Promise<number> {
   let quitting = false;
   const quit = (status: number): void => {
     ownStatus ??= status;
+    // The guest's last words on the way down are of no use to whoever has left.
+    vm.console.attach(() => undefined);
     const down = quitting ? vm.stop() : shutDown(vm);
     quitting = true;
     down.catch((error: unknown) => tell(session, failureOf(error).line));
@@ -37,6 +39,7 @@ export async function runShell(session: Session): Promise<number> {
     }
   });
   session.onSignal((_, status) => quit(status));
+  terminal?.onResize((columns, rows) => vm.console.resize(columns, rows));
   const input = makeInput(session, quit);
 
   vm.on('ready', () => {
@@ -70,6 +73,7 @@ async function shell({ vm }: Session, begin: () => void): Promise<void> {
   const ended = await vm.startShell(guestEnvironment());
   begin();
   await ended();
+  vm.console.attach(() => undefined);
   await vm.powerOff();
 }
 
@@ -84,7 +88,7 @@ function makeInput(session: Session, quit: (status: number) => void): { begin: (
         ? bytes
         : keys.feed(bytes, (action) => {
             if (action === 'quit') quit(exitStatuses.ok);
-            else tell(session, escapeHelp);
+            else write(session, escapeHelp);
           });
     await vm.console.write(forGuest);
     return true;
@@ -100,9 +104,13 @@ function makeInput(session: Session, quit: (status: number) => void): { begin: (
 }
 
 /** Puts a line on stderr beside the guest's output. */
-function tell({ stderr, progress, terminal }: Session, line: string): void {
+function tell(session: Session, line: string): void {
+  const { terminal } = session;
+  write(session, terminal === undefined ? `vm9: ${line}\n` : `\r\nvm9: ${line.replaceAll('\n', '\r\n')}\r\n`);
+}
+
+function write({ stderr, progress }: Session, text: string): void {
   progress.clear();
-  const text = terminal === undefined ? `vm9: ${line}\n` : `\r\nvm9: ${line.replaceAll('\n', '\r\n')}\r\n`;
   // stderr gone is no reason to end the guest.
   stderr.write(text).catch(() => undefined);
 }

@@ -1,4 +1,5 @@
 // The terminal that the program runs in: raw while the guest has it, and left as it was found whatever happens.
+import { spawnSync } from 'node:child_process';
 import { writeSync } from 'node:fs';
 import type { ReadStream, WriteStream } from 'node:tty';
 import type { Bytes } from '../../devices/ports.ts';
@@ -27,7 +28,7 @@ export class HostTerminal {
   /** Hands the keys to the guest: no echo, no line editing, no signals. */
   enter(): void {
     this.#raw = true;
-    this.input.setRawMode(true);
+    this.#makeRaw();
     process.once('exit', this.#leave);
     // Whoever stopped the program got a usable terminal from the shell: take it back.
     process.on('SIGCONT', this.#enterAgain);
@@ -50,8 +51,18 @@ export class HostTerminal {
     this.#leave();
   }
 
+  #makeRaw(): void {
+    this.input.setRawMode(true);
+    // setRawMode lets the terminal put a carriage return before each line feed, but the guest's own terminal has done what
+    // its programs want, and vi wants none. Without stty(1) the display suffers a little, and that is all.
+    spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
+  }
+
   readonly #enterAgain = (): void => {
-    if (this.#raw) this.input.setRawMode(true);
+    if (!this.#raw) return;
+    // Setting the mode that it believes to be set would do nothing.
+    this.input.setRawMode(false);
+    this.#makeRaw();
   };
 
   readonly #leave = (): void => {

@@ -46,7 +46,7 @@ export type HostName = string & { readonly brand: 'HostName' };
 export const O_PATH = 0o1000_0000;
 
 /** Codes of node:fs that have another name on Linux. */
-const otherNames: Readonly<Record<string, ErrnoName>> = { ENOTSUP: 'EOPNOTSUPP' };
+const otherNames: ReadonlyMap<string, ErrnoName> = new Map([['ENOTSUP', 'EOPNOTSUPP']]);
 
 const namesByNumber: ReadonlyMap<number, ErrnoName> = new Map(
   Object.entries(errnos).map(([name, number]) => [number, name as ErrnoName]),
@@ -61,7 +61,7 @@ export function errnoOf(error: unknown): unknown {
   if (!(error instanceof Error) || !('syscall' in error) || !('code' in error)) return error;
   const code = String(error.code);
   if (isErrnoName(code)) return new Errno(code);
-  const other = otherNames[code];
+  const other = otherNames.get(code);
   if (other !== undefined) return new Errno(other);
   // libuv has no name for ESTALE and EDQUOT; on Linux the number says it.
   const number = 'errno' in error && process.platform === 'linux' ? -Number(error.errno) : 0;

@@ -31,15 +31,16 @@ function floorDivide(dividend: bigint, divisor: bigint): bigint {
   return dividend < 0n && quotient * divisor !== dividend ? quotient - 1n : quotient;
 }
 
-/** Nanoseconds as the seconds to be passed for them. */
+/**
+ * Nanoseconds as the seconds to be passed for them. libuv cuts towards zero, and a double is seldom exact: what is passed is
+ * the middle of the microsecond, or nanosecond, that is meant. Exact to that until the year 2242.
+ */
 export function secondsFor(time: bigint, { nanoseconds }: TimeAbilities): string {
-  if (nanoseconds) {
-    const seconds = floorDivide(time, perSecond);
-    return String(Number(seconds) + Number(time - seconds * perSecond) / 1e9);
-  }
-  // libuv cuts towards zero, and a double is not exact: the middle of the microsecond stays in it.
-  const microseconds = Number(floorDivide(time, 1000n));
-  return String((microseconds + (microseconds < 0 ? -0.5 : 0.5)) / 1e6);
+  const step = nanoseconds ? 1n : 1000n;
+  const cut = floorDivide(time, step) * step;
+  const seconds = floorDivide(cut, perSecond);
+  const middle = (cut < 0n ? -0.5 : 0.5) * Number(step);
+  return String(Number(seconds) + (Number(cut - seconds * perSecond) + middle) / 1e9);
 }
 
 /** Sets the times that `changes` names. Throws Errno. */

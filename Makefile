@@ -1,0 +1,72 @@
+# vm9: `make` alone lists what can be made.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+installed := node_modules/.installed
+results := dist/test-results
+sources := $(shell find src devices -name '*.ts') platform.d.ts build.js package.json
+vitest := npx vitest run --reporter=default --reporter=json
+
+.PHONY: help run test deps conformance soak bench build guest check
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
+
+run: $(installed) dist/cli.js ## boot Linux here, with this folder inside
+	@exec node run-vm.js --share .
+
+build: $(installed) dist/cli.js ## bundle into dist/, with the types
+	@npx tsc -b
+
+test: tools build ## check types, lint and format, run the unit and boot tests: at most five minutes
+	@$(MAKE) check
+	rm -rf $(results)
+	$(vitest) --project node --project boot --outputFile.json=$(results)/test.json || true
+	node scripts/count-results.js $(results)/test.json
+
+# What needs no test runner.
+check: $(installed)
+	@echo 'lint'; npm run --silent lint
+	echo 'format'; npm run --silent format:check
+	echo 'unused files, exports and dependencies'; npx knip
+	echo 'the package'; npx publint --strict
+
+conformance: tools build ## compare the processor with QEMU, boot other kernels (needs make deps)
+	@missing="$$(scripts/tools.sh missing conformance | xargs)"
+	if [[ -n $$missing ]]; then
+	  echo "not run: conformance, for want of $$missing (make deps)"
+	  exit 0
+	fi
+	rm -f $(results)/conformance.json
+	$(vitest) --project conformance --outputFile.json=$(results)/conformance.json || true
+	node scripts/count-results.js $(results)/conformance.json
+
+soak: ## conformance with full counts: hours
+	@VM9_SCALE=full $(MAKE) conformance
+
+bench: tools build ## print MIPS, boot time and requests per second, beside QEMU's
+	@node test/bench/run.js
+
+deps: ## install the tools that some suites need, with apt
+	@scripts/tools.sh install
+
+guest: ## build the guest images anew (SOURCE=FILE or LATEST=1: another kernel source)
+	@SOURCE='$(SOURCE)' LATEST='$(LATEST)' guest-images/build.sh
+
+dist/cli.js: $(installed) $(sources)
+	@node build.js
+	touch dist/cli.js
+
+$(installed): package.json package-lock.json guest-images/package.json
+	@npm ci --no-audit --no-fund --loglevel=error
+	touch $(installed)
+
+# Installs missing tools where that can be done without asking.
+.PHONY: tools
+tools:
+	@if [[ -n "$$(scripts/tools.sh missing conformance)" && $$(id -u) == 0 ]] && command -v apt-get > /dev/null; then
+	  scripts/tools.sh install || echo 'the tools could not be installed: some suites will not run'
+	fi

@@ -1,0 +1,126 @@
+// A folder of the host in the guest, end to end.
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createVm, hostFolder, type ShareOptions, type Vm } from 'vm9';
+import { expect, onTestFinished, test } from 'vitest';
+import { runInGuest, temporaryFolder } from './command-line.ts';
+
+const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
+
+async function startWith(...shares: readonly ShareOptions[]): Promise<Vm> {
+  const vm = createVm({ shares });
+  onTestFinished(() => vm.dispose());
+  await vm.start();
+  return vm;
+}
+
+async function output(vm: Vm, command: string): Promise<string> {
+  const { stdout, stderr, status } = await vm.exec(command).output();
+  if (status !== 0) throw new Error(`${command}: status ${status}: ${Buffer.from(stderr).toString()}`);
+  return Buffer.from(stdout).toString();
+}
+
+test('64 MiB through the share, both ways', async () => {
+  const folder = temporaryFolder();
+  const content = randomBytes(64 * 1024 * 1024);
+  writeFileSync(join(folder, 'big'), content);
+  const vm = await startWith({ source: hostFolder(folder), cache: 'mmap' });
+  expect(await output(vm, 'sha256sum < big && cp big copy')).toBe(`${sha256(content)}  -\n`);
+  await vm.powerOff();
+  expect(sha256(readFileSync(join(folder, 'copy')))).toBe(sha256(content));
+});
+
+test('2,000 small files made in the guest are on the host, whatever their names', async () => {
+  const folder = temporaryFolder();
+  const vm = await startWith({ source: hostFolder(folder) });
+  await output(
+    vm,
+    `i=0; while [ $i -lt 2000 ]; do
+       case $((i % 4)) in
+         0) name="plain$i";;
+         1) name="with  spaces $i";;
+         2) name=$(printf 'new\\nline%d' $i);;
+         3) name=$(printf 'not\\377utf8\\200%d' $i);;
+       esac
+       echo "$i" > "$name"; i=$((i + 1))
+     done`,
+  );
+  const expected = Array.from({ length: 2000 }, (_, index) => {
+    const names = [`plain${index}`, `with  spaces ${index}`, `new\nline${index}`, `not\xffutf8\x80${index}`];
+    return { name: names[index % 4], content: `${index}\n` };
+  });
+  const found = readdirSync(folder, { encoding: 'buffer' }).map((name) => {
+    const path = Buffer.concat([Buffer.from(`${folder}/`), name]);
+    return { name: name.toString('latin1'), content: readFileSync(path, 'latin1') };
+  });
+  const number = ({ content }: { content: string }): number => Number(content);
+  expect(found.sort((a, b) => number(a) - number(b))).toEqual(expected);
+});
+
+test('an edit on the host, of the same size within the same second, is seen on the next open', async () => {
+  const folder = temporaryFolder();
+  const file = join(folder, 'file');
+  const vm = await startWith({ source: hostFolder(folder) });
+  for (let edit = 0; edit < 20; edit++) {
+    writeFileSync(file, `edit ${edit % 10}\n`);
+    const time = new Date(1_700_000_000_000 + edit);
+    utimesSync(file, time, time);
+    expect(await output(vm, 'cat file')).toBe(`edit ${edit % 10}\n`);
+  }
+});
+
+test('a read-only share can be read and not changed', async () => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, 'file'), 'content');
+  const vm = await startWith({ source: hostFolder(folder), readOnly: true });
+  expect(await output(vm, 'cat file')).toBe('content');
+  const { stderr, status } = await vm.exec('echo x > file').output();
+  expect(status).not.toBe(0);
+  expect(Buffer.from(stderr).toString()).toContain('Read-only file system');
+  expect(readFileSync(join(folder, 'file'), 'latin1')).toBe('content');
+});
+
+test('several shares, with tags and places of their own', async () => {
+  const folder = temporaryFolder();
+  for (const name of ['one', 'two,three', 'four']) {
+    mkdirSync(join(folder, name));
+    writeFileSync(join(folder, name, 'name'), `${name}\n`);
+  }
+  const words = ['--share', 'one', '--share', 'two,,three', '--share', 'four,tag=quatre,mount=/srv/4'];
+  const { stdout, stderr } = await runInGuest('cat name /mnt/two,three/name /srv/4/name', words, { cwd: folder });
+  expect({ output: stdout.toString(), stderr }).toEqual({ output: 'one\ntwo,three\nfour\n', stderr: '' });
+});
+
+test('the mount line of the guides works on a share that is left unmounted', async () => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, 'file'), 'seen');
+  const vm = await startWith({ source: hostFolder(folder), tag: 'shared', mount: 'none' });
+  const command =
+    'mkdir /mnt/shared && mount -t 9p -o trans=virtio,version=9p2000.L,msize=104857600,cache=loose,access=user ' +
+    'shared /mnt/shared && cat /mnt/shared/file';
+  expect(await output(vm, command)).toBe('seen');
+});
+
+test.each(['none', 'readahead', 'mmap', 'loose'] as const)('cache=%s', async (cache) => {
+  const folder = temporaryFolder();
+  const vm = await startWith({ source: hostFolder(folder), cache, maximumMessageSize: 65_536 });
+  expect(await output(vm, 'seq 100000 > numbers && sort -rn numbers | tail -1 && grep /mnt/host /proc/mounts')).toMatch(
+    /^1\nhost \/mnt\/host 9p \S*msize=65536\b/,
+  );
+  await vm.powerOff();
+  const lines = readFileSync(join(folder, 'numbers'), 'latin1').split('\n');
+  expect([lines.length, lines[99_999]]).toEqual([100_001, '100000']);
+});
+
+test('--trace 9p writes one line per message', async () => {
+  const folder = temporaryFolder();
+  writeFileSync(join(folder, 'needle'), '');
+  const trace = join(temporaryFolder(), 'trace');
+  const { status } = await runInGuest('cat needle', ['--share', folder, '--trace', `9p,${trace}`]);
+  expect(status).toBe(0);
+  const lines = readFileSync(trace, 'utf8').trimEnd().split('\n');
+  expect(lines[0]).toMatch(/^host: Tversion /);
+  expect(lines.filter((line) => line.includes('"needle"')).length).toBeGreaterThan(0);
+  expect(lines.filter((line) => !/^host: T\w+ tag \d+ .* -> .* \(\d+ us\)$/.test(line))).toEqual([]);
+});
