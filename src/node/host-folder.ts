@@ -34,7 +34,7 @@ export async function openHostFolder(source: ShareSource, { readOnly }: { readOn
   if (!isHostFolder(source))
     throw new VmError('bad-option', `a share of kind ${source.kind} has no meaning in Node.js`);
   try {
-    return await NodeFsBackend.open(source.path, { readOnly });
+    return NodeFsBackend.open(source.path, { readOnly });
   } catch (cause) {
     throw new VmError(
       'bad-file',

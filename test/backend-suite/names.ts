@@ -32,16 +32,6 @@ export function nameTests(use: () => Guest): void {
       });
     }
 
-    it('of 256 bytes are ENAMETOOLONG', async () => {
-      const guest = use();
-      const name = 'n'.repeat(256);
-      await refused(() => guest.create(name), 'ENAMETOOLONG');
-      await refused(() => guest.mkdir(name), 'ENAMETOOLONG');
-      await refused(() => guest.symlink('target', name), 'ENAMETOOLONG');
-      await guest.file('short');
-      await refused(() => guest.rename('short', name), 'ENAMETOOLONG');
-    });
-
     it('that differ in case are two files', async () => {
       const guest = use();
       await guest.file('name', 'lower');
