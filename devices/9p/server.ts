@@ -2,7 +2,6 @@
 // manual, section 5, for what 9P2000.L has kept. It knows no transport: virtio, or whatever else has buffers, is outside.
 import { GuestFault } from '../guest-fault.ts';
 import type { Backend } from './backend.ts';
-import { isCoroutine } from './coroutine.ts';
 import { Errno } from './errno.ts';
 import type { ErrnoName } from './errno.ts';
 import { FidTable } from './fids.ts';
@@ -19,6 +18,7 @@ import type { Body, Format, RequestName } from './messages.ts';
 import { Order } from './order.ts';
 import { Request } from './request.ts';
 import type { AnyHandler, Exchange, Route, Session, Share } from './request.ts';
+import { Schedule } from './schedule.ts';
 import { gather, scatter, totalLength } from './scatter.ts';
 import type { P9Event, Statistics } from './trace.ts';
 import { Reader, Writer } from './wire.ts';
@@ -28,9 +28,6 @@ import type { AnyBody } from './wire.ts';
 export const defaultMaximumMessageSize = 512_000;
 /** The least message size that Linux works with. */
 export const minimumMessageSize = 4096;
-/** The most requests that may wait at once; virtqueues hold fewer. Flushed ones count until their operation ends. */
-export const maximumOutstanding = 1024;
-
 export interface ServerOptions {
   readonly backend: Backend;
   /** Bytes. Default 512,000. */
@@ -63,11 +60,11 @@ export class Server {
   readonly #now: () => number;
   readonly #reader = new Reader(new Uint8Array(4096));
   readonly #writer = new Writer();
+  readonly #schedule = new Schedule(
+    (request, answer) => this.#reply(request, answer),
+    (request, error) => this.#refuse(request, error),
+  );
   #session: Session;
-  /** Requests of all sessions that wait for an operation or for their turn. */
-  #waiting = 0;
-  readonly #startable: Request[] = [];
-  #isStarting = false;
 
   constructor({ backend, maximumMessageSize, readOnly, onEvent, now }: ServerOptions) {
     this.#share = { backend, readOnly: readOnly ?? false };
@@ -94,11 +91,11 @@ export class Server {
       if (route === undefined) throw new Errno('EOPNOTSUPP', `no message has the type ${request.type}`);
       request.body = this.#decode(request, route);
       if (route.handler !== undefined) return this.#serve(request, route);
-      // Behind every reply that is on its way through a promise: after Rflush nobody touches the old request's buffers.
-      return Promise.resolve(this.#reply(request, route, this.#control(request, route.name, request.body)));
     } catch (error) {
       return this.#refuse(request, error);
     }
+    // Behind every reply that is on its way through a promise: after Rflush nobody touches the old request's buffers.
+    return Promise.resolve(this.#control(request, route.name, request.body));
   }
 
   /**
@@ -108,12 +105,7 @@ export class Server {
   reset(): void {
     const session = this.#session;
     this.#session = this.#newSession();
-    session.closed = true;
-    const requests = [...session.outstanding.values()];
-    for (const request of requests) this.#cancel(request);
-    for (const request of requests) if (!request.started) this.#withdraw(request);
-    // What an operation still uses goes when that ends.
-    session.fids.dropAllBut((fid) => session.order.isClaimed(fid));
+    for (const request of this.#schedule.close(session)) this.#noteFlushed(request);
   }
 
   #newSession(): Session {
@@ -163,14 +155,18 @@ export class Server {
   }
 
   /** Answers what acts on other requests. */
-  #control(request: Request, name: RequestName, body: AnyBody): AnyBody {
-    if (name === 'Tversion') return this.#version(body as Body<'Tversion'>);
-    const old = request.session.outstanding.get((body as Body<'Tflush'>).oldtag);
-    if (old !== undefined) {
-      this.#cancel(old);
-      if (!old.started) this.#withdraw(old);
+  #control(request: Request, name: RequestName, body: AnyBody): number {
+    try {
+      if (name === 'Tversion') return this.#reply(request, this.#version(body as Body<'Tversion'>));
+      const old = request.session.outstanding.get((body as Body<'Tflush'>).oldtag);
+      if (old !== undefined) {
+        this.#schedule.cancel(old);
+        this.#noteFlushed(old);
+      }
+      return this.#reply(request, {});
+    } catch (error) {
+      return this.#refuse(request, error);
     }
-    return {};
   }
 
   #version({ msize, version }: Body<'Tversion'>): Body<'Rversion'> {
@@ -186,126 +182,24 @@ export class Server {
     return { msize: agreed, version };
   }
 
-  /** Runs the handler, at once if nobody on the same fids is under way. */
+  /** Lets the handler run if the message may be answered at all. */
   #serve(request: Request, route: Route): number | Promise<number> {
-    const { session } = request;
-    if (session.messageSize === undefined) throw new Errno('EPROTO', 'no Tversion came before');
+    if (request.session.messageSize === undefined) throw new Errno('EPROTO', 'no Tversion came before');
     if (this.#share.readOnly && !route.answeredReadOnly) throw new Errno('EROFS');
     if (request.room < route.reply.minimumLength) throw new Errno('EMSGSIZE', `room of ${request.room} bytes`);
-    if (this.#waiting > 0) {
-      if (session.outstanding.has(request.tag)) throw new Errno('EINVAL', `tag ${request.tag} is in use`);
-      if (this.#waiting >= maximumOutstanding) throw new Errno('EAGAIN', `more than ${maximumOutstanding} requests`);
-      this.#enter(request);
-      if (!session.order.mayRun(request)) return this.#outstand(request);
-    }
-    const length = this.#start(request);
-    if (length === undefined) return this.#outstand(request);
-    if (request.entered) this.#leave(request);
-    return length;
+    return this.#schedule.serve(request);
   }
 
-  #enter(request: Request): void {
-    request.entered = true;
-    request.session.order.enter(request);
-  }
-
-  #outstand(request: Request): Promise<number> {
-    if (!request.entered) this.#enter(request);
-    this.#waiting++;
-    request.session.outstanding.set(request.tag, request);
-    return new Promise((resolve, reject) => {
-      request.resolve = resolve;
-      request.reject = reject;
-    });
-  }
-
-  #start(request: Request): number | undefined {
-    request.started = true;
-    const { route, body } = request;
-    if (route?.handler === undefined || body === undefined) throw new Error('a request without a handler');
-    try {
-      const answer = route.handler(request, body);
-      if (!isCoroutine(answer)) return this.#reply(request, route, answer);
-      request.coroutine = answer;
-    } catch (error) {
-      return this.#refuse(request, error);
-    }
-    return this.#advance(request, route, undefined, false);
-  }
-
-  /** Runs the handler until it ends (returns the length of the reply) or has to wait (undefined). */
-  #advance(request: Request, route: Route, value: unknown, isFailure: boolean): number | undefined {
-    try {
-      const { coroutine } = request;
-      if (coroutine === undefined) throw new Error('a request that was not started');
-      const step = isFailure ? coroutine.throw(value) : coroutine.next(value);
-      if (step.done === true) return this.#reply(request, route, step.value);
-      void step.value.then(
-        (result) => this.#settle(request, () => this.#advance(request, route, result, false)),
-        (error: unknown) => this.#settle(request, () => this.#advance(request, route, error, true)),
-      );
-      return undefined;
-    } catch (error) {
-      return this.#refuse(request, error);
-    }
-  }
-
-  /** Goes on with a request whose promise is out. */
-  #settle(request: Request, go: () => number | undefined): void {
-    let length: number | undefined;
-    try {
-      length = go();
-    } catch (error) {
-      this.#end(request);
-      // Our bug must reach somebody: whoever waits, or else the host, as an unhandled rejection.
-      if (request.flushed) throw error;
-      request.reject?.(error);
-      return;
-    }
-    if (length === undefined) return;
-    if (!request.flushed) request.resolve?.(length);
-    this.#end(request);
-  }
-
-  #end(request: Request): void {
-    const { outstanding } = request.session;
-    if (outstanding.get(request.tag) === request) outstanding.delete(request.tag);
-    this.#withdraw(request);
-  }
-
-  #withdraw(request: Request): void {
-    this.#waiting--;
-    this.#leave(request);
-  }
-
-  /** Takes the request out of the order, and starts those that it was in the way of. */
-  #leave(request: Request): void {
-    const { session, claims } = request;
-    this.#startable.push(...session.order.leave(request));
-    if (session.closed) for (const { fid } of claims) if (!session.order.isClaimed(fid)) session.fids.drop(fid);
-    // A loop, not a recursion: a request that ends at once lets the next one start.
-    if (this.#isStarting) return;
-    this.#isStarting = true;
-    for (let next = this.#startable.shift(); next !== undefined; next = this.#startable.shift()) {
-      const starting = next;
-      // Two that it waited for may have left before its turn came: it is in the list twice.
-      if (!starting.flushed && !starting.started) this.#settle(starting, () => this.#start(starting));
-    }
-    this.#isStarting = false;
-  }
-
-  /** Returns the request's buffers; what runs of it runs on without them. */
-  #cancel(request: Request): void {
-    request.flushed = true;
-    request.session.outstanding.delete(request.tag);
+  #noteFlushed(request: Request): void {
     this.statistics.flushed++;
     this.#report(request, undefined, 'flushed', 0);
-    request.resolve?.(0);
   }
 
-  #reply(request: Request, { reply: format }: Route, body: AnyBody | Errno): number {
-    if (request.flushed) return 0;
+  /** Writes the reply into the client's buffers; returns its length, 0 where nobody waits for it. */
+  #reply(request: Request, body: AnyBody | Errno): number {
+    if (request.flushed || request.route === undefined) return 0;
     if (body instanceof Errno) return this.#refuse(request, body);
+    const format = request.route.reply;
     const writer = this.#writer;
     writer.begin(format.type, request.tag);
     writer.body(format.fields, body);
@@ -317,6 +211,7 @@ export class Server {
     return size;
   }
 
+  /** Writes Rlerror for what the guest is to be told; anything else is thrown on. */
   #refuse(request: Request, error: unknown): number {
     if (!(error instanceof Errno)) throw error;
     if (request.flushed) return 0;

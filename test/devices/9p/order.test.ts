@@ -2,7 +2,7 @@ import * as fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import { Errno } from '../../../devices/9p/errno.ts';
 import { version9P2000L } from '../../../devices/9p/messages.ts';
-import { maximumOutstanding } from '../../../devices/9p/server.ts';
+import { maximumOutstanding } from '../../../devices/9p/schedule.ts';
 import { attachedServer, settled } from './backends.ts';
 import type { Bench } from './backends.ts';
 import { make, Rlerror } from './client.ts';
