@@ -276,6 +276,8 @@ export class Machine implements WorkerMachine {
   }
 
   #reset(kind: 'power-off' | 'reboot'): void {
+    // The panic may be among what the UART has not handed on yet.
+    this.uart.flush();
     const lines = this.#panic.lines();
     if (lines !== undefined) this.#finish({ reason: 'panic', lines });
     else if (kind === 'power-off') this.#finish({ reason: 'power-off' });
