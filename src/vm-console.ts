@@ -1,4 +1,4 @@
-// The terminal of a VM: the virtio console hvc0, and the 16550, which takes the input until hvc0's driver has opened it.
+// The terminal of a VM: the virtio console hvc0, and the 16550, which takes the input until somebody is at hvc0.
 import type { Bytes } from '../devices/ports.ts';
 import { WindowWriter } from './byte-window.ts';
 import type { OutputConsumer, WorkerLink } from './worker-link.ts';
@@ -12,6 +12,8 @@ export class VmConsole {
   #uartInput: WindowWriter | undefined;
   #consoleInput: WindowWriter | undefined;
   #hvcOpen = false;
+  /** Somebody in the guest uses hvc0: its driver opens it in any case, also where the login is on the 16550. */
+  #hvcUsed = false;
   #consumer: OutputConsumer | undefined;
   /** The consumer is at work until it resolves. */
   #busy: Promise<void> | undefined;
@@ -43,7 +45,7 @@ export class VmConsole {
   /** Types. Resolves when all of it is on its way to the guest; dropped where no machine runs. */
   async write(input: Bytes | string): Promise<void> {
     const bytes = typeof input === 'string' ? new TextEncoder().encode(input) : input;
-    await (this.#hvcOpen ? this.#consoleInput : this.#uartInput)?.write(bytes);
+    await (this.#hvcOpen && this.#hvcUsed ? this.#consoleInput : this.#uartInput)?.write(bytes);
   }
 
   /** Resolves when the consumer has taken all output that has come so far. */
@@ -63,12 +65,21 @@ export class VmConsole {
     this.#uartInput = new WindowWriter(link.uart.sender);
     this.#consoleInput = new WindowWriter(link.console.sender);
     link.uart.consume((bytes) => this.#take(bytes));
-    link.console.consume((bytes) => this.#take(bytes));
+    link.console.consume((bytes) => {
+      this.#hvcUsed = true;
+      return this.#take(bytes);
+    });
   }
 
   /** Whether the driver of hvc0 has it open. For Vm only. */
   setOpen(open: boolean): void {
     this.#hvcOpen = open;
+    if (!open) this.#hvcUsed = false;
+  }
+
+  /** A program was started on hvc0. For Vm only. */
+  setUsed(): void {
+    this.#hvcUsed = true;
   }
 
   /** The machine is gone. For Vm only. */
@@ -76,7 +87,7 @@ export class VmConsole {
     this.#uartInput?.close();
     this.#consoleInput?.close();
     this.#link = this.#uartInput = this.#consoleInput = undefined;
-    this.#hvcOpen = false;
+    this.setOpen(false);
   }
 
   #take(bytes: Bytes): void | Promise<void> {

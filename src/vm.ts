@@ -146,6 +146,7 @@ export class Vm {
         ...(env !== undefined && { env }),
         ...(term !== undefined && { term }),
       });
+      this.console.setUsed();
       return () =>
         shell.exit.then(
           () => undefined,

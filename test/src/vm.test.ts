@@ -157,18 +157,26 @@ describe('the end', () => {
 });
 
 describe('the console', () => {
-  test('types into the UART until the driver of hvc0 has opened it', async () => {
+  test('types into the UART until somebody uses hvc0: its driver opens it in any case', async () => {
     const { vm, platform } = make();
     await vm.start();
     const { uartPort, consolePort } = platform.machine;
-    await vm.console.write('to the UART');
+    await vm.console.write('1');
     await settle();
     consolePort.open();
     await settle();
-    await vm.console.write('to hvc0');
+    await vm.console.write('2');
     await settle();
-    expect(uartPort.text()).toBe('to the UART');
-    expect(consolePort.text()).toBe('to hvc0');
+    consolePort.send('login: ');
+    await settle();
+    await vm.console.write('3');
+    await settle();
+    consolePort.open(false);
+    await settle();
+    await vm.console.write('4');
+    await settle();
+    expect(uartPort.text()).toBe('124');
+    expect(consolePort.text()).toBe('3');
     await vm.dispose();
   });
 
@@ -243,6 +251,7 @@ describe('the console', () => {
     await vm.start();
     const { consolePort } = platform.machine;
     consolePort.open();
+    consolePort.send('login: ');
     consolePort.room = 1000;
     await settle();
     const input = Uint8Array.from({ length: 2 * streamWindow }, (_, at) => at % 251);
