@@ -1,6 +1,8 @@
-// Nanoseconds per floating-point operation, by the state that decides about its path. Bundle it with esbuild and run it
-// in Node.js. Each figure is the least of many loops over 1,024 operands and includes the loop, its loads and its call;
-// the first row is a function that does nothing.
+// Nanoseconds per floating-point operation, by the state that decides about its path:
+//   npx esbuild test/bench/float.ts --bundle --platform=node --format=esm --outfile=dist/bench/float.js
+//   node dist/bench/float.js
+// Each figure is the least of many loops over 1,024 operands and includes the loop, its loads and its call; the first
+// row is a function that does nothing.
 import { performance } from 'node:perf_hooks';
 import { defineFloat } from '../../src/cpu/float/functions.ts';
 import { memoryOp, ModuleBuilder, op, valueType } from '../../src/wasm/module.ts';

@@ -3,7 +3,7 @@ import type { Callable } from '../../wasm/module.ts';
 import type { Toolkit } from './environment.ts';
 
 /** The bits of fclass's result. */
-export const floatClass = {
+const floatClass = {
   negativeInfinity: 1 << 0,
   negativeNormal: 1 << 1,
   negativeSubnormal: 1 << 2,

@@ -29,7 +29,7 @@ export class Variable<K extends Kind> {
   }
 }
 
-export type Constant<K extends Kind> = K extends 'i64' ? bigint : number;
+type Constant<K extends Kind> = K extends 'i64' ? bigint : number;
 export type Operand<K extends Kind> = OnStack<K> | Variable<K> | Constant<K>;
 type Leaf = Variable<Kind> | Constant<Kind>;
 

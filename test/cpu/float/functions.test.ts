@@ -64,7 +64,7 @@ for (const formatName of ['single', 'double'] as const) {
 
       it(`${name}: operands from seed 1`, () => {
         const source = new OperandSource(format, 1);
-        for (let round = 0; round < 1500; round++) {
+        for (let round = 0; round < 1000; round++) {
           checkOperation(formatName, name, isFromInteger(name) ? [source.integer()] : source.operands(arity));
         }
       });
