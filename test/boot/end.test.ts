@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest';
 import { echoesOnUart, failsWithFive, trapsForEver } from './bare-programs.ts';
 import { runInGuest, runVm, temporaryFolder } from './command-line.ts';
 import { initialFilesWithInit } from './initial-files.ts';
+import { TerminalSession } from './terminal-session.ts';
 
 /** A file with `content`, in a folder of its own. */
 function fileWith(content: Uint8Array): string {
@@ -94,11 +95,10 @@ test('a failure code of the test finisher is the exit status', async () => {
   expect({ status, stderr }).toEqual({ status: 5, stderr: 'vm9: the guest ended the machine with failure code 5\n' });
 });
 
-test('a program that knows only the UART is spoken to through it', { timeout: 30_000 }, async () => {
-  const { stdout } = await runVm(['--kernel', fileWith(echoesOnUart), '--initrd', 'none'], {
-    env: {},
-    input: '',
-    during: (child) => setTimeout(() => child.kill('SIGTERM'), 2000),
-  });
-  expect(stdout).toHaveLength(0);
+test('what is typed reaches a program that knows only the UART', async () => {
+  const session = new TerminalSession(['--quiet', '--kernel', fileWith(echoesOnUart), '--initrd', 'none']);
+  session.type('hello\x01\x01there');
+  await session.until(/hello\x01there/);
+  session.type('\x01x');
+  expect(await session.ended).toBe(0);
 });

@@ -24,7 +24,9 @@ export function initialFilesWith(files: readonly InitialFile[]): Buffer {
 
 /** The built-in initial file system, uncompressed, whose /init is a shell script instead of the agent. */
 export function initialFilesWithInit(script: string): Buffer {
-  return initialFilesWith([{ path: 'init', mode: 0o100755, content: Buffer.from(`#!/bin/sh\n${script}\n`) }]);
+  // The agent would make the links to the applets.
+  const text = `#!/bin/sh\nexport PATH=/bin\n/bin/busybox --install -s /bin\n${script}\n`;
+  return initialFilesWith([{ path: 'init', mode: 0o100755, content: Buffer.from(text) }]);
 }
 
 function entry(name: string, mode: number, content: Uint8Array): Buffer {

@@ -1,0 +1,99 @@
+// Every command of the README does what it says, in a copy of the repository. A command is a line of a block marked "sh"; a
+// backslash at its end continues it. What installs things is not run, nor what runs test suites; a command that ends in a shell
+// of the guest runs in a pseudo-terminal, where `exit` is typed at the prompt.
+import { spawn } from 'node:child_process';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+
+const repository = fileURLToPath(new URL('../../', import.meta.url));
+const copy = mkdtempSync(join(tmpdir(), 'vm9-readme-'));
+
+const isInstall = /^(sudo |git clone |cd |npm (ci|i|install)\b|apt(-get)? |make deps\b)/;
+const isSuite = /^(make (test|conformance|soak|bench|guest)\b|\.ci\/run\b)/;
+const isInteractive = /^make run\b|^(npx vm9|node run-vm\.js)(?!.*--(exec|help|version)\b)/;
+const prompt = /\$ $/;
+/** Milliseconds for one command, which may have to build first. */
+const patience = 120_000;
+
+function commandsOf(markdown: string): string[] {
+  const blocks = [...markdown.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block ?? '');
+  return blocks
+    .flatMap((block) => block.replaceAll(/\\\n\s*/g, '').split('\n'))
+    .map((line) => line.replace(/^\$ /, '').trim())
+    .filter((line) => line !== '' && !line.startsWith('#'));
+}
+
+const commands = commandsOf(readFileSync(join(repository, 'README.md'), 'utf8'));
+const toRun = commands.filter((command) => !isInstall.test(command) && !isSuite.test(command));
+
+/** The repository as it is here, installed and built, without its history. */
+function copyRepository(): void {
+  const leftOut = new Set(['.git', 'node_modules', 'guest-images/build', 'dist/test-results']);
+  cpSync(repository, copy, {
+    recursive: true,
+    preserveTimestamps: true,
+    filter: (path) => !leftOut.has(relative(repository, path)),
+  });
+  // Links to what is installed: an `npm ci` in the copy would remove them and nothing else.
+  mkdirSync(join(copy, 'node_modules'));
+  for (const name of readdirSync(join(repository, 'node_modules'))) {
+    const isWorkspace = name === 'vm9-guest-images';
+    const target = isWorkspace ? join(copy, 'guest-images') : join(repository, 'node_modules', name);
+    if (name !== '.installed') symlinkSync(target, join(copy, 'node_modules', name));
+  }
+  writeFileSync(join(copy, 'node_modules/.installed'), '');
+}
+
+interface Outcome {
+  readonly status: number | null;
+  readonly output: string;
+}
+
+/** Runs a program in the copy. At the first match of `at` in its output it is sent `input`. */
+function run(
+  program: string,
+  words: readonly string[],
+  { at, input = '' }: { at?: RegExp; input?: string } = {},
+): Promise<Outcome> {
+  const child = spawn(program, words, { cwd: copy, env: { ...process.env, TERM: 'xterm' } });
+  onTestFinished(() => void child.kill('SIGKILL'));
+  let output = '';
+  let isSent = false;
+  const take = (bytes: Buffer): void => {
+    output += bytes.toString();
+    if (at === undefined || isSent || !at.test(output)) return;
+    isSent = true;
+    child.stdin.end(input);
+  };
+  child.stdout.on('data', take);
+  child.stderr.on('data', take);
+  child.stdin.on('error', () => undefined);
+  if (at === undefined) child.stdin.end();
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', (status) => resolve({ status, output }));
+  });
+}
+
+beforeAll(copyRepository, patience);
+afterAll(() => rmSync(copy, { recursive: true, force: true }));
+
+describe('the README', () => {
+  test('starts Linux by hand, and runs commands in it', () => {
+    expect(toRun.filter((command) => isInteractive.test(command))).not.toEqual([]);
+    expect(toRun.filter((command) => command.includes('--exec'))).not.toEqual([]);
+  });
+
+  test.each(toRun.filter((command) => isInteractive.test(command)))('%s', { timeout: patience }, async (command) => {
+    const { status, output } = await run('script', ['-qec', command, '/dev/null'], { at: prompt, input: 'exit\r' });
+    expect({ status, output }).toEqual({ status: 0, output: expect.stringMatching(/\$ exit\r\n/) });
+  });
+
+  test.each(toRun.filter((command) => !isInteractive.test(command)))('%s', { timeout: patience }, async (command) => {
+    const { status, output } = await run('bash', ['-eo', 'pipefail', '-c', command]);
+    expect({ status, output }).toEqual({ status: 0, output: expect.not.stringMatching(/^vm9: /m) });
+  });
+});
