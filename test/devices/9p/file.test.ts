@@ -168,9 +168,11 @@ describe('Tlcreate', () => {
 
   test('passes only permissions on, whatever type the mode claims', async () => {
     await walk(client, 1);
-    await client.expect('Rlcreate', Tlcreate({ fid: 1, name: 'x', flags: readWrite, mode: 0o104755, gid: 0 }));
-    const { mode } = await client.expect('Rgetattr', Tgetattr({ fid: 1, requestMask: 0x7ffn }));
-    expect(mode).toBe(0o104755);
+    bench.gate.hold('create');
+    const sent = client.post(Tlcreate({ fid: 1, name: 'x', flags: readWrite, mode: 0o044755, gid: 0 }));
+    expect(bench.gate.only.args[3]).toBe(0o4755);
+    await bench.gate.only.release();
+    expect((await sent.reply)?.name).toBe('Rlcreate');
   });
 });
 
@@ -186,7 +188,9 @@ describe('Tread', () => {
 
   test.each([2 ** 53 - 1, 2 ** 53, 2 ** 63, 2 ** 64 - 2048])('at offset %d gives nothing', async (offset) => {
     await openFid(client, 1, readOnly, 'file');
-    expect(await client.send(Tread({ fid: 1, offset, count: 100 }))).toEqual(Rread({ data: '' }));
+    // The backend, which may count on safe offsets, is not even asked.
+    bench.gate.hold('read');
+    expect(client.call(Tread({ fid: 1, offset, count: 100 }))).toEqual(Rread({ data: '' }));
   });
 
   test('gives no more than the room of the reply and the agreed message size', async () => {
