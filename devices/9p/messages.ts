@@ -149,8 +149,6 @@ export const formatByType: readonly (Format | undefined)[] = Array.from({ length
 
 /** The fid that stands for none. */
 export const noFid = 0xffff_ffff;
-/** The tag of Tversion. */
-export const noTag = 0xffff;
 export const version9P2000L = '9P2000.L';
 
 /** Bits of Tgetattr and Rgetattr. The basic ones are the members of Linux's struct stat. */

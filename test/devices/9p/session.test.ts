@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { Errno } from '../../../devices/9p/errno.ts';
+import { Fid, FidTable, maximumFids } from '../../../devices/9p/fids.ts';
 import { version9P2000L } from '../../../devices/9p/messages.ts';
 import { Server } from '../../../devices/9p/server.ts';
 import { attachedServer, memory } from './backends.ts';
@@ -167,4 +168,15 @@ test('uname and aname may be any bytes', async () => {
   const { client } = await attachedServer();
   const strange = Uint8Array.of(0xff, 0, 0x2f);
   await client.expect('Rattach', Tattach({ ...attach, fid: 9, uname: strange, aname: bytes('') }));
+});
+
+test('no more fids than the limit: the next is ENFILE', () => {
+  const backend = memory();
+  const fids = new FidTable(backend);
+  const caller = { uid: 0, gid: 0 };
+  const node = backend.root();
+  for (let number = 0; number < maximumFids; number++) fids.add(number, new Fid(node, 0o040755, caller));
+  expect(() => fids.requireFree(maximumFids)).toThrow(expect.objectContaining({ code: 'ENFILE' }));
+  fids.remove(7);
+  fids.requireFree(7);
 });
