@@ -16,9 +16,9 @@ rm -f "$BUILD/apt/ready"
 
 # Finds, among the mirrors that the machine's apt uses, one that serves Debian trixie for riscv64.
 open_mirror() {
-    local keyring=/usr/share/keyrings/debian-archive-keyring.gpg mirror mirrors
+    local keyring=${KEYRING:-/usr/share/keyrings/debian-archive-keyring.gpg} mirror mirrors
     [ -e "$BUILD/apt/ready" ] && return
-    [ -e "$keyring" ] || fail "$keyring is missing: install Debian's package debian-archive-keyring"
+    [ -e "$keyring" ] || fail "$keyring is missing: install Debian's package debian-archive-keyring, or name the keyring: KEYRING=FILE"
     mirrors=${MIRROR:-$(apt-get indextargets --format '$(REPO_URI)' 'Identifier: Packages' 'Component: main' | sort -u)}
     mkdir -p "$BUILD/apt/lists/partial" "$BUILD/apt/cache/archives/partial"
     for mirror in $mirrors; do
