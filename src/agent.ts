@@ -25,7 +25,6 @@ import type { AgentPort } from './agent/port.ts';
 
 export { AgentError, exitStatus } from './agent/command.ts';
 export type { Command, CommandStreams, Exit, Program, TerminalSize } from './agent/command.ts';
-export type { OutputHandler } from './agent/output.ts';
 export type { AgentPort, AgentPortEvents } from './agent/port.ts';
 
 /** The name of the agent's virtio-console port. */
