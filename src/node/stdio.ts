@@ -39,16 +39,17 @@ export class OutputFile {
  */
 export function readInput(stream: Readable, take: (bytes: Bytes) => Promise<boolean>, end: () => void): () => void {
   let stopped = false;
+  let taking = Promise.resolve();
   const stop = (): void => {
     stopped = true;
     stream.off('data', onData);
-    stream.off('end', end);
-    stream.off('error', end);
+    stream.off('end', onEnd);
+    stream.off('error', onEnd);
     stream.pause();
   };
   const onData = (bytes: Buffer): void => {
     stream.pause();
-    take(bytes).then(
+    taking = take(bytes).then(
       (more) => {
         if (!more) stop();
         else if (!stopped) stream.resume();
@@ -57,9 +58,15 @@ export function readInput(stream: Readable, take: (bytes: Bytes) => Promise<bool
       () => stop(),
     );
   };
+  // A stream may say that it has ended while its last chunk is still being taken.
+  const onEnd = (): void => {
+    void taking.then(() => {
+      if (!stopped) end();
+    });
+  };
   stream.on('data', onData);
-  stream.on('end', end);
+  stream.on('end', onEnd);
   // An input that cannot be read (a folder, a terminal that is gone) has ended.
-  stream.on('error', end);
+  stream.on('error', onEnd);
   return stop;
 }
