@@ -2,6 +2,7 @@
 // guest. What reaches the host, and what does not, is walk.ts's; who owns what is owners.ts's.
 import { constants } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
+import { performance } from 'node:perf_hooks';
 import { fileType, openFlags, renameFlags } from '../../../devices/9p/backend.ts';
 import type {
   AttributeChanges,
@@ -21,7 +22,7 @@ import { attributesOf, change, checkMode, completeMode, dropPrivileges, runsAsRo
 import { descriptorLimit, Descriptors } from './descriptors.ts';
 import { HostFile, hostFlags } from './host-file.ts';
 import { host, isErrno, nameToBytes, pathToBytes } from './host.ts';
-import type { HostName } from './host.ts';
+import type { HostName, HostPath } from './host.ts';
 import { InodeNumbers } from './inode-numbers.ts';
 import { openRoot } from './open-root.ts';
 import type { WalkKind } from './open-root.ts';
@@ -36,6 +37,11 @@ import type { Walk } from './walk.ts';
 
 const { O_CREAT, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
 
+/**
+ * Milliseconds for which a lookup serves the attributes that are asked for next: a walk asks for both, and one look at the
+ * host takes half as long as two. A change by the guest ends it at once; one by the host counts as a moment later.
+ */
+const freshTime = 0.02;
 const permissions = 0o7777;
 const nameLength = 255;
 /** How often an existing file may vanish, and a vanished one come back, while it is being opened. */
@@ -58,6 +64,8 @@ export class NodeFsBackend implements Backend {
   readonly #times = timeAbilities(process.versions.uv);
   readonly #files = new Handles<HostFile, OpenFile>('open file');
   readonly #opened = new Set<HostFile>();
+  /** What the last lookup saw. */
+  #seen: { readonly entry: Entry; readonly stat: BigIntStats; readonly at: number } | undefined;
 
   /** Shares `directory`. Throws Error naming it where it is missing, no folder, or may not be read. */
   static open(directory: string, options: NodeFsOptions): NodeFsBackend {
@@ -96,7 +104,10 @@ export class NodeFsBackend implements Backend {
     if (folder.isGone) return undefined;
     const component = componentOf(name);
     const stat = host.lstat(this.#walk.child(folder, component));
-    return stat === undefined ? undefined : this.#tree.reach(folder, component, stat).node;
+    if (stat === undefined) return undefined;
+    const entry = this.#tree.reach(folder, component, stat);
+    this.#seen = { entry, stat, at: performance.now() };
+    return entry.node;
   }
 
   parent(node: Node): Node {
@@ -113,11 +124,15 @@ export class NodeFsBackend implements Backend {
   }
 
   getattr(node: Node): Attributes {
-    return this.#attributes(this.#stat(this.#tree.get(node)));
+    const entry = this.#tree.get(node);
+    const seen = this.#seen;
+    const isFresh = seen?.entry === entry && performance.now() - seen.at < freshTime;
+    this.#seen = undefined;
+    return this.#attributes(isFresh ? seen.stat : this.#stat(entry));
   }
 
   setattr(node: Node, changes: AttributeChanges): void {
-    this.#refuseIfReadOnly();
+    this.#changing();
     const entry = this.#tree.get(node);
     // Permissions that go must not keep what is open from being opened again.
     if (changes.mode !== undefined) this.#reopenFiles(entry);
@@ -135,7 +150,7 @@ export class NodeFsBackend implements Backend {
   }
 
   mkdir(parent: Node, name: Bytes, mode: number, _caller: Caller): Node {
-    this.#refuseIfReadOnly();
+    this.#changing();
     const folder = this.#folder(parent);
     const component = componentOf(name);
     // In an SGID folder Linux's client asks for what the host does anyway.
@@ -149,7 +164,7 @@ export class NodeFsBackend implements Backend {
   }
 
   mknod(parent: Node, name: Bytes, mode: number): Node {
-    this.#refuseIfReadOnly();
+    this.#changing();
     // mknod(2): EPERM where the file system does not have the type. Sockets and FIFOs would not work across machines.
     if ((mode & fileType.mask) !== fileType.file) throw new Errno('EPERM', 'only regular files are made');
     const made = this.#createFile(this.#folder(parent), componentOf(name), O_WRONLY, mode & permissions);
@@ -159,21 +174,22 @@ export class NodeFsBackend implements Backend {
   }
 
   symlink(parent: Node, name: Bytes, target: Bytes): Node {
-    this.#refuseIfReadOnly();
+    this.#changing();
     const folder = this.#folder(parent);
     const component = componentOf(name);
-    host.symlink(target, this.#walk.child(folder, component));
+    const copy = target.slice();
+    if (copy.includes(0)) throw new Errno('EINVAL', 'a link to a name with a NUL');
+    host.symlink(copy, this.#walk.child(folder, component));
     return this.#made(folder, component).node;
   }
 
   link(node: Node, parent: Node, name: Bytes): void {
-    this.#refuseIfReadOnly();
+    this.#changing();
     const entry = this.#tree.get(node);
     const folder = this.#folder(parent);
     if (entry.isFolder) throw new Errno('EPERM', 'a second name for a folder');
     if (entry.parent === undefined) throw new Errno('ENOENT');
-    const from = this.#walk.child(entry.parent, entry.name);
-    const to = this.#walk.child(folder, componentOf(name));
+    const [from, to] = this.#walk.children(entry.parent, entry.name, folder, componentOf(name));
     // linkat(2) by descriptor is out of reach: the name must lead to the file before and after.
     for (const path of [from, to]) {
       if (path === to) host.link(from, to);
@@ -183,22 +199,25 @@ export class NodeFsBackend implements Backend {
   }
 
   unlink(parent: Node, name: Bytes, isFolder: boolean): void {
-    this.#refuseIfReadOnly();
+    this.#changing();
     const folder = this.#folder(parent);
     const component = componentOf(name);
-    const path = this.#walk.child(folder, component);
-    this.#removing(this.#tree.find(folder, component), () => (isFolder ? host.rmdir(path) : host.unlink(path)));
+    this.#removing(this.#tree.find(folder, component), () => {
+      const path = this.#walk.child(folder, component);
+      if (isFolder) host.rmdir(path);
+      else host.unlink(path);
+    });
   }
 
   rename(parent: Node, name: Bytes, newParent: Node, newName: Bytes, flags: number): void {
-    this.#refuseIfReadOnly();
+    this.#changing();
     if ((flags & ~renameFlags.noReplace) !== 0) throw new Errno('EINVAL', 'this host can not exchange names');
     const folder = this.#folder(parent);
     const newFolder = this.#folder(newParent);
     const component = componentOf(name);
     const newComponent = componentOf(newName);
-    const from = this.#walk.child(folder, component);
-    const to = this.#walk.child(newFolder, newComponent);
+    const paths = (): readonly [HostPath, HostPath] => this.#walk.children(folder, component, newFolder, newComponent);
+    const [from, to] = paths();
     const moved = host.lstat(from);
     if (moved === undefined) throw new Errno('ENOENT');
     if ((flags & renameFlags.noReplace) !== 0) moveWithoutReplacing(from, to, typeOf(moved));
@@ -206,7 +225,7 @@ export class NodeFsBackend implements Backend {
       const replaced = host.lstat(to);
       // rename(2): two names of one file both stay.
       if (replaced?.ino === moved.ino && replaced.dev === moved.dev) return;
-      this.#removing(this.#tree.find(newFolder, newComponent), () => host.rename(from, to));
+      this.#removing(this.#tree.find(newFolder, newComponent), () => host.rename(...paths()));
     }
     const entry = this.#tree.find(folder, component);
     if (entry !== undefined) this.#tree.move(entry, newFolder, newComponent);
@@ -222,12 +241,13 @@ export class NodeFsBackend implements Backend {
     const folder = this.#folder(parent);
     const component = componentOf(name);
     const asked = hostFlags(flags);
+    this.#seen = undefined;
     for (let attempt = 0; attempt < mostAttempts; attempt++) {
       const made = this.#readOnly ? undefined : this.#createFile(folder, component, asked, mode & permissions);
       if (made !== undefined) return { node: made.entry.node, file: this.#addFile(made.entry, made.fd, asked) };
       const stat = host.lstat(this.#walk.child(folder, component));
       if (stat === undefined) {
-        this.#refuseIfReadOnly();
+        this.#changing();
         continue;
       }
       if ((flags & openFlags.exclusive) !== 0) throw new Errno('EEXIST');
@@ -262,7 +282,7 @@ export class NodeFsBackend implements Backend {
   }
 
   setattrOpen(file: OpenFile, changes: AttributeChanges): void {
-    this.#refuseIfReadOnly();
+    this.#changing();
     const opened = this.#files.get(file);
     if (changes.mode !== undefined) this.#reopenFiles(opened.entry);
     change(new OpenTarget(opened.opened()), changes, { owners: this.#owners, times: this.#times });
@@ -273,6 +293,7 @@ export class NodeFsBackend implements Backend {
   }
 
   write(file: OpenFile, offset: number, from: readonly Bytes[]): number {
+    this.#seen = undefined;
     return this.#files.get(file).write(offset, from);
   }
 
@@ -323,7 +344,9 @@ export class NodeFsBackend implements Backend {
     return entry;
   }
 
-  #refuseIfReadOnly(): void {
+  /** Comes before every change. Throws EROFS. */
+  #changing(): void {
+    this.#seen = undefined;
     if (this.#readOnly) throw new Errno('EROFS');
   }
 
@@ -387,7 +410,7 @@ export class NodeFsBackend implements Backend {
     if (entry.isFolder && changes) throw new Errno('EISDIR');
     // What they lead to is on this host, not in the guest.
     if (!entry.isFolder && entry.type !== fileType.file) throw new Errno('ENXIO');
-    if (changes) this.#refuseIfReadOnly();
+    if (changes) this.#changing();
     const fd = this.#walk.open(entry, entry.isFolder ? O_RDONLY : asked);
     if ((asked & O_TRUNC) !== 0 && runsAsRoot()) dropPrivileges(new OpenTarget(fd), host.fstat(fd));
     return this.#addFile(entry, fd, asked);
@@ -405,7 +428,14 @@ export class NodeFsBackend implements Backend {
   }
 
   #reopenFiles(entry: Entry): void {
-    for (const file of entry.files ?? []) file.opened();
+    for (const file of entry.files ?? []) {
+      try {
+        file.opened();
+      } catch (error) {
+        // The host has taken it away already.
+        if (!isErrno(error, 'ESTALE', 'ENOENT', 'EACCES', 'EPERM')) throw error;
+      }
+    }
   }
 
   /** Removes a name by `action`, while its entry, if there is one, keeps its file. */

@@ -36,6 +36,8 @@ class FolderDescriptor implements Reclaimable {
   readonly path: HostPath;
   /** Where it belongs, and was seen; undefined where it has to be walked to each time. */
   readonly place: HostPath | undefined;
+  /** Whether a path through it is about to be used. */
+  isHeld = false;
   readonly #entry: Entry;
   readonly #closed: (entry: Entry) => void;
   #seenAt: number;
@@ -59,6 +61,7 @@ class FolderDescriptor implements Reclaimable {
   }
 
   reclaim(): boolean {
+    if (this.isHeld) return false;
     this.#closed(this.#entry);
     host.close(this.fd);
     return true;
@@ -101,6 +104,19 @@ export class DescriptorWalk implements Walk {
 
   child(folder: Entry, name: HostName): HostPath {
     return join(this.folder(folder), name);
+  }
+
+  children(folder: Entry, name: HostName, otherFolder: Entry, otherName: HostName): readonly [HostPath, HostPath] {
+    const path = this.child(folder, name);
+    const kept = this.#folders.get(folder);
+    if (kept === undefined) return [path, this.child(otherFolder, otherName)];
+    kept.isHeld = true;
+    try {
+      return [path, this.child(otherFolder, otherName)];
+    } finally {
+      kept.isHeld = false;
+      this.#descriptors.folders.use(kept);
+    }
   }
 
   folder(folder: Entry): HostPath {
@@ -245,6 +261,8 @@ export class DescriptorWalk implements Walk {
   #drop(folder: Entry): void {
     const kept = this.#folders.get(folder);
     if (kept === undefined) return;
+    // Closed, its number would soon be another folder's.
+    if (kept.isHeld) throw new Errno('ESTALE', 'a folder has been moved during the operation');
     this.#descriptors.folders.delete(kept);
     kept.reclaim();
   }

@@ -41,6 +41,10 @@ export class PortableWalk implements Walk {
     return join(this.folder(folder), name);
   }
 
+  children(folder: Entry, name: HostName, otherFolder: Entry, otherName: HostName): readonly [HostPath, HostPath] {
+    return [this.child(folder, name), this.child(otherFolder, otherName)];
+  }
+
   folder(folder: Entry): HostPath {
     const path = this.#pathOf(folder);
     this.#look(folder, path);

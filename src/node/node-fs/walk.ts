@@ -22,8 +22,13 @@ export function componentOf(name: Bytes): HostName {
 
 /** All throw Errno; ESTALE where an entry's name does not lead to its file any more. */
 export interface Walk {
-  /** The path of a name in a folder, for the system calls that come next. */
+  /**
+   * The path of a name in a folder, for the system calls that come next: another use of the walk may close the descriptor
+   * that it goes through.
+   */
   child(folder: Entry, name: HostName): HostPath;
+  /** The paths of two names in two folders, both for the system calls that come next. */
+  children(folder: Entry, name: HostName, otherFolder: Entry, otherName: HostName): readonly [HostPath, HostPath];
   /** The path of a folder, for the system calls that come next. */
   folder(folder: Entry): HostPath;
   /** The path of a folder that is open as `fd`: the one that was opened, whatever became of its name. */

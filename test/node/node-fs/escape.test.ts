@@ -15,7 +15,7 @@ import {
 import { once } from 'node:events';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { fileType, openFlags } from '../../../devices/9p/backend.ts';
 import type { Node } from '../../../devices/9p/backend.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
@@ -27,7 +27,7 @@ const { readOnly, readWrite, writeOnly, truncate } = openFlags;
 const longEnough = 5;
 
 /** How often the folder is to be met as it was, and as something else; on a slow machine a fifth will do. */
-const often = 60;
+const often = 50;
 
 /** What the operations below try to reach, in the share and outside of it. */
 function furnish(folder: string, content: string): void {
@@ -144,7 +144,8 @@ describe('a folder that the host swaps for a link to the outside', () => {
   let child: ChildProcess;
   let ended: Promise<unknown>;
 
-  beforeEach(async () => {
+  // One process swaps for all of the tests, as none of them may change what is outside.
+  beforeAll(async () => {
     share = new SharedFolder({}, (path) => furnish(join(path, 'swapped'), 'inside'));
     outside = join(share.place, 'outside');
     furnish(outside, 'outside');
@@ -155,10 +156,11 @@ describe('a folder that the host swaps for a link to the outside', () => {
     await once(child, 'message');
   });
 
-  afterEach(async () => {
+  afterEach(() => share.guest.leave());
+
+  afterAll(async () => {
     child.kill('SIGKILL');
     await ended;
-    await share.guest.leave();
     await share.dispose();
   });
 

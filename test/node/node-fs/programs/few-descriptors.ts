@@ -1,7 +1,7 @@
 // Uses a share as a guest with many files would, in a process that may open few. Prints what it found as JSON.
-import { mkdirSync, readdirSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { openFlags } from '../../../../devices/9p/backend.ts';
+import { fileType, openFlags } from '../../../../devices/9p/backend.ts';
 import type { Node, OpenFile } from '../../../../devices/9p/backend.ts';
 import { NodeFsBackend } from '../../../../src/node/node-fs/backend.ts';
 import { descriptorLimit } from '../../../../src/node/node-fs/descriptors.ts';
@@ -49,6 +49,22 @@ for (const { file } of files) backend.write(file, 0, [bytes('CONTENT')]);
 const wrongAfter = files.filter(({ file }, index) => read(file) !== `CONTENT ${index}`).length;
 const unlinked = first.slice(20).filter(({ file }) => backend.getattrOpen(file).nlink === 0).length;
 
+// Two folders so deep that the way to one takes more descriptors than are kept, neither in use for long.
+function chain(name: string): Node[] {
+  const nodes = [backend.mkdir(root, bytes(name), 0o755, nobodySpecial)];
+  for (let level = 1; level < 60; level++) {
+    nodes.push(backend.mkdir(nodes.at(-1) ?? root, bytes('below'), 0o755, nobodySpecial));
+  }
+  return nodes;
+}
+const one = chain('one').at(-1) ?? root;
+const other = chain('other').at(-1) ?? root;
+backend.forget(backend.mknod(one, bytes('from'), fileType.file | 0o644));
+for (const folder of folders) backend.lookup(folder, bytes('nothing'));
+backend.rename(one, bytes('from'), other, bytes('to'), 0);
+const deep = (name: string): string => join(place, 'share', name, ...Array.from({ length: 59 }, () => 'below'));
+const moved = existsSync(join(deep('other'), 'to')) && readdirSync(deep('one')).length === 0;
+
 const listing = backend.open(folders[10] ?? root, openFlags.readOnly);
 let listed = 0;
 backend.readdir(listing, 0n, () => ++listed > 0);
@@ -57,4 +73,4 @@ await Promise.all(files.slice(-128).map(({ file }) => backend.fsync(file, false)
 await backend.close();
 const after = readdirSync('/proc/self/fd').length;
 const limit = descriptorLimit();
-process.stdout.write(JSON.stringify({ limit, before, most, after, wrong, wrongAfter, unlinked, listed }));
+process.stdout.write(JSON.stringify({ limit, before, most, after, wrong, wrongAfter, unlinked, moved, listed }));
