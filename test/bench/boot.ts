@@ -1,0 +1,111 @@
+// From the start of a process to the output of a command that reads a file of the mounted share: `node run-vm.js` and
+// QEMU by turns, with the same kernel, initial file system and command line. QEMU gets both unpacked.
+import { spawn } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { builtInCommandLine, shareDefaults } from 'vm9';
+import { mountOptions, mountPoint, QemuImages, runByAgent, spawnQemu } from './guests.ts';
+import { bar, figures, print, progress, ratio, spread, table } from './report.ts';
+import { isInstalled, qemu } from './tools.ts';
+
+const repetitions = 5;
+const runVm = fileURLToPath(new URL('../../run-vm.js', import.meta.url));
+const word = 'mounted';
+const command = 'cat marker';
+
+interface Boot {
+  /** To the command's output. */
+  readonly seconds: number;
+  /** What `--stats` says in its lines `boot:` and `guest:`. */
+  readonly instructions?: number;
+  readonly mips?: number;
+}
+
+function bootVm9(share: string): Promise<Boot> {
+  const start = performance.now();
+  const child = spawn(process.execPath, [runVm, '--share', share, '--stats', '--exec', command], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let seconds: number | undefined;
+  let stderr = '';
+  child.stdout.on('data', (bytes: Buffer) => {
+    if (bytes.toString().includes(word)) seconds = (performance.now() - start) / 1000;
+  });
+  child.stderr.on('data', (bytes: Buffer) => {
+    stderr += bytes.toString();
+  });
+  return new Promise((resolve, reject) => {
+    child.on('error', reject);
+    child.on('close', () => {
+      const match = /^guest: ([\d.]+) million instructions, (\d+) MIPS/m.exec(stderr);
+      if (seconds === undefined || match === null) reject(new Error(`vm9 did not reach the share: ${stderr}`));
+      else resolve({ seconds, instructions: Number(match[1]), mips: Number(match[2]) });
+    });
+  });
+}
+
+async function bootQemu(images: QemuImages, share: string): Promise<Boot> {
+  const start = performance.now();
+  const { child, agent } = spawnQemu(images, share);
+  const exited = new Promise((resolve) => {
+    child.once('exit', resolve);
+  });
+  try {
+    const { cache, maximumMessageSize } = shareDefaults;
+    await agent.mount({ tag: 'host', path: mountPoint, options: mountOptions(cache, maximumMessageSize) });
+    const { stdout, stderr } = await runByAgent(agent, command, mountPoint);
+    if (stdout !== word) throw new Error(`QEMU's guest did not reach the share: ${stderr}`);
+    return { seconds: (performance.now() - start) / 1000 };
+  } finally {
+    child.kill('SIGKILL');
+    await exited;
+  }
+}
+
+const share = mkdtempSync(join(tmpdir(), 'vm9-bench-boot-'));
+const images = isInstalled(qemu) ? new QemuImages() : undefined;
+const own: Boot[] = [];
+const others: Boot[] = [];
+try {
+  writeFileSync(join(share, 'marker'), word);
+  // The first time brings the files into the host's memory.
+  for (let repetition = 0; repetition <= repetitions; repetition++) {
+    progress(`boot, ${repetition} of ${repetitions}`);
+    const boots = [await bootVm9(share), images && (await bootQemu(images, share))] as const;
+    if (repetition === 0) continue;
+    own.push(boots[0]);
+    if (boots[1] !== undefined) others.push(boots[1]);
+  }
+} finally {
+  images?.dispose();
+  rmSync(share, { recursive: true, force: true });
+}
+
+const seconds = spread(own.map((boot) => boot.seconds));
+const otherSeconds = others.length > 0 ? spread(others.map((boot) => boot.seconds)) : undefined;
+const slower = Math.max(seconds.median, otherSeconds?.median ?? 0);
+print(
+  `Seconds from the start of the process to the output of \`${command}\` in the share, median (least to greatest) of ` +
+    `${repetitions}. Command line: \`${builtInCommandLine}\`.\n\n`,
+);
+print(
+  table(
+    ['', 'seconds', 'vm9 / QEMU', 'million instructions', 'MIPS, non-idle', '|'],
+    [
+      [
+        'node run-vm.js',
+        figures(seconds),
+        ratio(seconds, otherSeconds),
+        figures(spread(own.map(({ instructions }) => instructions!))),
+        figures(spread(own.map(({ mips }) => mips!))),
+        bar(seconds.median, slower),
+      ],
+      ...(otherSeconds === undefined
+        ? []
+        : [[qemu, figures(otherSeconds), '', '', '', bar(otherSeconds.median, slower)]]),
+    ],
+  ),
+);
+if (images === undefined) print(`not run: QEMU beside it, for want of ${qemu} (make deps)\n\n`);

@@ -1,0 +1,90 @@
+// Programs that compute, in the guest of vm9 and in QEMU's by turns: seconds by the guest's own clock, and vm9's
+// instructions per second of its CPU loop.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { mountPoint, mountOptions, QemuImages, remount, startQemu, startVm9, type Guest } from './guests.ts';
+import { bar, figure, figures, print, progress, ratio, spread, table } from './report.ts';
+import { compileForGuest, isInstalled, qemu } from './tools.ts';
+
+/** guest/NAME.c, and its COUNT. */
+const programs = [
+  { name: 'records', what: 'like Dhrystone', count: 2_000_000 },
+  { name: 'sieve', what: 'primes below a million', count: 15 },
+  { name: 'sha256', what: 'compression function', count: 3 },
+  { name: 'memcpy', what: '1 MiB at a time', count: 500 },
+  { name: 'chase', what: 'random loads in 8 MiB', count: 2_000 },
+  { name: 'matmul', what: 'doubles, 128 x 128', count: 12 },
+] as const;
+
+const repetitions = 5;
+
+interface Measured {
+  readonly seconds: number[];
+  readonly mips: number[];
+}
+
+const measured = new Map<string, Measured>();
+const checksums = new Map<string, string>();
+
+async function measure(guest: Guest, name: string, count: number): Promise<void> {
+  const before = await guest.statistics?.();
+  const output = await guest.run(`${mountPoint}/${name} ${count}`);
+  const after = await guest.statistics?.();
+  const [seconds, checksum = ''] = output.trim().split(' ');
+  const expected = checksums.get(name) ?? checksum;
+  checksums.set(name, expected);
+  if (checksum !== expected) throw new Error(`${name} computed ${checksum} in ${guest.name}, and ${expected} before`);
+  const key = `${guest.name} ${name}`;
+  const samples = measured.get(key) ?? { seconds: [], mips: [] };
+  measured.set(key, samples);
+  samples.seconds.push(Number(seconds));
+  if (before !== undefined && after !== undefined) {
+    const million = (after.instructions - before.instructions) / 1e6;
+    samples.mips.push(million / (after.busySeconds - before.busySeconds));
+  }
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'vm9-bench-cpu-'));
+const files = isInstalled(qemu) ? new QemuImages() : undefined;
+const guests: Guest[] = [];
+try {
+  for (const { name } of programs) compileForGuest(name, folder);
+  guests.push(await startVm9(folder));
+  if (files !== undefined) guests.push(await startQemu(files, folder));
+  for (const guest of guests) await remount(guest, mountOptions('loose', 512_000));
+  // The first time warms what compiles as it runs: V8's wasm tiers here, TCG there.
+  for (let repetition = 0; repetition <= repetitions; repetition++) {
+    progress(`programs in the guest, ${repetition === 0 ? 'warming up' : `${repetition} of ${repetitions}`}`);
+    if (repetition === 1) measured.clear();
+    for (const { name, count } of programs) for (const guest of guests) await measure(guest, name, count);
+  }
+} finally {
+  for (const guest of guests) await guest.dispose();
+  files?.dispose();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+const rows = programs.map(({ name, what }) => {
+  const own = measured.get(`vm9 ${name}`)!;
+  const other = measured.get(`QEMU ${name}`);
+  const [seconds, mips] = [spread(own.seconds), spread(own.mips)];
+  const otherSeconds = other && spread(other.seconds);
+  return [
+    `${name}: ${what}`,
+    figures(mips),
+    figures(seconds),
+    otherSeconds === undefined ? '' : figures(otherSeconds),
+    ratio(seconds, otherSeconds),
+    otherSeconds === undefined ? '' : figure(seconds.minimum / otherSeconds.minimum),
+    bar(mips.median, 1000),
+  ];
+});
+print(`Median (least to greatest) of ${repetitions}. MIPS are of the CPU loop's non-idle time.\n\n`);
+print(
+  table(
+    ['program', 'vm9 MIPS', 'vm9, s', 'QEMU, s', 'vm9 / QEMU', 'least / least', '|MIPS; the full bar is 1,000'],
+    rows,
+  ),
+);
+if (files === undefined) print(`not run: QEMU beside it, for want of ${qemu} (make deps)\n\n`);

@@ -1,0 +1,107 @@
+// What a cache mode and a message size of the mount cost: operations on the files of a share in vm9's guest, and at the
+// largest message size in QEMU's by turns. The share is mounted anew for each measurement.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { mountOptions, mountPoint, QemuImages, remount, startQemu, startVm9, type Guest } from './guests.ts';
+import { figure, print, progress, ratio, spread, table, type Spread } from './report.ts';
+import { compileForGuest, isInstalled, qemu } from './tools.ts';
+
+const modes = ['none', 'readahead', 'mmap', 'loose'] as const;
+const largest = 512_000;
+const messageSizes = [32_768, 131_072, largest];
+/** What is measured in vm9; QEMU has those of the largest size. */
+const columns = messageSizes.flatMap((size) =>
+  modes.filter((mode) => mode !== 'readahead' || size === largest).map((mode) => ({ size, mode })),
+);
+const repetitions = 3;
+
+/** What guest/files.c prints, and what it is. */
+const operations: Readonly<Record<string, string>> = {
+  readdir: 'readdir, entries/s',
+  'stat-first': 'stat, the first, /s',
+  'stat-again': 'stat of one file again, /s',
+  'open-read-close': 'open, read 1 KiB, close, the first, /s',
+  'open-read-close-again': 'open, read 1 KiB, close again, /s',
+  create: 'create, write 100 bytes, close, /s',
+  unlink: 'unlink, /s',
+  read: 'read in sequence, MiB/s',
+  write: 'write in sequence and fsync, MiB/s',
+};
+
+function fill(folder: string): void {
+  for (const name of ['many', 'small']) mkdirSync(join(folder, name));
+  for (let index = 0; index < 2000; index++) writeFileSync(join(folder, 'many', String(index)), '');
+  for (let index = 0; index < 300; index++) writeFileSync(join(folder, 'small', String(index)), 'x'.repeat(1024));
+  writeFileSync(join(folder, 'big'), Buffer.alloc(8 << 20, 'content '));
+}
+
+const samples = new Map<string, number[]>();
+const keyOf = (guest: Guest['name'], mode: string, size: number, operation: string): string =>
+  `${guest} ${mode} ${size} ${operation}`;
+
+function result(guest: Guest['name'], mode: string, size: number, operation: string): Spread | undefined {
+  const found = samples.get(keyOf(guest, mode, size, operation));
+  return found && spread(found);
+}
+
+async function measure(guest: Guest, mode: string, size: number): Promise<void> {
+  await remount(guest, mountOptions(mode, size));
+  // From a file system of its own: what runs is not part of what is measured.
+  const output = await guest.run(`cp ${mountPoint}/files /tmp/ && /tmp/files ${mountPoint}`);
+  for (const line of output.trimEnd().split('\n')) {
+    const [operation = '', rate] = line.split(' ');
+    const key = keyOf(guest.name, mode, size, operation);
+    samples.set(key, [...(samples.get(key) ?? []), Number(rate)]);
+  }
+}
+
+const folder = mkdtempSync(join(tmpdir(), 'vm9-bench-files-'));
+const images = isInstalled(qemu) ? new QemuImages() : undefined;
+const guests: Guest[] = [];
+try {
+  fill(folder);
+  compileForGuest('files', folder);
+  guests.push(await startVm9(folder));
+  if (images !== undefined) guests.push(await startQemu(images, folder));
+  for (let repetition = 0; repetition <= repetitions; repetition++) {
+    progress(`files, ${repetition === 0 ? 'warming up' : `${repetition} of ${repetitions}`}`);
+    if (repetition === 1) samples.clear();
+    for (const { mode, size } of columns) {
+      if (size !== largest && repetition === 0) continue;
+      for (const guest of guests) if (guest.name === 'vm9' || size === largest) await measure(guest, mode, size);
+    }
+  }
+} finally {
+  for (const guest of guests) await guest.dispose();
+  images?.dispose();
+  rmSync(folder, { recursive: true, force: true });
+}
+
+print(`vm9, medians of ${repetitions}, by cache mode and msize:\n\n`);
+print(
+  table(
+    ['', ...columns.map(({ mode, size }) => `${mode} ${size === largest ? '512000' : `${size / 1024}k`}`)],
+    Object.entries(operations).map(([operation, title]) => [
+      title,
+      ...columns.map(({ mode, size }) => figure(result('vm9', mode, size, operation)!.median)),
+    ]),
+  ),
+);
+if (images === undefined) {
+  print(`not run: QEMU beside it, for want of ${qemu} (make deps)\n\n`);
+} else {
+  print(`At msize=${largest}: vm9, QEMU, and how many times as fast vm9 is.\n\n`);
+  print(
+    table(
+      ['', ...modes.flatMap((mode) => [mode, 'QEMU', 'vm9 / QEMU'])],
+      Object.entries(operations).map(([operation, title]) => [
+        title,
+        ...modes.flatMap((mode) => {
+          const [own, other] = [result('vm9', mode, largest, operation), result('QEMU', mode, largest, operation)];
+          return [figure(own!.median), figure(other!.median), ratio(own, other)];
+        }),
+      ]),
+    ),
+  );
+}
