@@ -14,7 +14,8 @@ const copy = mkdtempSync(join(tmpdir(), 'vm9-readme-'));
 const isInstall = /^(sudo |git clone |cd |npm (ci|i|install)\b|apt(-get)? |make deps\b)/;
 const isSuite = /^(make (test|conformance|soak|bench|guest)\b|\.ci\/run\b)/;
 const isInteractive = /^make run\b|^(npx vm9|node run-vm\.js)(?!.*--(exec|help|version)\b)/;
-const prompt = /\$ $/;
+/** As it is on a terminal without colours. */
+const prompt = /vm9:\S*[$#] /;
 /** Milliseconds for one command, which may have to build first. */
 const patience = 120_000;
 
@@ -49,32 +50,36 @@ function copyRepository(): void {
 
 interface Outcome {
   readonly status: number | null;
-  readonly output: string;
+  /** With `script` both streams are one. */
+  readonly stdout: string;
+  readonly stderr: string;
 }
 
-/** Runs a program in the copy. At the first match of `at` in its output it is sent `input`. */
+/** Runs a program in the copy. Once it has printed `at` it is sent `input`. */
 function run(
   program: string,
   words: readonly string[],
   { at, input = '' }: { at?: RegExp; input?: string } = {},
 ): Promise<Outcome> {
-  const child = spawn(program, words, { cwd: copy, env: { ...process.env, TERM: 'xterm' } });
+  const child = spawn(program, words, { cwd: copy, env: { ...process.env, TERM: 'dumb' } });
   onTestFinished(() => void child.kill('SIGKILL'));
-  let output = '';
+  let stdout = '';
+  let stderr = '';
   let isSent = false;
-  const take = (bytes: Buffer): void => {
-    output += bytes.toString();
-    if (at === undefined || isSent || !at.test(output)) return;
+  child.stdout.on('data', (bytes: Buffer) => {
+    stdout += bytes.toString();
+    if (at === undefined || isSent || !at.test(stdout)) return;
     isSent = true;
     child.stdin.end(input);
-  };
-  child.stdout.on('data', take);
-  child.stderr.on('data', take);
+  });
+  child.stderr.on('data', (bytes: Buffer) => {
+    stderr += bytes.toString();
+  });
   child.stdin.on('error', () => undefined);
   if (at === undefined) child.stdin.end();
   return new Promise((resolve, reject) => {
     child.on('error', reject);
-    child.on('close', (status) => resolve({ status, output }));
+    child.on('close', (status) => resolve({ status, stdout, stderr }));
   });
 }
 
@@ -88,12 +93,12 @@ describe('the README', () => {
   });
 
   test.each(toRun.filter((command) => isInteractive.test(command)))('%s', { timeout: patience }, async (command) => {
-    const { status, output } = await run('script', ['-qec', command, '/dev/null'], { at: prompt, input: 'exit\r' });
-    expect({ status, output }).toEqual({ status: 0, output: expect.stringMatching(/\$ exit\r\n/) });
+    const { status, stdout } = await run('script', ['-qec', command, '/dev/null'], { at: prompt, input: 'exit\r' });
+    expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringMatching(/vm9:\S*[$#] .*exit\r\n/) });
   });
 
   test.each(toRun.filter((command) => !isInteractive.test(command)))('%s', { timeout: patience }, async (command) => {
-    const { status, output } = await run('bash', ['-eo', 'pipefail', '-c', command]);
-    expect({ status, output }).toEqual({ status: 0, output: expect.not.stringMatching(/^vm9: /m) });
+    const { status, stderr } = await run('bash', ['-eo', 'pipefail', '-c', command]);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: expect.not.stringMatching(/^vm9: /m) });
   });
 });
