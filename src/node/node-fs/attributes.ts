@@ -11,7 +11,7 @@ import { setTimes } from './times.ts';
 import type { TimeAbilities } from './times.ts';
 import { typeOf } from './tree.ts';
 
-export const setUserId = 0o4000;
+const setUserId = 0o4000;
 export const setGroupId = 0o2000;
 const permissions = 0o7777;
 const groupExecute = 0o010;
