@@ -92,8 +92,9 @@ const bundle = new URL(`file://${process.argv[1]!}`);
 const started = performance.now();
 const sections = new Map<string, string>();
 let failed = false;
+const wanted = wantedParts();
 print(`${circumstances()}\n\n`);
-for (const name of wantedParts()) {
+for (const name of wanted) {
   const { title, script, needs = [], isPlain = false } = parts[name]!;
   const missing = needs.filter((command) => !isInstalled(command));
   if (missing.length > 0) {
