@@ -22,7 +22,7 @@ export interface VmEvents {
   panic: { readonly lines: readonly string[] };
   /** A line for the person who runs the machine: a driver broke a rule, a backend failed. */
   log: { readonly line: string };
-  /** Something happened on a device; sent where the option `trace` asked for it. */
+  /** Something happened on a device, of a type that the option `trace` names. */
   trace: MachineEvent;
 }
 

@@ -1,6 +1,7 @@
 // What a VM is made with: the options, their defaults, and what is refused before anything starts.
 import type { Bytes } from '../devices/ports.ts';
 import { VmError } from './errors.ts';
+import type { MachineEvent } from './worker-protocol.ts';
 
 /**
  * Where a share's files are. Made by functions of the host's entry (`hostFolder` in Node.js); it is posted to the VM's
@@ -44,8 +45,8 @@ export interface VmOptions {
   readonly noReboot?: boolean;
   /** Size of the console at the start, in characters. */
   readonly console?: { readonly columns: number; readonly rows: number };
-  /** Whether `trace` events are sent. */
-  readonly trace?: boolean;
+  /** Which of the machine's events are sent as `trace` events. */
+  readonly trace?: readonly MachineEvent['type'][];
 }
 
 export interface Share {

@@ -187,7 +187,7 @@ export class Vm {
   }
 
   async #setup(): Promise<MachineSetup> {
-    const { kernel, initrd, clock = 'host', noReboot = false, trace = false } = this.#options;
+    const { kernel, initrd, clock = 'host', noReboot = false, trace = [] } = this.#options;
     const image = kernel === undefined || initrd === undefined ? await this.#platform.loadGuestImage() : undefined;
     const initialFiles = initrd === 'none' ? undefined : (initrd ?? image?.initrd);
     const size = this.console.size;

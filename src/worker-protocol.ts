@@ -25,8 +25,8 @@ export interface MachineSetup {
   readonly shares: readonly ShareSetup[];
   readonly noReboot: boolean;
   readonly console?: { readonly columns: number; readonly rows: number };
-  /** Whether machine events are wanted from the start. */
-  readonly trace: boolean;
+  /** The types of events that are wanted. */
+  readonly trace: readonly MachineEvent['type'][];
 }
 
 /** The ways a machine comes to its end. */

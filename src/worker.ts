@@ -157,7 +157,7 @@ class VmServer {
       },
       onUartInputRoom: () => this.#streams?.uart.roomForInput(),
       log: (line) => this.#platform.post({ type: 'log', line }),
-      ...(trace && { onEvent: this.#tracer(traceAcknowledged) }),
+      ...(trace.length > 0 && { onEvent: this.#tracer(trace, traceAcknowledged) }),
     });
     uart.receive = (bytes) => machine.uart.receive(bytes);
     this.#streams = {
@@ -201,9 +201,13 @@ class VmServer {
   }
 
   /** Each event goes out at once: the machine may wait for the guest long before it turns the event loop again. */
-  #tracer(acknowledged: Int32Array<ArrayBufferLike>): (event: MachineEvent) => void {
+  #tracer(
+    wanted: readonly MachineEvent['type'][],
+    acknowledged: Int32Array<ArrayBufferLike>,
+  ): (event: MachineEvent) => void {
     let sent = 0;
     return (event) => {
+      if (!wanted.includes(event.type)) return;
       this.#platform.post({ type: 'events', events: [event] });
       sent += 1;
       if (!(acknowledged.buffer instanceof SharedArrayBuffer)) return;

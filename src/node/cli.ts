@@ -7,8 +7,8 @@ import { Progress } from './progress.ts';
 import { describeStatistics, exitStatuses, failureOf } from './report.ts';
 import { runCommand } from './run-command.ts';
 import { runShell } from './run-shell.ts';
-import { endingSignals, type EndingSignal, type Session } from './session.ts';
-import { OutputFile } from './stdio.ts';
+import { brokenPipeStatus, endingSignals, type EndingSignal, type Session } from './session.ts';
+import { OutputFile, ReaderGone } from './stdio.ts';
 import { HostTerminal } from './terminal.ts';
 
 const { stdin, stdout, stderr } = process;
@@ -24,6 +24,7 @@ async function main(words: readonly string[]): Promise<number> {
     await output.write(given.action === 'help' ? helpText() : `vm9 ${version()}\n`);
     return exitStatuses.ok;
   } catch (error) {
+    if (error instanceof ReaderGone) return brokenPipeStatus;
     const { status, line } = failureOf(error);
     await errorOutput.write(`vm9: ${line}\n`).catch(() => undefined);
     return status;
@@ -87,7 +88,7 @@ function vmOptions(given: RunArguments, terminal: HostTerminal | undefined): VmO
     clock,
     noReboot,
     ...(size !== undefined && { console: size }),
-    trace: trace !== undefined,
+    trace: trace === undefined ? [] : ['9p'],
   };
 }
 

@@ -16,7 +16,7 @@ export interface Session {
   onSignal(listener: (signal: EndingSignal, status: number) => void): void;
 }
 
-export const endingSignals = { SIGHUP: 1, SIGINT: 2, SIGTERM: 15 } as const;
+export const endingSignals = { SIGHUP: 1, SIGINT: 2, SIGQUIT: 3, SIGTERM: 15 } as const;
 export type EndingSignal = keyof typeof endingSignals;
 
 /** What a program that was ended because nobody reads its output has for a status. */

@@ -37,8 +37,8 @@ test('the number of files in a share', async () => {
   expect({ output: stdout.toString().trim(), status }).toEqual({ output: '57', status: 0 });
 });
 
-test('16 MiB through standard input, and back', async () => {
-  const input = randomBytes(16 * 1024 * 1024);
+test('8 MiB through standard input, and back', async () => {
+  const input = randomBytes(8 * 1024 * 1024);
   const { stdout, stderr, status } = await runInGuest('tee /dev/stderr | sha256sum', [], { input });
   expect(status).toBe(0);
   expect(stdout.toString()).toBe(`${sha256(input)}  -\n`);

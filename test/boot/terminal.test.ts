@@ -71,6 +71,7 @@ test.each([
   ['SIGTERM', 143],
   ['SIGHUP', 129],
   ['SIGINT', 130],
+  ['SIGQUIT', 131],
 ] as const)('%s restores the terminal', async (signal, status) => {
   const session = new TerminalSession(['--quiet'], { after: 'stty -a' });
   await session.until(prompt);

@@ -333,15 +333,28 @@ describe('a guest that reboots', () => {
 });
 
 describe('trace', () => {
-  test('events reach the listener in order; a listener that lags does not lose any', async () => {
-    const { vm, platform } = make({ trace: true });
+  test('events of the wanted types reach the listener, all and in order', async () => {
+    const unwanted = {
+      tag: 1,
+      type: 'Tclunk',
+      request: undefined,
+      reply: undefined,
+      error: undefined,
+      size: 11,
+      replySize: 7,
+      latency: 0,
+    };
+    const { vm, platform } = make({ trace: ['virtio'] });
     const seen: unknown[] = [];
     vm.on('trace', (event) => seen.push(event));
     await vm.start();
     const events = Array.from({ length: 100 }, (_, queue) => {
       return { type: 'virtio', event: { type: 'notify', device: 'x', queue } } as const;
     });
-    for (const event of events) platform.machine.options.onEvent?.(event);
+    for (const event of events) {
+      platform.machine.options.onEvent?.(event);
+      platform.machine.options.onEvent?.({ type: '9p', share: 'host', event: unwanted });
+    }
     await settle();
     expect(seen).toEqual(events);
     await vm.dispose();
