@@ -21,6 +21,7 @@ import type { Bytes } from '../../../devices/ports.ts';
 import { attributesOf, change, checkMode, completeMode, dropPrivileges, runsAsRoot, setGroupId } from './attributes.ts';
 import { descriptorLimit, Descriptors } from './descriptors.ts';
 import { HostFile, hostFlags } from './host-file.ts';
+import type { Share } from './host-file.ts';
 import { host, isErrno, nameToBytes, pathToBytes } from './host.ts';
 import type { HostName, HostPath } from './host.ts';
 import { InodeNumbers } from './inode-numbers.ts';
@@ -60,6 +61,7 @@ export class NodeFsBackend implements Backend {
   readonly #tree: Tree;
   readonly #descriptors: Descriptors;
   readonly #numbers: InodeNumbers;
+  readonly #share: Share;
   readonly #owners = Owners.ofProcess();
   readonly #times = timeAbilities(process.versions.uv);
   readonly #files = new Handles<HostFile, OpenFile>('open file');
@@ -74,11 +76,14 @@ export class NodeFsBackend implements Backend {
 
   private constructor(directory: string, { readOnly, walk: kind }: NodeFsOptions) {
     this.#readOnly = readOnly;
-    this.#descriptors = new Descriptors(descriptorLimit());
-    const { walk, stat } = openRoot(directory, this.#descriptors, kind);
+    const descriptors = new Descriptors(descriptorLimit());
+    const { walk, stat } = openRoot(directory, descriptors, kind);
+    const numbers = new InodeNumbers(stat.dev);
+    this.#descriptors = descriptors;
     this.#walk = walk;
     this.#tree = new Tree(stat, (entry) => walk.freed(entry));
-    this.#numbers = new InodeNumbers(stat.dev);
+    this.#numbers = numbers;
+    this.#share = { walk, descriptors, numbers, sparesPrivileges: runsAsRoot() };
   }
 
   /** Nodes that are referenced, the root, and files that are open, for those who look for leaks. */
@@ -412,16 +417,12 @@ export class NodeFsBackend implements Backend {
     if (!entry.isFolder && entry.type !== fileType.file) throw new Errno('ENXIO');
     if (changes) this.#changing();
     const fd = this.#walk.open(entry, entry.isFolder ? O_RDONLY : asked);
-    if ((asked & O_TRUNC) !== 0 && runsAsRoot()) dropPrivileges(new OpenTarget(fd), host.fstat(fd));
+    if ((asked & O_TRUNC) !== 0 && this.#share.sparesPrivileges) dropPrivileges(new OpenTarget(fd), host.fstat(fd));
     return this.#addFile(entry, fd, asked);
   }
 
   #addFile(entry: Entry, fd: number, flags: number): OpenFile {
-    const file = new HostFile(entry, fd, flags, {
-      walk: this.#walk,
-      descriptors: this.#descriptors,
-      numbers: this.#numbers,
-    });
+    const file = new HostFile(entry, fd, flags, this.#share);
     entry.holds++;
     this.#opened.add(file);
     return this.#files.add(file);

@@ -5,7 +5,7 @@ import { fileType, openFlags } from '../../../devices/9p/backend.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
 import { slice, totalLength } from '../../../devices/9p/scatter.ts';
 import type { Bytes } from '../../../devices/ports.ts';
-import { dropPrivileges, runsAsRoot } from './attributes.ts';
+import { dropPrivileges } from './attributes.ts';
 import type { Descriptors, Reclaimable } from './descriptors.ts';
 import { host, join, nameToBytes } from './host.ts';
 import type { HostName } from './host.ts';
@@ -37,6 +37,8 @@ export interface Share {
   readonly walk: Walk;
   readonly descriptors: Descriptors;
   readonly numbers: InodeNumbers;
+  /** Whether the kernel leaves SUID and SGID to this process. */
+  readonly sparesPrivileges: boolean;
 }
 
 export class HostFile implements OpenedFile, Reclaimable {
@@ -58,7 +60,7 @@ export class HostFile implements OpenedFile, Reclaimable {
     this.#fd = fd;
     this.#flags = flags & ~O_TRUNC;
     this.#share = share;
-    this.#mayHavePrivileges = runsAsRoot();
+    this.#mayHavePrivileges = share.sparesPrivileges;
     entry.files ??= new Set();
     entry.files.add(this);
     share.descriptors.files.use(this);
