@@ -9,16 +9,20 @@ for (const file of process.argv.slice(2)) {
     failed += 1;
     continue;
   }
-  const { numPassedTests, numFailedTests, numTotalTests, testResults } = JSON.parse(readFileSync(file, 'utf8'));
+  const { success, numPassedTests, numFailedTests, numTotalTests, testResults } = JSON.parse(
+    readFileSync(file, 'utf8'),
+  );
   passed += numPassedTests;
-  failed += numFailedTests;
-  // A file that breaks before its first test has no tests to count, and has failed all the same.
-  failed += testResults.filter(
-    ({ status, assertionResults }) => status === 'failed' && assertionResults.length === 0,
-  ).length;
   const left = numTotalTests - numPassedTests - numFailedTests;
   if (left > 0) process.stdout.write(`${file}: ${left} tests did not run\n`);
-  failed += left;
+  // A file can fail without a test of it: before the first, or after the last.
+  const broken = testResults.filter(
+    ({ status, assertionResults }) => status === 'failed' && assertionResults.every((test) => test.status !== 'failed'),
+  );
+  for (const { name } of broken) process.stdout.write(`${name} failed outside its tests\n`);
+  const found = numFailedTests + left + broken.length;
+  if (!success && found === 0) process.stdout.write(`${file}: an error outside all tests\n`);
+  failed += success ? found : Math.max(found, 1);
 }
 process.stdout.write(`${passed} passed, ${failed} failed\n`);
 process.exitCode = failed > 0 || passed === 0 ? 1 : 0;
