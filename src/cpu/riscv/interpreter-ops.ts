@@ -304,7 +304,9 @@ export class InterpreterOps implements Ops<Emitted, Emitted> {
   }
 
   float(operation: FloatOperation, format: FloatFormat, ..._operands: Emitted[]): Emitted {
-    if (roundingFloat.has(operation) && !(operation === 'convert' && format === 'double')) this.#emitRounding();
+    if (roundingFloat.has(operation)) this.#emitRounding();
+    // §20.2: a reserved rounding mode is illegal also where the result, always exact, does not depend on it.
+    if (operation === 'convert' && format === 'double') this.#code.op(op.drop);
     this.#code.call(this.#floatFunction(operation, format));
     // Flags are part of the state that FS tells of (Volume II, §3.1.6.6); setF does it for the other rows.
     if (this.#handler.row.traits.floatFields?.includes('rd') !== true) this.#markFloatDirty();

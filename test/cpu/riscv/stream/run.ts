@@ -1,0 +1,150 @@
+// Runs a stream's image on the hart, and reads the log that it leaves.
+import { Hart, memoryPages } from '../../../../src/cpu/riscv/hart.ts';
+import { ramOffset } from '../../../../src/cpu/riscv/layout.ts';
+import { countedOverhead, dump, dumpMark, trapBytes, variable } from './harness.ts';
+import type { Stream } from './image.ts';
+import { physical, ramBase, ramBytes, testFinisher } from './layout.ts';
+
+/** The test finisher alone. */
+class FinisherBus {
+  readonly low = 0;
+  readonly high = 0;
+  readonly #onFinish: () => void;
+
+  constructor(onFinish: () => void) {
+    this.#onFinish = onFinish;
+  }
+
+  load(): boolean {
+    return false;
+  }
+
+  store(address: number): boolean {
+    if (address !== testFinisher) return false;
+    this.#onFinish();
+    return true;
+  }
+}
+
+/** A hart with a stream's image in RAM, its pc at the start. */
+export class StreamHart {
+  readonly hart: Hart;
+  readonly ram: Uint8Array<ArrayBufferLike>;
+  finished = false;
+
+  constructor(stream: Stream, shared: boolean) {
+    const pages = memoryPages(ramBytes);
+    const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
+    this.ram = new Uint8Array(memory.buffer, ramOffset, ramBytes);
+    this.hart = new Hart({
+      id: 0,
+      memory,
+      shared,
+      ram: { base: ramBase, bytes: ramBytes },
+      bus: new FinisherBus(() => {
+        this.finished = true;
+        this.hart.leave();
+      }),
+      ticks: () => 0,
+    });
+    this.load(stream);
+  }
+
+  /** Starts anew with another image. The harness never locks PMP entries. */
+  load({ image }: Stream): void {
+    const { hart } = this;
+    hart.clear();
+    Object.assign(hart.registers.record, {
+      privilege: 3,
+      waiting: false,
+      retired: 0,
+      cycleOffset: 0n,
+      instretOffset: 0n,
+    });
+    for (let entry = 0; entry < 16; entry += 1) hart.mmu.pmp.setConfiguration(entry, 0);
+    this.ram.fill(0);
+    this.ram.set(image);
+    this.finished = false;
+    hart.registers.setPc(BigInt(ramBase));
+    hart.stateChanged();
+  }
+
+  /** Runs to the end. Throws where the program does not get there. */
+  run(): void {
+    for (let slice = 0; slice < 10_000 && !this.finished; slice += 1) {
+      const outcome = this.hart.run(100_000);
+      if (outcome === 'stuck' || outcome === 'waiting') throw new Error(`the stream is ${outcome}`);
+    }
+    if (!this.finished) throw new Error('the stream does not end');
+  }
+}
+
+export interface TrapRecord {
+  readonly cause: bigint;
+  readonly epc: bigint;
+  readonly tval: bigint;
+}
+
+/** What one block left. */
+export interface BlockResult {
+  readonly traps: readonly TrapRecord[];
+  readonly supervisorTraps: readonly TrapRecord[];
+  /** x0 to x31. */
+  readonly x: readonly bigint[];
+  readonly f: readonly bigint[];
+  readonly fcsr: bigint;
+  readonly checksum: bigint;
+}
+
+/** Reads the log out of RAM. */
+export function readLog(ram: Uint8Array<ArrayBufferLike>): BlockResult[] {
+  const view = new DataView(ram.buffer, ram.byteOffset, ram.byteLength);
+  const get = (address: number): bigint => view.getBigUint64(address - ramBase, true);
+  const trapAt = (address: number): TrapRecord => ({
+    cause: get(address),
+    epc: get(address + 8),
+    tval: get(address + 16),
+  });
+  const end = Number(get(physical.variables + variable.log));
+  if (end > physical.logEnd) throw new Error('the log is longer than its place');
+  const results: BlockResult[] = [];
+  let traps: TrapRecord[] = [];
+  let at: number = physical.log;
+  while (at < end) {
+    if (get(at) !== dumpMark) {
+      traps.push(trapAt(at));
+      at += trapBytes;
+      continue;
+    }
+    const row = (offset: number): bigint[] => Array.from({ length: 32 }, (_, index) => get(at + offset + index * 8));
+    const used = Number(get(at + dump.used));
+    results.push({
+      traps,
+      supervisorTraps: Array.from({ length: used / trapBytes }, (_, index) =>
+        trapAt(at + dump.records + index * trapBytes),
+      ),
+      x: [0n, ...row(dump.x).slice(1)],
+      f: row(dump.f),
+      fcsr: get(at + dump.fcsr),
+      checksum: get(at + dump.checksum),
+    });
+    traps = [];
+    at += dump.records + used;
+  }
+  return results;
+}
+
+/** Instructions that the blocks retired on the hart, without those of the trap handlers. */
+export function executedInstructions(ram: Uint8Array<ArrayBufferLike>, results: readonly BlockResult[]): number {
+  const view = new DataView(ram.buffer, ram.byteOffset, ram.byteLength);
+  const counted = Number(view.getBigUint64(physical.variables + variable.counted - ramBase, true));
+  const sum = (of: (result: BlockResult) => number): number => results.reduce((total, result) => total + of(result), 0);
+  const entries = results.length + sum(({ traps }) => traps.length);
+  // The supervisor's handler takes at most 38 instructions, its way out 10.
+  return (
+    counted -
+    countedOverhead * entries -
+    38 * sum(({ supervisorTraps }) => supervisorTraps.length) -
+    10 * results.length
+  );
+}
