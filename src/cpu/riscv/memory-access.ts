@@ -96,10 +96,11 @@ export class MemoryAccess {
     let fault = this.#translate(low, high, 'load');
     if (fault !== 0) return fault;
     const lower = this.#mmu.physical;
+    if (!this.#mmu.isRam(lower)) return cause.loadAccessFault;
     fault = this.#translateNext(low, high, 'load');
     if (fault !== 0) return fault;
     const upper = this.#mmu.physical;
-    if (!this.#mmu.isRam(lower) || !this.#mmu.isRam(upper)) return cause.loadAccessFault;
+    if (!this.#mmu.isRam(upper)) return cause.loadAccessFault;
     for (let index = 0; index < size; index += 1) {
       const place = this.#mmu.place(index < first ? lower + index : upper + index - first);
       r.bytes[at.transfer + index] = r.bytes[place] ?? 0;
@@ -114,10 +115,11 @@ export class MemoryAccess {
     let fault = this.#translate(low, high, 'store');
     if (fault !== 0) return fault;
     const lower = this.#mmu.physical;
+    if (!this.#mmu.isRam(lower)) return cause.storeAccessFault;
     fault = this.#translateNext(low, high, 'store');
     if (fault !== 0) return fault;
     const upper = this.#mmu.physical;
-    if (!this.#mmu.isRam(lower) || !this.#mmu.isRam(upper)) return cause.storeAccessFault;
+    if (!this.#mmu.isRam(upper)) return cause.storeAccessFault;
     for (let index = 0; index < size; index += 1) {
       const place = this.#mmu.place(index < first ? lower + index : upper + index - first);
       r.bytes[place] = r.bytes[at.transfer + index] ?? 0;
