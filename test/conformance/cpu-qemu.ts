@@ -1,0 +1,48 @@
+// QEMU as a machine that runs a flat image and leaves its RAM behind.
+import { spawn, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { ramBytes } from '../cpu/riscv/stream/layout.ts';
+
+const emulator = 'qemu-system-riscv64';
+
+/** Extensions that QEMU's rv64 has by default and our hart does not. */
+const withoutExtensions = ['h', 'zba', 'zbb', 'zbc', 'zbs'].map((name) => `${name}=false`);
+
+/** QEMU's version, or an error that says what is missing. */
+export function qemuVersion(): string {
+  const { error, stdout } = spawnSync(emulator, ['--version'], { encoding: 'utf8' });
+  if (error !== undefined) {
+    throw new Error(`this comparison needs ${emulator} (Debian package qemu-system-misc): ${error.message}`);
+  }
+  return stdout.split('\n')[0] ?? '';
+}
+
+const mebibytes = ramBytes / 2 ** 20;
+
+/** Runs the image, which ends at the test finisher, and gives all of RAM as it is then. */
+export async function runOnQemu(image: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
+  const folder = mkdtempSync(join(tmpdir(), 'vm9-cpu-'));
+  try {
+    const ram = join(folder, 'ram');
+    writeFileSync(ram, image);
+    truncateSync(ram, ramBytes);
+    const child = spawn(
+      emulator,
+      `-M virt,memory-backend=ram -bios none -display none -serial none -monitor none -m ${mebibytes}M`
+        .split(' ')
+        .concat('-cpu', ['rv64', ...withoutExtensions].join(','))
+        .concat('-object', `memory-backend-file,id=ram,size=${mebibytes}M,mem-path=${ram},share=on`),
+      { timeout: 120_000, stdio: ['ignore', 'ignore', 'pipe'] },
+    );
+    let complaint = '';
+    child.stderr.on('data', (text: Buffer) => (complaint += text.toString()));
+    const [status, signal] = (await once(child, 'close')) as [number | null, string | null];
+    if (status !== 0) throw new Error(`${emulator} ended with ${status ?? signal}: ${complaint}`);
+    return new Uint8Array(readFileSync(ram));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
