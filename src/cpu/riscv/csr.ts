@@ -76,6 +76,8 @@ export interface CsrHost {
 interface Csr {
   read(): void;
   write?(low: number, high: number): void;
+  /** The low half that set and clear start from, where it is not what is read. */
+  base?(): number;
   /** Whether the register may be accessed in the present state, beyond what its number says. */
   allowed?(): boolean;
 }
@@ -119,9 +121,10 @@ export class Csrs {
     if (!writes) return csrOutcome.done;
     const { low, high } = this;
     if (csr.write === undefined) return csrOutcome.done;
+    const base = csr.base?.() ?? low;
     if (operation === 0) csr.write(sourceLow, sourceHigh);
-    else if (operation === 1) csr.write(low | sourceLow, high | sourceHigh);
-    else csr.write(low & ~sourceLow, high & ~sourceHigh);
+    else if (operation === 1) csr.write(base | sourceLow, high | sourceHigh);
+    else csr.write(base & ~sourceLow, high & ~sourceHigh);
     this.low = low;
     this.high = high;
     return csrOutcome.changed;
@@ -253,6 +256,7 @@ export class Csrs {
     this.#plain(0x143, csrAt.stval);
     this.#table[0x144] = {
       read: () => this.#give(host.pending() & r.word(csrAt.mideleg), 0),
+      base: () => r.word(csrAt.mipSoftware),
       // §10.1.3: of the delegated ones software may set and clear SSIP alone.
       write: (low) => this.#writePending(low, ssip & r.word(csrAt.mideleg)),
     };
@@ -306,6 +310,8 @@ export class Csrs {
     this.#plain(0x343, csrAt.mtval);
     this.#table[0x344] = {
       read: () => this.#give(host.pending(), 0),
+      // §3.1.9: a line that is up takes no part, else setting another bit would hold SEIP up after it.
+      base: () => r.word(csrAt.mipSoftware),
       write: (low) => this.#writePending(low, supervisorInterrupts),
     };
   }
