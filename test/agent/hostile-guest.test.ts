@@ -17,7 +17,7 @@ const frame: fc.Arbitrary<GuestFrame> = fc.oneof(
   fc.record({ name: fc.constant('InputCredit'), id, body: fc.record({ count: u32 }) }),
   fc.record({ name: fc.constant('InputClosed'), id, body: fc.constant({}) }),
   fc.record({ name: fc.constant('Exited'), id, body: fc.record({ how: fc.nat(3), value: fc.nat(255) }) }),
-) as fc.Arbitrary<GuestFrame>;
+);
 
 const stream = fc.oneof(
   { weight: 3, arbitrary: fc.array(frame, { maxLength: 20 }).map((frames) => Buffer.concat(frames.map(guestFrame))) },

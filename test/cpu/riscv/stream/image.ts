@@ -10,7 +10,6 @@ import {
   pagedCodePlace,
   physical,
   ramBase,
-  ramBytes,
   satpSv39,
   supervisorDataEntry,
   systemAddress,
@@ -268,5 +267,3 @@ function pointerValue(random: Choices, { privilege, paged, upper }: Mode, isStac
   if (!isStack && random.once(16)) return virtual.gigapage + BigInt(physical.scratch + 4096 - ramBase) + edge;
   return half + virtual.data + BigInt((side + (isStack ? 0 : random.below(dataPageCount))) * 4096) + edge;
 }
-
-export { ramBytes };
