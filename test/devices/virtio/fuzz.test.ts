@@ -175,7 +175,7 @@ test('random 9P messages in random pieces: a reply whose size field is the used 
       ),
       cuts: fc.array(fc.integer({ min: 1, max: 30 }), { maxLength: 3 }),
       rooms: fc.oneof(
-        { weight: 10, arbitrary: fc.constantFrom([4096], [11, 500], [7, 4, 300]) },
+        { weight: 10, arbitrary: fc.constantFrom<number[]>([4096], [11, 500], [7, 4, 300]) },
         {
           weight: 1,
           arbitrary: fc.array(fc.integer({ min: 1, max: 12 }), { maxLength: 2 }),
