@@ -7,13 +7,13 @@ export interface WrittenRange {
 
 export class ReferenceMemory {
   readonly base: bigint;
-  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly bytes: Uint8Array<ArrayBufferLike>;
   /** What has been written since a reader last emptied it. */
   readonly written: WrittenRange[] = [];
 
-  constructor(base: bigint, length: number) {
+  constructor(base: bigint, bytes: Uint8Array<ArrayBufferLike>) {
     this.base = base;
-    this.bytes = new Uint8Array(length);
+    this.bytes = bytes;
   }
 
   contains(address: bigint, length: number): boolean {

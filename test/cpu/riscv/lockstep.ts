@@ -36,9 +36,7 @@ export class Lockstep {
     this.#hart = hart;
     this.#ram = ram;
     this.#wide = new BigUint64Array(hart.registers.buffer, 0, at.caches / 8);
-    const memory = new ReferenceMemory(BigInt(base), ram.length);
-    memory.bytes.set(ram);
-    this.reference = new ReferenceHart(memory);
+    this.reference = new ReferenceHart(new ReferenceMemory(BigInt(base), ram.slice()));
     this.reference.pc = hart.registers.pc();
     for (let index = 0; index < 32; index += 1) {
       this.reference.x[index] = hart.registers.x(index);

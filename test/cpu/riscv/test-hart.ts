@@ -102,9 +102,14 @@ export class TestHart {
 
   /** Puts a program into RAM, as a device does. */
   put(text: string, base = ramBase): Program {
-    const program = assemble(text, BigInt(base));
-    this.ram.set(program.bytes, base - ramBase);
-    this.hart.written(base, program.bytes.length);
+    return this.putAt(text, BigInt(base), base);
+  }
+
+  /** The same for a program that is to be seen at another address. */
+  putAt(text: string, address: bigint, place: number): Program {
+    const program = assemble(text, address);
+    this.ram.set(program.bytes, place - ramBase);
+    this.hart.written(place, program.bytes.length);
     return program;
   }
 
