@@ -29,7 +29,7 @@ export class WindowSender {
   write(bytes: Bytes): number {
     const length = Math.min(bytes.length, this.#credit);
     for (let start = 0; start < length; start += chunkLength) {
-      this.#post(Uint8Array.from(bytes.subarray(start, Math.min(start + chunkLength, length))));
+      this.#post(new Uint8Array(bytes.subarray(start, Math.min(start + chunkLength, length))));
     }
     this.#credit -= length;
     return length;

@@ -86,6 +86,6 @@ export class GuestStream {
 
   /** The machine has stopped: the rest of its output goes out past the window, which nobody fills any more. */
   flush(): void {
-    for (const bytes of this.#outgoing.splice(0)) this.#post(Uint8Array.from(bytes));
+    for (const bytes of this.#outgoing.splice(0)) this.#post(new Uint8Array(bytes));
   }
 }
