@@ -13,46 +13,26 @@ export class LinkStream {
   /** Which opening of the port the bytes are meant for. */
   opening = 0;
   readonly #receiver: WindowReceiver;
-  readonly #waiting: Bytes[] = [];
-  #consumer: OutputConsumer | undefined;
-  #busy = false;
+  #consumer: OutputConsumer = () => undefined;
 
   constructor(post: (bytes: Bytes, opening: number) => void, postCredit: (count: number) => void) {
     this.sender = new WindowSender((bytes) => post(bytes, this.opening));
     this.#receiver = new WindowReceiver(postCredit);
   }
 
-  /** Output goes to `consumer` from now on, what arrived before included. Undefined: it waits. */
-  consume(consumer: OutputConsumer | undefined): void {
+  /** Output goes to `consumer` from now on. It may be called again while it is at work: putting in order is its own. */
+  consume(consumer: OutputConsumer): void {
     this.#consumer = consumer;
-    this.#deliver();
   }
 
   /** Output has arrived from the worker. */
   arrived(bytes: Bytes): void {
     this.#receiver.arrived(bytes.length);
-    this.#waiting.push(bytes);
-    this.#deliver();
-  }
-
-  #deliver(): void {
-    while (!this.#busy && this.#consumer !== undefined) {
-      const bytes = this.#waiting.shift();
-      if (bytes === undefined) return;
-      const pending = this.#consumer(bytes);
-      if (pending === undefined) {
-        this.#receiver.consumed(bytes.length);
-        continue;
-      }
-      this.#busy = true;
-      const done = (): void => {
-        this.#busy = false;
-        this.#receiver.consumed(bytes.length);
-        this.#deliver();
-      };
-      // A consumer that fails has lost its bytes; whoever wrote it hears of it, the machine goes on.
-      pending.then(done, done);
-    }
+    const consumed = (): void => this.#receiver.consumed(bytes.length);
+    const pending = this.#consumer(bytes);
+    // A consumer that fails has lost its bytes; whoever wrote it hears of it, the machine goes on.
+    if (pending === undefined) consumed();
+    else pending.then(consumed, consumed);
   }
 }
 

@@ -246,6 +246,52 @@ describe('the console', () => {
     await vm.dispose();
   });
 
+  test('both consoles speak one after the other', async () => {
+    const { vm, platform } = make();
+    const taken: string[] = [];
+    let resume = (): void => undefined;
+    vm.console.attach((bytes) => {
+      taken.push(Buffer.from(bytes).toString());
+      return new Promise((resolve) => {
+        resume = resolve;
+      });
+    });
+    await vm.start();
+    for (const part of ['1', '2', '3']) {
+      platform.machine.consolePort.send(`hvc${part}`);
+      void platform.machine.options.onUartOutput(Buffer.from(`uart${part}`));
+    }
+    const seen: number[] = [];
+    for (let turn = 0; turn < 6; turn++) {
+      await settle();
+      seen.push(taken.length);
+      resume();
+    }
+    await vm.console.flushed();
+    expect(seen).toEqual([1, 2, 3, 4, 5, 6]);
+    expect(taken).toEqual(['hvc1', 'uart1', 'hvc2', 'uart2', 'hvc3', 'uart3']);
+    await vm.dispose();
+  });
+
+  test('what a guest has sent when it stops is delivered, though its window was used up', async () => {
+    const { vm, platform } = make();
+    const resume: (() => void)[] = [];
+    let taken = 0;
+    vm.console.attach((bytes) => {
+      taken += bytes.length;
+      return new Promise((resolve) => resume.push(resolve));
+    });
+    await vm.start();
+    for (let sent = 0; sent < 3; sent++) platform.machine.consolePort.send(new Uint8Array(streamWindow / 2));
+    platform.machine.end({ reason: 'power-off' });
+    await vm.exited;
+    for (let turn = 0; turn < 50; turn++) {
+      resume.shift()?.();
+      await settle();
+    }
+    expect(taken).toBe(1.5 * streamWindow);
+  });
+
   test('input waits for a guest that does not read, and none is lost', async () => {
     const { vm, platform } = make();
     await vm.start();
