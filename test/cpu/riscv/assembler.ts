@@ -31,7 +31,7 @@ export interface Program {
   readonly base: bigint;
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** The address of a label. */
-  symbol(name: string): bigint;
+  readonly symbol: (name: string) => bigint;
 }
 
 /** What is known when bytes are made: where they lie, and what the labels stand for. */
