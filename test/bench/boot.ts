@@ -7,8 +7,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { builtInCommandLine, shareDefaults } from 'vm9';
 import { mountOptions, mountPoint, QemuImages, runByAgent, spawnQemu } from './guests.ts';
-import { bar, figures, print, progress, ratio, spread, table } from './report.ts';
-import { isInstalled, qemu } from './tools.ts';
+import { bar, figures, print, progress, ratio, spread, spreadOrNone, table, type Spread } from './report.ts';
+import { cpuSecondsOf, isInstalled, qemu } from './tools.ts';
 
 const repetitions = 5;
 const runVm = fileURLToPath(new URL('../../run-vm.js', import.meta.url));
@@ -18,6 +18,8 @@ const command = 'cat marker';
 interface Boot {
   /** To the command's output. */
   readonly seconds: number;
+  /** Of processor time until then, all threads together. */
+  readonly cpuSeconds: number | undefined;
   /** What `--stats` says in its lines `boot:` and `guest:`. */
   readonly instructions?: number;
   readonly mips?: number;
@@ -29,9 +31,12 @@ function bootVm9(share: string): Promise<Boot> {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let seconds: number | undefined;
+  let cpuSeconds: number | undefined;
   let stderr = '';
   child.stdout.on('data', (bytes: Buffer) => {
-    if (bytes.toString().includes(word)) seconds = (performance.now() - start) / 1000;
+    if (!bytes.toString().includes(word)) return;
+    seconds = (performance.now() - start) / 1000;
+    cpuSeconds = cpuSecondsOf(child.pid);
   });
   child.stderr.on('data', (bytes: Buffer) => {
     stderr += bytes.toString();
@@ -41,7 +46,7 @@ function bootVm9(share: string): Promise<Boot> {
     child.on('close', () => {
       const match = /^guest: ([\d.]+) million instructions, (\d+) MIPS/m.exec(stderr);
       if (seconds === undefined || match === null) reject(new Error(`vm9 did not reach the share: ${stderr}`));
-      else resolve({ seconds, instructions: Number(match[1]), mips: Number(match[2]) });
+      else resolve({ seconds, cpuSeconds, instructions: Number(match[1]), mips: Number(match[2]) });
     });
   });
 }
@@ -57,7 +62,7 @@ async function bootQemu(images: QemuImages, share: string): Promise<Boot> {
     await agent.mount({ tag: 'host', path: mountPoint, options: mountOptions(cache, maximumMessageSize) });
     const { stdout, stderr } = await runByAgent(agent, command, mountPoint);
     if (stdout !== word) throw new Error(`QEMU's guest did not reach the share: ${stderr}`);
-    return { seconds: (performance.now() - start) / 1000 };
+    return { seconds: (performance.now() - start) / 1000, cpuSeconds: cpuSecondsOf(child.pid) };
   } finally {
     child.kill('SIGKILL');
     await exited;
@@ -84,7 +89,9 @@ try {
 }
 
 const seconds = spread(own.map((boot) => boot.seconds));
-const otherSeconds = others.length > 0 ? spread(others.map((boot) => boot.seconds)) : undefined;
+const otherSeconds = spreadOrNone(others.map((boot) => boot.seconds));
+const cpuSeconds = (boots: readonly Boot[]): Spread | undefined =>
+  spreadOrNone(boots.flatMap((boot) => boot.cpuSeconds ?? []));
 const slower = Math.max(seconds.median, otherSeconds?.median ?? 0);
 print(
   `Seconds from the start of the process to the output of \`${command}\` in the share, median (least to greatest) of ` +
@@ -92,19 +99,20 @@ print(
 );
 print(
   table(
-    ['', 'seconds', 'vm9 / QEMU', 'million instructions', 'MIPS, non-idle', '|'],
+    ['', 'seconds', 'vm9 / QEMU', 'CPU seconds', 'million instructions', 'MIPS, non-idle', '|'],
     [
       [
         'node run-vm.js',
         figures(seconds),
         ratio(seconds, otherSeconds),
+        figures(cpuSeconds(own)),
         figures(spread(own.map(({ instructions }) => instructions!))),
         figures(spread(own.map(({ mips }) => mips!))),
         bar(seconds.median, slower),
       ],
       ...(otherSeconds === undefined
         ? []
-        : [[qemu, figures(otherSeconds), '', '', '', bar(otherSeconds.median, slower)]]),
+        : [[qemu, figures(otherSeconds), '', figures(cpuSeconds(others)), '', '', bar(otherSeconds.median, slower)]]),
     ],
   ),
 );

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { builtInCommandLine, createVm, defaultMemory, hostFolder, type VmStatistics } from 'vm9';
 import { Agent, type AgentPort, type AgentPortEvents } from '../../src/agent.ts';
-import { qemu } from './tools.ts';
+import { cpuSecondsOf, qemu } from './tools.ts';
 
 const images = fileURLToPath(new URL('../../guest-images/images/', import.meta.url));
 
@@ -23,6 +23,8 @@ export interface Guest {
   readonly name: 'vm9' | 'QEMU';
   /** Runs a shell's line in / and resolves with its output. Throws when it fails. */
   run(line: string): Promise<string>;
+  /** Seconds of processor time that it has used so far, all threads together; undefined where that is not known. */
+  cpuSeconds(): number | undefined;
   /** Of vm9 only. */
   statistics?(): Promise<VmStatistics>;
   dispose(): Promise<void>;
@@ -47,6 +49,7 @@ export async function startVm9(share: string): Promise<Guest> {
       const { stdout, stderr, status } = await vm.exec(line, { cwd: '/' }).output();
       return checked(line, status, decode(stdout), decode(stderr));
     },
+    cpuSeconds: () => cpuSecondsOf(process.pid),
     statistics: () => vm.statistics(),
     dispose: () => vm.dispose(),
   };
@@ -104,6 +107,7 @@ export async function startQemu(files: QemuImages, share: string): Promise<Guest
       const { code, stdout, stderr } = await runByAgent(agent, line, '/');
       return checked(line, code, stdout, stderr);
     },
+    cpuSeconds: () => cpuSecondsOf(child.pid),
     async dispose() {
       child.kill('SIGKILL');
       await exited;

@@ -7,6 +7,11 @@ export interface Spread {
   readonly maximum: number;
 }
 
+/** Undefined for no samples. */
+export function spreadOrNone(samples: readonly number[]): Spread | undefined {
+  return samples.length === 0 ? undefined : spread(samples);
+}
+
 /** Throws RangeError when there are no samples. */
 export function spread(samples: readonly number[]): Spread {
   const sorted = samples.toSorted((a, b) => a - b);
@@ -27,8 +32,8 @@ export function figure(value: number): string {
 }
 
 /** The median, with the least and the greatest behind it. */
-export function figures({ minimum, median, maximum }: Spread): string {
-  return `${figure(median)} (${figure(minimum)} to ${figure(maximum)})`;
+export function figures(of: Spread | undefined): string {
+  return of === undefined ? '' : `${figure(of.median)} (${figure(of.minimum)} to ${figure(of.maximum)})`;
 }
 
 /** How many times `left` is `right`, by their medians. */

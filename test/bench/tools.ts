@@ -1,5 +1,6 @@
 // The programs from outside that the bench compares with or needs.
 import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
@@ -14,4 +15,16 @@ export function isInstalled(command: string): boolean {
 export function compileForGuest(name: string, folder: string): void {
   const source = fileURLToPath(new URL(`guest/${name}.c`, import.meta.url));
   execFileSync(compiler, ['-O2', '-static', '-march=rv64gc', '-Wall', '-Wextra', '-o', join(folder, name), source]);
+}
+
+/** Seconds of processor time that a process has used, all threads together; undefined where there is no /proc. */
+export function cpuSecondsOf(pid: number | undefined): number | undefined {
+  const file = `/proc/${pid}/stat`;
+  if (pid === undefined || !existsSync(file)) return undefined;
+  // proc(5): the second field is a name in parentheses, which may hold anything; utime and stime are the 14th and 15th.
+  const fields = readFileSync(file, 'latin1')
+    .replace(/^.*\) /s, '')
+    .split(' ');
+  // Linux tells them in hundredths whatever its own tick is.
+  return (Number(fields[11]) + Number(fields[12])) / 100;
 }
