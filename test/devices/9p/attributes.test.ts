@@ -157,8 +157,17 @@ describe('Tsetattr', () => {
 
   test('a fid that is open for reading only resizes by name, as truncate(2) may', async () => {
     await openFid(client, 1, openFlags.readOnly, 'file');
-    expect(await client.send(setattr(1, valid.size, { size: 2 }))).toEqual(Rsetattr({}));
-    expect(await getattr(1)).toMatchObject({ size: 2 });
+    await openFid(client, 2, openFlags.readWrite, 'file');
+    bench.gate.hold('setattr', 'setattrOpen');
+    const sent = [
+      client.post(setattr(1, valid.size, { size: 2 })),
+      client.post(setattr(1, valid.mode, { mode: 0o600 })),
+      client.post(setattr(2, valid.size, { size: 3 })),
+    ];
+    expect(bench.gate.held.map(({ method }) => method)).toEqual(['setattr', 'setattrOpen', 'setattrOpen']);
+    await bench.gate.releaseAll();
+    for (const { reply } of sent) expect(await reply).toEqual(Rsetattr({}));
+    expect(await getattr(1)).toMatchObject({ size: 3, mode: 0o100600 });
   });
 
   test('of an unknown fid is EBADF', async () => {
