@@ -14,24 +14,26 @@ const decisionTime = 5000;
 /** Runs `line` in the guest and switches that off. Resolves with the exit status. Throws VmError. */
 export async function runCommand(session: Session, line: string, wantsTty: boolean): Promise<number> {
   const { vm, progress, stdout, stderr, terminal } = session;
-  let running = false;
+  let command: VmCommand | undefined;
   let ownStatus: number | undefined;
   const quit = (status: number): void => {
     ownStatus ??= status;
     void vm.stop();
   };
-
-  await vm.start();
-  const { term, env } = guestEnvironment();
-  const tty = wantsTty ? { ...(terminal?.size ?? defaultSize), term } : undefined;
-  const command = vm.exec(line, { stdinOpen: true, env, ...(tty !== undefined && { tty }) });
+  // Until the command runs there is nothing to forward a signal to.
+  let running = false;
   session.onSignal((signal, status) => {
-    if (running) command.kill(signal);
+    if (running) command?.kill(signal);
     else quit(status);
   });
-  terminal?.onResize((columns, rows) => command.resize(columns, rows));
+  terminal?.onResize((columns, rows) => command?.resize(columns, rows));
+
+  const { term, env } = guestEnvironment();
+  const tty = wantsTty ? { ...(terminal?.size ?? defaultSize), term } : undefined;
   let stopInput = (): void => undefined;
   try {
+    await vm.start();
+    command = vm.exec(line, { stdinOpen: true, env, ...(tty !== undefined && { tty }) });
     await command.started;
     progress.clear();
     running = true;
@@ -57,12 +59,13 @@ export async function runCommand(session: Session, line: string, wantsTty: boole
 
 function feedInput(session: Session, command: VmCommand, quit: (status: number) => void): () => void {
   const { stdin, stderr, terminal } = session;
-  if (terminal === undefined)
+  if (terminal === undefined) {
     return readInput(
       stdin,
       (bytes) => command.write(bytes),
       () => command.end(),
     );
+  }
   const keys = new EscapeKeys();
   return readInput(
     stdin,
