@@ -79,7 +79,7 @@ const table: readonly RowText[] = [
   // Quadrant 0
   [
     'c.addi4spn',
-    "rd', imm",
+    "rd', sp, imm",
     "000 imm[5:4|9:6|2|3] rd' 00",
     'addi',
     (f) => notZero(f, 'imm', { rd: f.short("rd'"), rs1: sp, imm: f.unsigned('imm') }),
@@ -115,7 +115,7 @@ const table: readonly RowText[] = [
   ],
   [
     'c.addi16sp',
-    'imm',
+    'sp, imm',
     '011 imm[9] 00010 imm[4|6|8:7|5] 01',
     'addi',
     (f) => notZero(f, 'imm', { rd: sp, rs1: sp, imm: f.signed('imm') }),

@@ -1,6 +1,5 @@
-// Assembly text to bytes, by the rows' own syntax: what the tests' programs are written in. As GNU as, but an upper
-// immediate (lui, auipc) is the value itself, its low twelve bits 0, and the rounding mode of an instruction without one
-// is dyn.
+// Assembly text to bytes, by the rows' own syntax: what the tests' programs are written in. As GNU as reads it, with the
+// few pseudo-instructions that tests need.
 import { integerNames } from '../../../src/cpu/riscv/disassembler.ts';
 import { encode, formOf } from './encode.ts';
 import type { Fields } from './encode.ts';
@@ -233,7 +232,11 @@ function operandValue(field: string, text: string, mnemonic: string, place: Plac
   if (/^r[sd]/u.test(field)) return registerNumber(text);
   if (field === 'rm') return roundingModes.indexOf(text);
   if (field === 'csr') return csrNumbers[text] ?? Number(parseNumber(text));
+  if (field === 'pred' || field === 'succ') {
+    return ['w', 'r', 'o', 'i'].reduce((set, letter, bit) => set | (text.includes(letter) ? 1 << bit : 0), 0);
+  }
   const relative = /^(?:c\.)?(?:b\w\w\w?u?|beqz|bnez|jal|j)$/u.test(mnemonic) && !number.test(text);
   const value = place.valueOf(text) - (relative ? place.address : 0n);
-  return Number(BigInt.asIntN(32, value));
+  // The operand of lui and auipc is the upper twenty bits alone.
+  return Number(BigInt.asIntN(32, /(?:lui|auipc)$/u.test(mnemonic) ? value << 12n : value));
 }

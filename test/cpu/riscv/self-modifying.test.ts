@@ -231,7 +231,7 @@ describe.each([
     });
 
     it('becomes a short one in the first page', () => {
-      machine.execute(`${call}\nli t0, ${0x8082}\nsh t0, 0(a1)\nfence.i\njalr ra, 0(a1)\nstop`);
+      machine.execute(`${call}\nli t0, 0x8082\nsh t0, 0(a1)\nfence.i\njalr ra, 0(a1)\nstop`);
       expect([machine.x('a2'), machine.x('a0')]).toEqual([1n, 0n]);
     });
 
