@@ -5,9 +5,9 @@ import { version9P2000L } from '../../../devices/9p/messages.ts';
 import { maximumOutstanding } from '../../../devices/9p/schedule.ts';
 import { attachedServer, settled } from './backends.ts';
 import type { Bench } from './backends.ts';
-import { make, Rlerror } from './client.ts';
-import type { Client, Message } from './client.ts';
-import { makeTree, openFid, walk } from './tree.ts';
+import { Client, make, Rlerror } from './client.ts';
+import type { Message } from './client.ts';
+import { makeTree, namesIn, openFid, walk } from './tree.ts';
 
 const { Tgetattr, Twalk, Rwalk, Tclunk, Rclunk, Tlopen, Tlcreate, Tread, Twrite, Tremove, Trename, Tfsync, Tmkdir } =
   make;
@@ -352,6 +352,19 @@ describe('a device reset', () => {
     await bench.gate.releaseAll();
     expect(bench.ledger.held).toBe(0);
     for (const { exchange } of sent) expect(exchange.writable[0]!.every((byte) => byte === 0)).toBe(true);
+  });
+
+  test('what still waited for its turn never begins', async () => {
+    await walk(client, 1, 'folder');
+    bench.gate.hold('getattr');
+    client.post(getattr(1));
+    client.post(Twalk({ fid: 1, newfid: 1, names: ['inner'] }));
+    client.post(Tmkdir({ dfid: 1, name: 'never', mode: 0o755, gid: 0 }));
+    bench.server.reset();
+    bench.gate.open();
+    await bench.gate.releaseAll();
+    const again = await Client.attached(bench.server);
+    expect(await namesIn(again, 'folder')).toEqual(['inner']);
   });
 
   test('with an operation that never ends: everything else is given back', async () => {

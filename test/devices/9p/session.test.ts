@@ -127,8 +127,12 @@ test.each([
   // Linux attaches so when it mounts with access=any.
   { attached: 0xffff_ffff, owner: 0 },
 ])('Tattach: new files of uid $attached belong to $owner', async ({ attached, owner }) => {
-  const { client } = await attachedServer({ uid: attached });
-  await client.expect('Rmkdir', make.Tmkdir({ dfid: 0, name: 'new', mode: 0o755, gid: 7 }));
+  const { client, gate } = await attachedServer({ uid: attached });
+  gate.hold('mkdir');
+  const sent = client.post(make.Tmkdir({ dfid: 0, name: 'new', mode: 0o755, gid: 7 }));
+  expect(gate.only.args[3]).toEqual({ uid: owner, gid: 7 });
+  await gate.releaseAll();
+  expect((await sent.reply)?.name).toBe('Rmkdir');
   await client.expect('Rwalk', Twalk({ fid: 0, newfid: 1, names: ['new'] }));
   const { uid, gid } = await client.expect('Rgetattr', Tgetattr({ fid: 1, requestMask: 0x7ffn }));
   expect({ uid, gid }).toEqual({ uid: owner, gid: 7 });
