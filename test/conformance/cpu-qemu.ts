@@ -22,8 +22,11 @@ export function qemuVersion(): string {
 
 const mebibytes = ramBytes / 2 ** 20;
 
-/** Runs the image, which ends at the test finisher, and gives all of RAM as it is then. */
-export async function runOnQemu(image: Uint8Array): Promise<Uint8Array<ArrayBuffer>> {
+/**
+ * Runs the image, which ends at the test finisher, and gives all of RAM as it is then. Undefined where it has not ended
+ * when `signal` ends it.
+ */
+export async function runOnQemu(image: Uint8Array, signal: AbortSignal): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const folder = mkdtempSync(join(tmpdir(), 'vm9-cpu-'));
   try {
     const ram = join(folder, 'ram');
@@ -39,8 +42,12 @@ export async function runOnQemu(image: Uint8Array): Promise<Uint8Array<ArrayBuff
     );
     let complaint = '';
     child.stderr.on('data', (text: Buffer) => (complaint += text.toString()));
-    const [status, signal] = (await once(child, 'close')) as [number | null, string | null];
-    if (status !== 0) throw new Error(`${emulator} ended with ${status ?? signal}: ${complaint}`);
+    const kill = (): unknown => child.kill('SIGKILL');
+    signal.addEventListener('abort', kill);
+    const [status, killer] = (await once(child, 'close')) as [number | null, string | null];
+    signal.removeEventListener('abort', kill);
+    if (signal.aborted) return undefined;
+    if (status !== 0) throw new Error(`${emulator} ended with ${status ?? killer}: ${complaint}`);
     return new Uint8Array(readFileSync(ram));
   } finally {
     rmSync(folder, { recursive: true, force: true });
