@@ -1,0 +1,22 @@
+// Two boots of the guest image under `--clock icount` are one and the same, to the last bit of RAM and registers.
+import { readFileSync } from 'node:fs';
+import { expect, it } from 'vitest';
+import { runCounted } from '../cpu/counted-machine.ts';
+
+const image = (name: string): Uint8Array => readFileSync(new URL(`../../guest-images/images/${name}`, import.meta.url));
+
+it('boots to the agent twice with the same instructions, output and memory', async () => {
+  const boot = {
+    kernel: image('vmlinux-riscv64.gz'),
+    initrd: image('initramfs-riscv64.cpio.gz'),
+    memoryBytes: 128 << 20,
+    commandLine: 'console=ttyS0',
+    untilAgent: true,
+  };
+  const first = await runCounted(boot);
+  const second = await runCounted(boot);
+  console.log(`${first.instructions} instructions to the agent, memory ${first.memory}`);
+  expect(first.reason).toBe('stopped');
+  expect(first.instructions).toBeGreaterThan(10_000_000);
+  expect(second).toEqual(first);
+});

@@ -1,0 +1,84 @@
+// A machine under `--clock icount`, and all that it is in the end: its registers, caches and RAM lie in one memory.
+import { createHash } from 'node:crypto';
+import { Machine } from '../../src/machine.ts';
+import { NodeHost } from '../../src/node/host.ts';
+
+export interface CountedRun {
+  readonly kernel: Uint8Array;
+  readonly initrd?: Uint8Array;
+  readonly memoryBytes: number;
+  readonly commandLine?: string;
+  /** Ends the run at the moment when the guest's agent opens its port. */
+  readonly untilAgent?: boolean;
+}
+
+export interface CountedResult {
+  readonly reason: string;
+  readonly instructions: number;
+  /** Of what the guest has sent over UART and console. */
+  readonly output: string;
+  /** Of the whole memory. */
+  readonly memory: string;
+}
+
+/** Runs a machine to its end. */
+export async function runCounted({
+  kernel,
+  initrd,
+  memoryBytes,
+  commandLine = '',
+  untilAgent,
+}: CountedRun): Promise<CountedResult> {
+  const output = createHash('sha256');
+  const { machine, memory } = withItsMemory(
+    () =>
+      new Machine({
+        host: new NodeHost(new Int32Array(new SharedArrayBuffer(4))),
+        memoryBytes,
+        sharedMemory: true,
+        clock: 'host',
+        kernel,
+        ...(initrd !== undefined && { initrd }),
+        commandLine,
+        shares: [],
+        noReboot: true,
+        onUartOutput: (bytes) => void output.update(bytes),
+        onUartInputRoom: () => undefined,
+        log: (line) => void output.update(line),
+      }),
+  );
+  machine.consolePort.listen({ data: (bytes) => void output.update(bytes) });
+  machine.agentPort.listen({
+    data: () => undefined,
+    open: (open) => {
+      if (open && untilAgent === true) machine.stop();
+    },
+  });
+  const { reason } = await machine.run();
+  return {
+    reason,
+    instructions: machine.statistics().instructions,
+    output: output.digest('hex'),
+    memory: createHash('sha256').update(new Uint8Array(memory.buffer)).digest('hex'),
+  };
+}
+
+/** Makes a machine and catches the memory that it makes for itself. */
+function withItsMemory(make: () => Machine): { machine: Machine; memory: WebAssembly.Memory } {
+  const { Memory } = WebAssembly;
+  const made: WebAssembly.Memory[] = [];
+  WebAssembly.Memory = class extends Memory {
+    constructor(descriptor: WebAssembly.MemoryDescriptor) {
+      super(descriptor);
+      made.push(this);
+    }
+  };
+  try {
+    const machine = make();
+    const [memory] = made;
+    if (memory === undefined || made.length !== 1) throw new Error('a machine has one memory');
+    return { machine, memory };
+  } finally {
+    WebAssembly.Memory = Memory;
+  }
+}

@@ -1,0 +1,54 @@
+// `--clock icount`: time is counted in instructions, so that a run can be repeated.
+import { expect, it } from 'vitest';
+import { makeImage } from '../src/kernel-files.ts';
+import { runCounted } from './counted-machine.ts';
+import { assemble } from './riscv/assembler.ts';
+
+/** Timer interrupts, waits and readings of the time, each noted in memory; then power off. */
+const program = `
+    la t0, tick
+    csrw stvec, t0
+    la s0, notes
+    li s1, 300
+    li t0, 0x20
+    csrs sie, t0
+  again:
+    csrr t0, time
+    sd t0, 0(s0)
+    addi t0, t0, 77
+    csrw stimecmp, t0
+    wfi
+    csrsi sstatus, 2
+    csrci sstatus, 2
+    csrr t0, instret
+    sd t0, 8(s0)
+    addi s0, s0, 16
+    addi s1, s1, -1
+    bnez s1, again
+    li t0, 0x100000
+    li t1, 0x5555
+    sw t1, 0(t0)
+    stop
+  tick:
+    li t0, -1
+    csrw stimecmp, t0
+    addi s2, s2, 1
+    csrr t0, time
+    xor s3, s3, t0
+    sret
+  .align 8
+  notes:`;
+
+it('two runs are the same run: instructions, interrupts, time, memory', async () => {
+  const image = makeImage({ length: 0x1000 });
+  const { bytes } = assemble(program, 0n);
+  // The header's first instruction jumps over the header.
+  new DataView(image.buffer).setUint32(0, 0x0400_006f, true);
+  image.set(bytes, 64);
+  const first = await runCounted({ kernel: image, memoryBytes: 16 << 20 });
+  const second = await runCounted({ kernel: image, memoryBytes: 16 << 20 });
+  expect(first.reason).toBe('power-off');
+  // Ten instructions a turn, and six in each interrupt.
+  expect(first.instructions).toBeGreaterThan(300 * 16);
+  expect(second).toEqual(first);
+});
