@@ -36,7 +36,7 @@ export async function runCounted({
         host: new NodeHost(new Int32Array(new SharedArrayBuffer(4))),
         memoryBytes,
         sharedMemory: true,
-        clock: 'host',
+        clock: 'icount',
         kernel,
         ...(initrd !== undefined && { initrd }),
         commandLine,
