@@ -52,7 +52,13 @@ async function runBoth(
   const qemu = runOnQemu(stream.image, stopQemu.signal);
   const mine = hart ?? new StreamHart(stream, shared);
   mine.load(stream);
-  const ends = mine.run();
+  let ends: boolean;
+  try {
+    ends = mine.run();
+  } catch (error) {
+    stopQemu.abort();
+    throw error;
+  }
   const timer = ends ? undefined : setTimeout(() => stopQemu.abort(), endlessAfter);
   const theirs = await qemu;
   clearTimeout(timer);
