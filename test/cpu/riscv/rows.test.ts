@@ -18,9 +18,7 @@ const data = BigInt(ramBase) + 0x4000n;
 const handler = BigInt(ramBase) + 0x800n;
 
 /** Integers at the ends of their ranges, of either width. */
-const integers = [0n, 1n, 2n, 31n, 32n, 63n, 0x7fff_ffffn, 0x8000_0000n, 0xffff_ffffn, 0x1_0000_0000n]
-  .concat([0x7fff_ffff_ffff_ffffn, 1n << 63n, (1n << 63n) + 1n, -1n, -2n, -0x8000_0000n, 0x0123_4567_89ab_cdefn])
-  .map((value) => BigInt.asUintN(64, value));
+const integers = [0n, 1n, 32n, 0x7fff_ffffn, 0x8000_0000n, 0x7fff_ffff_ffff_ffffn, 1n << 63n, 2n ** 64n - 1n];
 /** Addresses: every alignment, the end of a page, nothing there. */
 const addresses = [0n, 1n, 2n, 3n, 4n, 5n, 7n, 8n, 0xff8n, 0xff9n, 0xffcn, 0xffdn, 0xffen, 0xfffn, 0x1000n]
   .map((offset) => data + offset)
@@ -90,7 +88,7 @@ function checkRow(bench: RowBench, row: Row): void {
     if (!fields.has(name)) return [0n];
     if (isFloat(name)) return few ? every(13, floats) : fields.has('rs2') ? every(5, floats) : floats;
     if (name === 'rs1' && row.syntax.includes('(rs1)')) return addresses;
-    return row.syntax.includes('(rs1)') ? every(6, integers) : integers;
+    return row.syntax.includes('(rs1)') ? every(3, integers) : integers;
   };
   const few = fields.has('rs3');
   for (const a of operands('rs1', few)) {
