@@ -158,7 +158,10 @@ function chooseUnit(random: Choices, mode: Mode): Unit {
     [protectedMode ? 3 : 0, () => units.wildAccess(random)],
     [protectedMode ? 4 : 0, () => units.wildInstruction(random)],
     [1, () => units.fixed(encode(random.pick(['fence', 'fence.i'])))],
-    [mode.paged || !protectedMode ? 2 : 0, () => units.selfModification(random)],
+    [
+      mode.paged || !protectedMode ? 2 : 0,
+      () => units.selfModification(random, mode.paged ? virtual.aliasDistance : 0n),
+    ],
   ]);
   return make();
 }
@@ -238,7 +241,6 @@ function writeDescriptor(
   for (const pointer of units.pointers) {
     put(descriptor.x + pointer * 8, BigInt.asUintN(64, pointerValue(random, mode, pointer === units.stackPointer)));
   }
-  put(descriptor.x + units.aliasRegister * 8, paged ? virtual.aliasDistance : 0n);
 }
 
 /** Doubles, boxed singles, and singles that are not boxed. */

@@ -26,10 +26,8 @@ export const returnAddress = 1;
 export const stackPointer = 2;
 /** Registers that hold addresses of scratch memory, multiples of 16. No stream changes them. */
 export const pointers = [stackPointer, 8, 9] as const;
-/** Distance from executable to writable code. */
-export const aliasRegister = 18;
 const loopCounter = 27;
-const reserved: ReadonlySet<number> = new Set([...pointers, aliasRegister, loopCounter]);
+const reserved: ReadonlySet<number> = new Set([...pointers, loopCounter]);
 const free = Array.from({ length: 32 }, (_, index) => index).filter((index) => !reserved.has(index));
 const freeShort = [10, 11, 12, 13, 14, 15];
 
@@ -235,25 +233,29 @@ export function loop(random: Choices, body: readonly Unit[]): Unit {
 export const constant = (rd: number, value: bigint): number[] =>
   loadImmediate(rd, value).map(([name, fields]) => encode(name, fields));
 
-/** Replaces an instruction further on, which then runs as replaced: a whole word or one parcel. */
-export function selfModification(random: Choices): Unit {
+/**
+ * Replaces an instruction further on, which then runs as replaced: a whole word or one parcel. Code can be written
+ * `aliasDistance` above where it is executed. No register keeps that address: a wild store must not find it.
+ */
+export function selfModification(random: Choices, aliasDistance: bigint): Unit {
   const target = 28;
   const whole = random.once(2);
   const replacement = whole
     ? randomFields(random, random.pick(integerRows), { rd: random.pick(freeShort) })
     : encode('c.addi', { rd: random.pick(freeShort), imm: random.between(1, 31) });
-  const value = constant(29, BigInt(replacement));
   const before = [
     encode('auipc', { rd: target, imm: 0 }),
-    encode('add', { rd: target, rs1: target, rs2: aliasRegister }),
-    ...value,
+    ...constant(29, aliasDistance),
+    encode('add', { rd: target, rs1: target, rs2: 29 }),
+    ...constant(29, BigInt(replacement)),
   ];
-  const distance = before.length * 4 + 8;
+  const distance = before.length * 4 + 12;
   return {
     size: distance + 4,
     place: () => [
       ...before,
       encode(whole ? 'sw' : 'sh', { rs1: target, rs2: 29, imm: distance }),
+      encode('addi', { rd: target }),
       encode('fence.i'),
       // Two parcels, each a c.nop, which is c.addi x0, 0.
       ...(whole ? [encode('addi')] : [0x0001, 0x0001]),
