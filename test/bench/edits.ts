@@ -3,6 +3,7 @@
 import { existsSync, mkdtempSync, readFileSync, renameSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { shareDefaults } from 'vm9';
 import { mountOptions, mountPoint, remount, startVm9, type Guest } from './guests.ts';
 import { print, progress, table } from './report.ts';
@@ -27,6 +28,27 @@ function seenAfter(edit: (path: string, content: string, attempt: number) => voi
     edit(path, contentOf(attempt, 2), attempt);
     return (await guest.run(`cat ${inGuest} 2>&1 || true`)) === readFileSync(path, 'latin1');
   };
+}
+
+/** Runs a shell's `first` in the guest, then `meanwhile` here, then `last` in the same shell. Resolves with its output. */
+async function inTheMiddle(
+  guest: Guest,
+  path: string,
+  inGuest: string,
+  first: string,
+  meanwhile: () => void,
+  last: string,
+): Promise<string> {
+  const waiting = `touch ${inGuest}.reached; until test -e ${inGuest}.done; do sleep 0.02; done`;
+  const output = guest.run(`${first}; ${waiting}; ${last}`);
+  const deadline = performance.now() + 10_000;
+  while (!existsSync(`${path}.reached`)) {
+    if (performance.now() > deadline) throw new Error(`the guest did not do: ${first}`);
+    await sleep(5);
+  }
+  meanwhile();
+  writeFileSync(`${path}.done`, '');
+  return output;
 }
 
 const changes: Readonly<Record<string, Change>> = {
@@ -54,6 +76,20 @@ const changes: Readonly<Record<string, Change>> = {
     await guest.run(`cat ${inGuest}`);
     rmSync(path);
     return (await guest.run(`cat ${inGuest} > /dev/null 2>&1 && echo there || echo gone`)) === 'gone\n';
+  },
+  'a line added to a file that the guest keeps open': async (guest, path, inGuest) => {
+    writeFileSync(path, 'one\n');
+    const add = (): void => writeFileSync(path, 'two\n', { flag: 'a' });
+    const output = await inTheMiddle(guest, path, inGuest, `exec 3< ${inGuest}; cat <&3 > /dev/null`, add, 'cat <&3');
+    return output === 'two\n';
+  },
+  'the other way: a line in a file that the guest keeps open': async (guest, path, inGuest, attempt) => {
+    let content = '';
+    const look = (): void => {
+      content = readFileSync(path, 'latin1');
+    };
+    await inTheMiddle(guest, path, inGuest, `exec 3> ${inGuest}; echo ${attempt} >&3`, look, 'exec 3>&-');
+    return content === `${attempt}\n`;
   },
   'the other way: a file that the guest has closed': async (guest, path, inGuest, attempt) => {
     await guest.run(`echo ${attempt} > ${inGuest}`);
@@ -83,7 +119,7 @@ try {
 }
 
 const answer = (count: number): string => (count === tries ? 'yes' : `no (${count} of ${tries})`);
-print('Is it seen on the next open?\n\n');
+print('Is it seen on the next open, or the next read?\n\n');
 print(
   table(
     ['on the host', ...modes.map((mode) => `|cache=${mode}`)],

@@ -85,7 +85,7 @@ function updateReport(file: string, sections: ReadonlyMap<string, string>): void
   const [preface = '', ...present] = old.split(/^(?=## )/m);
   const all = new Map(present.map((section) => [section.slice(3, section.indexOf('\n')), section]));
   for (const [title, section] of sections) all.set(title, section);
-  writeFileSync(file, `${preface}${[...all.values()].join('').trimEnd()}\n`);
+  writeFileSync(file, `${preface.trimEnd()}\n\n${[...all.values()].join('').trimEnd()}\n`);
 }
 
 const bundle = new URL(`file://${process.argv[1]!}`);
@@ -93,7 +93,7 @@ const started = performance.now();
 const sections = new Map<string, string>();
 let failed = false;
 const wanted = wantedParts();
-print(`${circumstances()}\n\n`);
+const machine = circumstances();
 for (const name of wanted) {
   const { title, script, needs = [], isPlain = false } = parts[name]!;
   const missing = needs.filter((command) => !isInstalled(command));
@@ -103,7 +103,8 @@ for (const name of wanted) {
   }
   const today = new Date().toISOString().slice(0, 10);
   const fence = isPlain ? '```\n' : '';
-  const heading = `## ${title}\n\n\`make bench ONLY=${name}\`, ${today}, ${revision()}. ${describeLoad(await busyProcessors())}\n\n${fence}`;
+  const load = describeLoad(await busyProcessors());
+  const heading = `## ${title}\n\n\`make bench ONLY=${name}\`, ${today}, ${revision()}, ${machine}. ${load}\n\n${fence}`;
   print(heading);
   const { output, status } = await run(script);
   // Who came while it ran is still there, most likely.
