@@ -32,7 +32,7 @@ export class StreamHart {
   readonly ram: Uint8Array<ArrayBufferLike>;
   finished = false;
 
-  constructor(stream: Stream, shared: boolean) {
+  constructor(stream: Pick<Stream, 'image'>, shared: boolean) {
     const pages = memoryPages(ramBytes);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
     this.ram = new Uint8Array(memory.buffer, ramOffset, ramBytes);
@@ -51,7 +51,7 @@ export class StreamHart {
   }
 
   /** Starts anew with another image. The harness never locks PMP entries. */
-  load({ image }: Stream): void {
+  load({ image }: Pick<Stream, 'image'>): void {
     const { hart } = this;
     hart.clear();
     Object.assign(hart.registers.record, {
