@@ -275,6 +275,18 @@ describe('accesses in two pages', () => {
     expect(machine.tables.entry(page) & machine.tables.entry(page + 0x1000n) & pte.d).toBe(pte.d);
   });
 
+  it('also where both are known, and what lies behind the first in memory is another', () => {
+    both();
+    machine.write(place + 0x1000, 8, 0x9999_9999_9999_9999n);
+    const known = `li a0, ${page + 0xffen}\nlb a1, 0(a0)\nsb a1, 0(a0)\nlb a2, 8(a0)\nsb a2, 8(a0)`;
+    const crossing = 'ld a1, 0(a0)\nlw a2, 0(a0)\nsd a0, 0(a0)\nlhu a3, 1(a0)';
+    expect(machine.attempt(`${known}\n${crossing}\nstop`)).toBeUndefined();
+    expect([machine.x('a1'), machine.x('a2')]).toEqual([0x2524_2322_2120_1716n, 0x2120_1716n]);
+    expect(machine.read(place + 0x1000, 8)).toBe(0x9999_9999_9999_9999n);
+    expect(machine.read(other, 4)).toBe((page + 0xffen) >> 16n);
+    expect(machine.x('a3')).toBe(((page + 0xffen) >> 8n) & 0xffffn);
+  });
+
   it.each(['load', 'store'] as const)('a %s faults at its own address for the first page', (access) => {
     machine.tables.map(page + 0x1000n, other, readWrite);
     expect(attempt(access, page + 0xffcn)).toMatchObject({ cause: cause[access], tval: page + 0xffcn });

@@ -147,7 +147,8 @@ export function writeTables(put: (address: number, value: bigint) => void): void
     entry('supervisorAlias', page, leaf(place, r | w));
   }
   for (const [index, make] of dataPages.entries()) {
-    const value = make(physical.scratch + (index % 4) * pageSize);
+    // Neighbours are no neighbours in physical memory.
+    const value = make(physical.scratch + ((index * 3) % 4) * pageSize);
     for (const of of ['data', 'pristineData'] as const) {
       entry(of, index, value === 0n ? 0n : value | u);
       entry(of, supervisorDataEntry + index, value);
