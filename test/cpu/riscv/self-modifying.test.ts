@@ -230,6 +230,23 @@ describe.each([
       expect([machine.x('a2'), machine.x('a0')]).toEqual([1n, sum]);
     });
 
+    it('instructions on both sides of the edge are patched with one store', () => {
+      machine.put('addi a0, a0, 1\naddi a0, a0, 2\nret', edge - 2);
+      const both = (BigInt(add(32)) << 32n) | BigInt(add(16));
+      machine.execute(`
+        li a1, ${edge - 2}
+        li a0, 0
+        jalr ra, 0(a1)
+        mv a2, a0
+        li a0, 0
+        li t0, ${both}
+        sd t0, 0(a1)
+        fence.i
+        jalr ra, 0(a1)
+        stop`);
+      expect([machine.x('a2'), machine.x('a0')]).toEqual([3n, 48n]);
+    });
+
     it('becomes a short one in the first page', () => {
       machine.execute(`${call}\nli t0, 0x8082\nsh t0, 0(a1)\nfence.i\njalr ra, 0(a1)\nstop`);
       expect([machine.x('a2'), machine.x('a0')]).toEqual([1n, 0n]);
