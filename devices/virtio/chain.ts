@@ -129,7 +129,7 @@ export function readChain(memory: GuestMemory, area: DescriptorArea, head: numbe
     if ((flags & flagIndirect) !== 0) {
       // §2.7.5.3.2: the write flag of a descriptor that refers to an indirect table is ignored; direct ones may precede it.
       checkIndirect(memory, { head, address, length, flags, nested, indirect });
-      trace?.push({ address, length, kind: 'indirect' });
+      trace?.push({ index, address, length, kind: 'indirect' });
       nested = true;
       table = address;
       entries = length / descriptorSize;
@@ -139,7 +139,7 @@ export function readChain(memory: GuestMemory, area: DescriptorArea, head: numbe
     }
 
     const writable = (flags & flagWrite) !== 0;
-    trace?.push({ address, length, kind: writable ? 'writable' : 'readable' });
+    trace?.push({ index, address, length, kind: writable ? 'writable' : 'readable' });
     if (length === 0) throw new GuestFault('descriptor of length zero', { head });
     // §2.7.5.3.1: indirect or not, a chain has at most as many buffers as the queue has entries.
     if (buffers === size) throw new GuestFault('descriptor chain longer than the queue', { head, size });

@@ -2,6 +2,8 @@
 
 /** One descriptor of a chain, as it was read from the guest. */
 export interface DescriptorRecord {
+  /** In the descriptor table, or in the indirect table that a record before it refers to. */
+  readonly index: number;
   /** Guest-physical. */
   readonly address: number;
   /** Bytes. */
@@ -9,7 +11,10 @@ export interface DescriptorRecord {
   readonly kind: 'readable' | 'writable' | 'indirect';
 }
 
-/** `device` is the device's name, `queue` a virtqueue index, `head` a descriptor index. */
+/**
+ * `device` is the device's name, `queue` a virtqueue index, `head` a descriptor index, `slot` the place in the available or
+ * used ring, out of `size`.
+ */
 export type VirtioEvent =
   /** The driver wrote the status field, or the device changed it; `status` is what the driver reads from now on. */
   | { readonly type: 'status'; readonly device: string; readonly status: number }
@@ -20,6 +25,8 @@ export type VirtioEvent =
       readonly type: 'pop';
       readonly device: string;
       readonly queue: number;
+      readonly slot: number;
+      readonly size: number;
       readonly head: number;
       readonly descriptors: readonly DescriptorRecord[];
     }
@@ -28,6 +35,7 @@ export type VirtioEvent =
       readonly type: 'push';
       readonly device: string;
       readonly queue: number;
+      readonly slot: number;
       readonly head: number;
       readonly length: number;
     }

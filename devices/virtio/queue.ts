@@ -193,7 +193,8 @@ export class Queue {
     if (next === this.#seenAvailable && !this.#seeMore()) return undefined;
 
     const { size } = state;
-    const head = this.#memory.readU16(this.#available + ringHeader + 2 * (next & (size - 1)));
+    const slot = next & (size - 1);
+    const head = this.#memory.readU16(this.#available + ringHeader + 2 * slot);
     if (head >= size) throw new GuestFault('available ring names a descriptor outside the table', { head, size });
     if (this.#outstanding[head] !== undefined) {
       throw new GuestFault('descriptor made available again before it was used', { head });
@@ -205,7 +206,7 @@ export class Queue {
     this.#outstanding[head] = chain;
     this.#outstandingCount += 1;
     if (descriptors !== undefined) {
-      onEvent?.({ type: 'pop', device: this.#device, queue: this.index, head, descriptors });
+      onEvent?.({ type: 'pop', device: this.#device, queue: this.index, slot, size, head, descriptors });
     }
     return chain;
   }
@@ -231,13 +232,14 @@ export class Queue {
 
     const state = this.#state;
     const memory = this.#memory;
-    const element = this.#used + ringHeader + usedElementSize * (state.nextUsed & (state.size - 1));
+    const slot = state.nextUsed & (state.size - 1);
+    const element = this.#used + ringHeader + usedElementSize * slot;
     memory.writeU32(element, chain.head);
     memory.writeU32(element + 4, length);
     state.nextUsed = (state.nextUsed + 1) & 0xffff;
     // §2.7.8.2: len before idx. flags lies in the same word and is always 0, which §2.7.10.2 asks for with EVENT_IDX.
     memory.releaseU32(this.#used, (state.nextUsed << 16) >>> 0);
-    this.#onEvent?.({ type: 'push', device: this.#device, queue: this.index, head: chain.head, length });
+    this.#onEvent?.({ type: 'push', device: this.#device, queue: this.index, slot, head: chain.head, length });
   }
 
   /** §2.7.7.2: whether the driver is to be notified of what was pushed since the last call. */

@@ -357,14 +357,16 @@ test('events tell of notification, chain with descriptors, used element and inte
       type: 'pop',
       device: 'echo',
       queue: 0,
+      slot: 0,
+      size: 16,
       head,
       descriptors: [
-        { address: expect.any(Number) as number, length: 32, kind: 'indirect' },
-        { address: request, length: 3, kind: 'readable' },
-        { address: reply, length: 4, kind: 'writable' },
+        { index: head, address: expect.any(Number) as number, length: 32, kind: 'indirect' },
+        { index: 0, address: request, length: 3, kind: 'readable' },
+        { index: 1, address: reply, length: 4, kind: 'writable' },
       ],
     },
-    { type: 'push', device: 'echo', queue: 0, head, length: 3 },
+    { type: 'push', device: 'echo', queue: 0, slot: 0, head, length: 3 },
     { type: 'interrupt', device: 'echo', queue: 0 },
   ]);
 });
