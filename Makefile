@@ -21,10 +21,14 @@ run: $(installed) dist/cli.js ## boot Linux here, with this folder inside
 build: $(installed) dist/cli.js ## bundle into dist/, with the types
 	@npx tsc -b
 
-test: tools build ## check types, lint and format, run the unit and boot tests: at most five minutes
+test: tools build ## check types, lint and format, run the unit, boot and browser tests: at most five minutes
 	@$(MAKE) check
 	rm -rf $(results)
-	$(vitest) --project node --project boot --outputFile.json=$(results)/test.json || true
+	missing="$$(scripts/tools.sh missing browser | xargs)"
+	projects='--project node --project boot'
+	if [[ -z $$missing ]]; then projects+=' --project browser --project page'; fi
+	$(vitest) $$projects --outputFile.json=$(results)/test.json || true
+	if [[ -n $$missing ]]; then echo 'not run: browser (make deps)'; fi
 	node scripts/count-results.js $(results)/test.json
 
 # What needs no test runner.
@@ -67,6 +71,6 @@ $(installed): package.json package-lock.json guest-images/package.json
 # Installs missing tools where that can be done without asking.
 .PHONY: tools
 tools:
-	@if [[ -n "$$(scripts/tools.sh missing conformance)" && $$(id -u) == 0 ]] && command -v apt-get > /dev/null; then
+	@if [[ -n "$$(scripts/tools.sh missing conformance; scripts/tools.sh missing browser)" && $$(id -u) == 0 ]] && command -v apt-get > /dev/null; then
 	  scripts/tools.sh install || echo 'the tools could not be installed: some suites will not run'
 	fi

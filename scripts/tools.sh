@@ -9,6 +9,7 @@ conformance qemu-riscv64 qemu-user
 conformance riscv64-linux-gnu-gcc gcc-riscv64-linux-gnu
 conformance riscv64-linux-gnu-objcopy binutils-riscv64-linux-gnu
 conformance xz xz-utils
+browser chromium chromium
 guest bc bc
 guest bison bison
 guest flex flex
