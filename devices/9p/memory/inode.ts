@@ -3,11 +3,24 @@ import type { Bytes } from '../../ports.ts';
 import type { Attributes } from '../backend.ts';
 import { fileType } from '../backend.ts';
 import type { Folder } from './folder.ts';
-import type { SparseData } from './sparse-data.ts';
+
+/** The bytes of a file, wherever they are. Operations take effect in the order of the calls. */
+export interface FileData {
+  /** Bytes of the file. */
+  readonly length: number;
+  /** Bytes that it takes where it is stored. */
+  readonly allocated: number;
+  /** As `Backend.read`. */
+  read(offset: number, into: readonly Bytes[]): number | Promise<Bytes>;
+  /** Writes the pieces from `offset` on. Returns the count, less than all when space ran out; ENOSPC when there was none. */
+  write(offset: number, from: readonly Bytes[]): number;
+  /** Sets the length: cuts off, or adds a hole. */
+  resize(length: number): void;
+}
 
 /** What the bytes of an inode are, by its type; devices, FIFOs and sockets have none. */
 export type Content =
-  | { readonly kind: 'file'; readonly data: SparseData }
+  | { readonly kind: 'file'; readonly data: FileData }
   | { readonly kind: 'folder'; readonly folder: Folder }
   | { readonly kind: 'link'; readonly target: Bytes }
   | { readonly kind: 'special'; readonly rdev: bigint };
@@ -46,15 +59,25 @@ export class Inode {
     return this.mode & fileType.mask;
   }
 
+  /** Whether nothing leads to it any more. */
+  get isGone(): boolean {
+    return this.pins === 0 && this.nlink === 0;
+  }
+
   /** Notes a change of the content. */
   modified(now: bigint): void {
     this.mtime = now;
     this.ctime = now;
   }
 
-  /** Notes a read, as seldom as Linux's relatime does: when a change came after the last one, or once a day. */
-  accessed(now: bigint): void {
-    if (this.atime <= this.mtime || this.atime <= this.ctime || now - this.atime >= day) this.atime = now;
+  /**
+   * Notes a read, as seldom as Linux's relatime does: when a change came after the last one, or once a day. Returns whether
+   * it did.
+   */
+  access(now: bigint): boolean {
+    const isDue = this.atime <= this.mtime || this.atime <= this.ctime || now - this.atime >= day;
+    if (isDue) this.atime = now;
+    return isDue;
   }
 
   attributes(): Attributes {

@@ -1,19 +1,20 @@
 // The data of a file in memory: chunks where something was written, holes elsewhere.
 import type { Bytes } from '../../ports.ts';
 import { Errno } from '../errno.ts';
+import type { FileData } from './inode.ts';
 
 /** Bytes in a chunk: large enough that copying outweighs finding it, small enough that a sparse file stays small. */
 const chunkLength = 64 * 1024;
 /** The least bytes that a chunk takes; it grows by doubling, so that small files are small. */
 const leastAllocation = 512;
 
-/** How much memory the files of one backend may take together, and do. */
+/** How many bytes the files of one backend may take together, and do. */
 export interface Space {
-  readonly capacity: number;
+  capacity: number;
   used: number;
 }
 
-export class SparseData {
+export class SparseData implements FileData {
   /** Bytes of the file. */
   length = 0;
   /** Bytes of memory that the chunks take. */
