@@ -10,6 +10,7 @@ import { lifetimeTests } from './backend-suite/lifetime.ts';
 import { linkTests } from './backend-suite/links.ts';
 import { nameTests } from './backend-suite/names.ts';
 import { renameTests } from './backend-suite/rename.ts';
+import { xattrTests } from './backend-suite/xattrs.ts';
 
 export type { Capabilities, Harness } from './backend-suite/guest.ts';
 
@@ -42,7 +43,16 @@ export function backendSuite(name: string, makeHarness: () => Awaitable<Harness>
       if (guest === undefined) throw new Error('outside of a test');
       return guest;
     };
-    for (const tests of [nameTests, dataTests, folderTests, renameTests, linkTests, attributeTests, lifetimeTests])
-      tests(use, capabilities);
+    const parts = [
+      nameTests,
+      dataTests,
+      folderTests,
+      renameTests,
+      linkTests,
+      attributeTests,
+      xattrTests,
+      lifetimeTests,
+    ];
+    for (const tests of parts) tests(use, capabilities);
   });
 }

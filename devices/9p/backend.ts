@@ -55,6 +55,9 @@ export const openFlags = {
 /** Flags of `rename`, as in Linux's renameat2. */
 export const renameFlags = { noReplace: 1, exchange: 2 } as const;
 
+/** Flags of `setxattr`, as in Linux's setxattr(2). */
+export const xattrFlags = { create: 1, replace: 2 } as const;
+
 /** Times are nanoseconds since 1970, negative before it. */
 export interface Attributes {
   /** Inode number: the same for every name of one file, unique in the backend. */
@@ -119,6 +122,15 @@ export type EmitEntry = (entry: {
   /** `fileType` bits. */
   readonly type: number;
 }) => boolean;
+
+/** A change of the store by others: a host's user, another page. */
+export interface OutsideChange {
+  readonly type: 'created' | 'changed' | 'removed' | 'renamed';
+  /** Names from the root down; none for the root itself. */
+  readonly path: readonly Bytes[];
+  /** Where a renamed file was before. */
+  readonly from?: readonly Bytes[];
+}
 
 /**
  * Every method throws Errno for what the guest is to be told. Names are bytes, one component, checked by the caller: not
@@ -193,7 +205,25 @@ export interface Backend {
   readdir(file: OpenFile, cookie: bigint, emit: EmitEntry): Awaitable<void>;
   fsync(file: OpenFile, dataOnly: boolean): Awaitable<void>;
 
+  /**
+   * Extended attributes belong to the file of a node, also when its name is gone. Names are checked by the caller: 1 to 255
+   * bytes without NUL; values are at most 65,536 bytes. All four are EOPNOTSUPP where the store keeps none.
+   */
+  /** The value, which nobody will change; undefined where there is none: Linux asks before each write. */
+  getxattr(node: Node, name: Bytes): Awaitable<Bytes | undefined>;
+  /** Takes over `value`. EEXIST or ENODATA as `xattrFlags` ask; ENOSPC. */
+  setxattr(node: Node, name: Bytes, value: Bytes, flags: number): Awaitable<void>;
+  /** The names: at most 65,536 bytes with a NUL behind each. */
+  listxattr(node: Node): Awaitable<readonly Bytes[]>;
+  /** ENODATA. */
+  removexattr(node: Node, name: Bytes): Awaitable<void>;
+
   statfs(node: Node): Awaitable<FilesystemStatistics>;
+  /**
+   * Tells of changes that were not made through this backend, as soon as the store learns of them, until the returned
+   * function is called. Absent where a store has no way to know, or no other users.
+   */
+  watch?(listener: (change: OutsideChange) => void): () => void;
   /** Releases everything; pending changes are stored first. No call may follow. */
   close(): Awaitable<void>;
 }

@@ -1,14 +1,18 @@
-// The client's names for files: one table per session. A fid holds one reference to a node, and the file once opened.
+// The client's names for files: one table per session. A fid holds one reference to a node, and the file once opened; or it
+// stands for an extended attribute that is read or set, and for nothing else.
 import { fileType, noId, openFlags } from './backend.ts';
 import type { Backend, Caller, Node, OpenFile } from './backend.ts';
 import { Errno } from './errno.ts';
 import { noFid } from './messages.ts';
+import { XattrReading, XattrSetting } from './xattr.ts';
 
 /**
  * The most fids of one session. Linux keeps one for every cached name; a guest of 1 GiB can cache about a million. Each
  * costs the host about 300 bytes.
  */
 export const maximumFids = 1 << 20;
+/** The most fids of one session that hold an attribute, up to 64 KiB each. Linux keeps one for the length of a system call. */
+export const maximumXattrFids = 1024;
 
 export class Fid {
   node: Node;
@@ -36,14 +40,18 @@ export class Fid {
   }
 }
 
+/** What a number of the client's stands for. */
+export type FidEntry = Fid | XattrReading | XattrSetting;
+
 /** Tattach's uid: none means the user who mounted, which is root. */
 export function callerOf(uid: number): Caller {
   return { uid: uid === noId ? 0 : uid, gid: noId };
 }
 
 export class FidTable {
-  readonly #fids = new Map<number, Fid>();
+  readonly #fids = new Map<number, FidEntry>();
   readonly #backend: Backend;
+  #xattrs = 0;
 
   constructor(backend: Backend) {
     this.#backend = backend;
@@ -53,10 +61,18 @@ export class FidTable {
     return this.#fids.size;
   }
 
+  /** A fid of a file or folder. */
   get(number: number): Fid {
     const fid = this.#fids.get(number);
-    if (fid === undefined) throw new Errno('EBADF', `no fid ${number}`);
+    if (!(fid instanceof Fid))
+      throw new Errno('EBADF', fid === undefined ? `no fid ${number}` : 'a fid of an attribute');
     return fid;
+  }
+
+  /** A fid's attribute, if it stands for one. */
+  xattr(number: number): XattrReading | XattrSetting | undefined {
+    const fid = this.#fids.get(number);
+    return fid instanceof Fid ? undefined : fid;
   }
 
   /** A fid of a folder, open or not. */
@@ -102,24 +118,42 @@ export class FidTable {
     if (this.#fids.size >= maximumFids) throw new Errno('ENFILE', `more than ${maximumFids} fids`);
   }
 
-  add(number: number, fid: Fid): void {
+  /** Refuses one more attribute. */
+  requireXattrRoom(): void {
+    if (this.#xattrs >= maximumXattrFids) throw new Errno('ENFILE', `more than ${maximumXattrFids} fids of attributes`);
+  }
+
+  add(number: number, fid: Fid | XattrReading): void {
     this.requireFree(number);
+    if (!(fid instanceof Fid)) {
+      this.requireXattrRoom();
+      this.#xattrs++;
+    }
     this.#fids.set(number, fid);
   }
 
+  /** From now on the fid stands for an attribute of its file, whose reference goes over. */
+  turnInto(number: number, setting: XattrSetting): void {
+    this.requireXattrRoom();
+    this.#xattrs++;
+    this.#fids.set(number, setting);
+  }
+
   /** Takes the fid out of the table; what it holds is the caller's to release. */
-  remove(number: number): Fid {
-    const fid = this.get(number);
+  remove(number: number): FidEntry {
+    const fid = this.#fids.get(number);
+    if (fid === undefined) throw new Errno('EBADF', `no fid ${number}`);
     this.#fids.delete(number);
+    if (!(fid instanceof Fid)) this.#xattrs--;
     return fid;
   }
 
   /** Removes a fid, if there, and releases what it holds. For the end of a session: nobody is left to be told of errors. */
   drop(number: number): void {
-    const fid = this.#fids.get(number);
-    if (fid === undefined) return;
-    this.#fids.delete(number);
-    if (fid.file !== undefined) this.#release(fid.file);
+    if (!this.#fids.has(number)) return;
+    const fid = this.remove(number);
+    if (fid instanceof XattrReading) return;
+    if (fid instanceof Fid && fid.file !== undefined) this.#release(fid.file);
     this.#backend.forget(fid.node);
   }
 

@@ -1,7 +1,7 @@
 // The data of files: create, open, read, write, resize.
 import { describe, expect, it } from 'vitest';
 import { openFlags } from '../../devices/9p/backend.ts';
-import { bytes, nobodySpecial, refused } from './guest.ts';
+import { bytes, nobodySpecial, refused, text } from './guest.ts';
 import type { Guest } from './guest.ts';
 
 const { readOnly, readWrite, writeOnly, append, exclusive, truncate, directory } = openFlags;
@@ -114,8 +114,8 @@ export function dataTests(use: () => Guest): void {
       const result = guest.backend.read(file, 0, pieces);
       if (typeof result === 'number') {
         expect(result).toBe(13);
-        expect(Buffer.concat(pieces).subarray(0, 13).toString()).toBe('one,two,three');
-      } else expect(Buffer.from(await result).toString()).toBe('one,two,three');
+        expect(pieces.map(text).join('').slice(0, 13)).toBe('one,two,three');
+      } else expect(text(await result)).toBe('one,two,three');
     });
 
     it('comes in more pieces than one system call takes', async () => {
@@ -126,8 +126,8 @@ export function dataTests(use: () => Guest): void {
       expect(await guest.write(file, 0, ...pieces)).toBe(3 * count);
       const into = pieces.map(() => new Uint8Array(3));
       const result = guest.backend.read(file, 0, into);
-      const read = typeof result === 'number' ? Buffer.concat(into).subarray(0, result) : Buffer.from(await result);
-      expect(read.toString()).toBe(pieces.join(''));
+      const read = typeof result === 'number' ? into.map(text).join('').slice(0, result) : text(await result);
+      expect(read).toBe(pieces.join(''));
     });
 
     it('goes from and to shared memory', async () => {
@@ -138,7 +138,7 @@ export function dataTests(use: () => Guest): void {
       expect(await guest.backend.write(file, 0, [ram.subarray(8, 26)])).toBe(18);
       const result = guest.backend.read(file, 5, [ram.subarray(40, 46)]);
       const read = typeof result === 'number' ? ram.slice(40, 40 + result) : await result;
-      expect(Buffer.from(read).toString()).toBe('shared');
+      expect(text(read)).toBe('shared');
     });
 
     it('is appended, whatever the offset', async () => {
@@ -216,7 +216,9 @@ export function dataTests(use: () => Guest): void {
       for (let at = 0; at < length; at += step) await guest.backend.write(file, at, [content.subarray(at, at + step)]);
       const read = new Uint8Array(length);
       const result = guest.backend.read(file, 0, [read]);
-      expect(Buffer.compare(typeof result === 'number' ? read.subarray(0, result) : await result, content)).toBe(0);
+      const found = typeof result === 'number' ? read.subarray(0, result) : await result;
+      expect(found.length).toBe(length);
+      expect(found.findIndex((byte, at) => byte !== content[at])).toBe(-1);
     });
 
     it('is stored by fsync, of folders too', async () => {

@@ -18,6 +18,8 @@ export interface Capabilities {
   readonly exchange: boolean;
   /** Attributes can be changed through a node whose name is gone and that is not open; else ESTALE or EBADF. */
   readonly changesOrphans: boolean;
+  /** Files and folders have extended attributes; else EOPNOTSUPP. */
+  readonly xattrs: boolean;
 }
 
 /** A backend for one test. */
@@ -31,12 +33,17 @@ export interface Harness {
 
 export const nobodySpecial = { uid: 0, gid: 0 };
 
+/** Text stands for bytes throughout: one character each, as in latin1. */
 export function bytes(text: string): Uint8Array<ArrayBuffer> {
-  return Uint8Array.from(Buffer.from(text, 'latin1'));
+  return Uint8Array.from(text, (character) => character.charCodeAt(0));
 }
 
 export function text(content: Bytes): string {
-  return Buffer.from(content).toString('latin1');
+  // At most so many at once as a call takes arguments.
+  const most = 8192;
+  let result = '';
+  for (let at = 0; at < content.length; at += most) result += String.fromCharCode(...content.subarray(at, at + most));
+  return result;
 }
 
 /** Asserts that the operation is refused with the error number. */

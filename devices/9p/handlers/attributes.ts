@@ -38,9 +38,7 @@ function checkResize(fid: Fid, size: number): void {
   if (size > Number.MAX_SAFE_INTEGER) throw new Errno('EFBIG');
 }
 
-export const attributeHandlers: Handlers<
-  'Tgetattr' | 'Tsetattr' | 'Tstatfs' | 'Treadlink' | 'Txattrwalk' | 'Txattrcreate'
-> = {
+export const attributeHandlers: Handlers<'Tgetattr' | 'Tsetattr' | 'Tstatfs' | 'Treadlink'> = {
   *Tgetattr({ share: { backend }, session }, { fid: number }) {
     const { file, node } = session.fids.get(number);
     return attributesReply(yield* wait(file === undefined ? backend.getattr(node) : backend.getattrOpen(file)));
@@ -76,16 +74,5 @@ export const attributeHandlers: Handlers<
     const { node, type } = session.fids.get(number);
     if (type !== fileType.link) throw new Errno('EINVAL', 'not a symbolic link');
     return { target: yield* wait(share.backend.readlink(node)) };
-  },
-
-  // exec asks for security.capability: any other number makes it fail.
-  Txattrwalk({ session }, { fid }) {
-    session.fids.get(fid);
-    return new Errno('EOPNOTSUPP');
-  },
-
-  Txattrcreate({ session }, { fid }) {
-    session.fids.get(fid);
-    return new Errno('EOPNOTSUPP');
   },
 };

@@ -3,11 +3,12 @@ import { fileType, openFlags } from '../backend.ts';
 import { wait } from '../coroutine.ts';
 import { Errno } from '../errno.ts';
 import type { Fid } from '../fids.ts';
-import { lockStatus, lockType } from '../messages.ts';
+import { lockStatus, lockType, payloadHeaderLength } from '../messages.ts';
 import { checkNewName } from '../names.ts';
 import { qidOf } from '../qid.ts';
 import type { Handlers } from '../request.ts';
 import { scatter } from '../scatter.ts';
+import { XattrReading, XattrSetting } from '../xattr.ts';
 
 /**
  * The flags that a backend gets. The others are the client's own business (close-on-exec, terminals, signals), meaningless
@@ -85,8 +86,15 @@ export const fileHandlers: Handlers<'Tlopen' | 'Tlcreate' | 'Tread' | 'Twrite' |
   },
 
   *Tread(request, { fid, offset, count: asked }) {
-    const file = request.session.fids.readable(fid);
+    const { fids } = request.session;
     const length = Math.min(asked, request.payloadRoom);
+    const xattr = fids.xattr(fid);
+    if (xattr instanceof XattrReading) {
+      const value = xattr.at(offset, length);
+      scatter(value, value.length, request.writable, payloadHeaderLength);
+      return { count: value.length };
+    }
+    const file = fids.readable(fid);
     // No file reaches beyond 2^53.
     if (length === 0 || offset > Number.MAX_SAFE_INTEGER - length) return { count: 0 };
     const into = request.replyPayload(length);
@@ -98,7 +106,13 @@ export const fileHandlers: Handlers<'Tlopen' | 'Tlcreate' | 'Tread' | 'Twrite' |
   },
 
   *Twrite(request, { fid, offset, count }) {
-    const file = request.session.fids.writable(fid);
+    const { fids } = request.session;
+    const xattr = fids.xattr(fid);
+    if (xattr instanceof XattrSetting) {
+      xattr.write(offset, request.writePayload(count), count);
+      return { count };
+    }
+    const file = fids.writable(fid);
     if (count === 0) return { count: 0 };
     if (offset > Number.MAX_SAFE_INTEGER - count) throw new Errno('EFBIG');
     return { count: yield* wait(request.share.backend.write(file, offset, request.writePayload(count))) };

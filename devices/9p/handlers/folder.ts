@@ -4,6 +4,7 @@ import type { Backend, Node } from '../backend.ts';
 import { wait } from '../coroutine.ts';
 import type { Coroutine } from '../coroutine.ts';
 import { Errno } from '../errno.ts';
+import { Fid } from '../fids.ts';
 import { payloadHeaderLength, removeFolder } from '../messages.ts';
 import { checkLinkTarget, checkNewName, checkRemovedName, checkRenamedName } from '../names.ts';
 import { qidOf, qidTypeOf } from '../qid.ts';
@@ -146,6 +147,7 @@ export const folderHandlers: Handlers<
     // remove(5): the fid is gone even if the file stays.
     const fid = session.fids.remove(number);
     try {
+      if (!(fid instanceof Fid)) throw new Errno('EBADF', 'a fid of an attribute');
       if (readOnly) throw new Errno('EROFS');
       const parent = yield* wait(backend.parent(fid.node));
       try {

@@ -6,6 +6,7 @@ import { fileHandlers } from './file.ts';
 import { folderHandlers } from './folder.ts';
 import { sessionHandlers } from './session.ts';
 import { walkHandlers } from './walk.ts';
+import { xattrHandlers } from './xattr.ts';
 
 export const handlers: Handlers<Exclude<RequestName, 'Tversion' | 'Tflush'>> = {
   ...sessionHandlers,
@@ -13,6 +14,7 @@ export const handlers: Handlers<Exclude<RequestName, 'Tversion' | 'Tflush'>> = {
   ...fileHandlers,
   ...folderHandlers,
   ...attributeHandlers,
+  ...xattrHandlers,
 };
 
 /** What a read-only share answers; the rest is EROFS. Tlopen and Tremove look for themselves. */

@@ -3,17 +3,20 @@ import { wait } from '../coroutine.ts';
 import type { Coroutine } from '../coroutine.ts';
 import { Errno } from '../errno.ts';
 import { callerOf, Fid } from '../fids.ts';
+import type { FidEntry } from '../fids.ts';
 import type { Backend } from '../backend.ts';
 import { noFid } from '../messages.ts';
 import { qidOf } from '../qid.ts';
 import type { Handlers } from '../request.ts';
+import { XattrReading, XattrSetting } from '../xattr.ts';
 
 /** Releases what a fid held that is in no table any more. */
-export function* letGo(backend: Backend, { file, node }: Fid): Coroutine<void> {
+export function* letGo(backend: Backend, fid: FidEntry): Coroutine<void> {
+  if (fid instanceof XattrReading) return;
   try {
-    if (file !== undefined) yield* wait(backend.release(file));
+    if (fid instanceof Fid && fid.file !== undefined) yield* wait(backend.release(fid.file));
   } finally {
-    backend.forget(node);
+    backend.forget(fid.node);
   }
 }
 
@@ -40,9 +43,14 @@ export const sessionHandlers: Handlers<'Tauth' | 'Tattach' | 'Tclunk'> = {
     }
   },
 
-  *Tclunk({ session, share }, { fid }) {
+  *Tclunk({ session, share: { backend } }, { fid: number }) {
     // clunk(5): the fid is gone even if the reply is an error.
-    yield* letGo(share.backend, session.fids.remove(fid));
+    const fid = session.fids.remove(number);
+    try {
+      if (fid instanceof XattrSetting) yield* fid.commit(backend);
+    } finally {
+      yield* letGo(backend, fid);
+    }
     return {};
   },
 };

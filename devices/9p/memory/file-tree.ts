@@ -19,6 +19,7 @@ import { Handles } from './handles.ts';
 import { Inode } from './inode.ts';
 import type { Content, FileData } from './inode.ts';
 import type { Space } from './sparse-data.ts';
+import { Xattrs } from './xattrs.ts';
 
 /** The most names. Each costs about 500 bytes with its inode. */
 const maximumNames = 1 << 21;
@@ -107,6 +108,9 @@ export abstract class FileTree implements Backend {
 
   /** Hears of each access that has set atime. */
   protected accessed(_inode: Inode): void {}
+
+  /** Hears of each extended attribute that was set or, with an undefined value, removed. */
+  protected xattrChanged(_inode: Inode, _name: Bytes, _value: Bytes | undefined): void {}
 
   /** Hears of each entry that was put into a folder. */
   protected attached(_entry: Entry): void {}
@@ -200,8 +204,7 @@ export abstract class FileTree implements Backend {
     if (inode.nlink === 0) throw new Errno('ENOENT');
     this.#checkFree(parent, name);
     this.#attach(new Entry(inode, name.slice()), this.#inode(parent));
-    inode.ctime = this.now();
-    this.changed(inode);
+    this.#touch(inode);
   }
 
   unlink(parent: Node, name: Bytes, isFolder: boolean): void {
@@ -235,8 +238,7 @@ export abstract class FileTree implements Backend {
     this.#detach(source);
     source.name = newName.slice();
     this.#attach(source, newFolder);
-    source.inode.ctime = this.now();
-    this.changed(source.inode);
+    this.#touch(source.inode);
   }
 
   create(parent: Node, name: Bytes, flags: number, mode: number, caller: Caller): { node: Node; file: OpenFile } {
@@ -331,6 +333,30 @@ export abstract class FileTree implements Backend {
     this.#files.get(file);
   }
 
+  getxattr(node: Node, name: Bytes): Bytes | undefined {
+    return this.#inode(node).xattrs?.get(name);
+  }
+
+  setxattr(node: Node, name: Bytes, value: Bytes, flags: number): void {
+    const inode = this.#inode(node);
+    inode.xattrs ??= new Xattrs(this.space);
+    inode.xattrs.set(name, value, flags);
+    this.xattrChanged(inode, name, value);
+    this.#touch(inode);
+  }
+
+  listxattr(node: Node): readonly Bytes[] {
+    return this.#inode(node).xattrs?.names ?? [];
+  }
+
+  removexattr(node: Node, name: Bytes): void {
+    const inode = this.#inode(node);
+    if (inode.xattrs === undefined) throw new Errno('ENODATA');
+    inode.xattrs.remove(name);
+    this.xattrChanged(inode, name, undefined);
+    this.#touch(inode);
+  }
+
   statfs(): FilesystemStatistics {
     const { capacity, used } = this.space;
     const free = BigInt(Math.floor((capacity - used) / statfsBlockSize));
@@ -371,11 +397,18 @@ export abstract class FileTree implements Backend {
   #freeIfOrphan(inode: Inode): void {
     if (!inode.isGone) return;
     if (inode.content.kind === 'file') inode.content.data.resize(0);
+    inode.xattrs?.clear();
     this.changed(inode);
   }
 
   #access(inode: Inode): void {
     if (inode.access(this.now())) this.accessed(inode);
+  }
+
+  /** Notes a change of what is neither data nor the time of it. */
+  #touch(inode: Inode): void {
+    inode.ctime = this.now();
+    this.changed(inode);
   }
 
   #modify(inode: Inode): void {
@@ -433,8 +466,7 @@ export abstract class FileTree implements Backend {
   #dropName(inode: Inode): void {
     // An empty folder without a name has no "." either.
     if (inode.content.kind === 'folder') inode.nlink = 0;
-    inode.ctime = this.now();
-    this.changed(inode);
+    this.#touch(inode);
     this.#freeIfOrphan(inode);
   }
 
@@ -466,10 +498,8 @@ export abstract class FileTree implements Backend {
     target.name = name;
     this.#attach(source, newParent);
     this.#attach(target, parent);
-    source.inode.ctime = this.now();
-    target.inode.ctime = this.now();
-    this.changed(source.inode);
-    this.changed(target.inode);
+    this.#touch(source.inode);
+    this.#touch(target.inode);
   }
 
   #change(inode: Inode, { mode, uid, gid, size, atime, mtime }: AttributeChanges): void {

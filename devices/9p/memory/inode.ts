@@ -3,6 +3,7 @@ import type { Bytes } from '../../ports.ts';
 import type { Attributes } from '../backend.ts';
 import { fileType } from '../backend.ts';
 import type { Folder } from './folder.ts';
+import type { Xattrs } from './xattrs.ts';
 
 /** The bytes of a file, wherever they are. Operations take effect in the order of the calls. */
 export interface FileData {
@@ -43,6 +44,8 @@ export class Inode {
   ctime: bigint;
   /** Open files and nodes: without any, and without a name, the data is freed. */
   pins = 0;
+  /** Undefined as long as there was none. */
+  xattrs: Xattrs | undefined = undefined;
 
   constructor(ino: bigint, mode: number, content: Content, uid: number, gid: number, now: bigint) {
     this.ino = ino;

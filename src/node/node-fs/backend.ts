@@ -55,6 +55,11 @@ export interface NodeFsOptions {
   readonly walk?: WalkKind;
 }
 
+/** Node.js has no calls for extended attributes. */
+function noXattrs(): Errno {
+  return new Errno('EOPNOTSUPP');
+}
+
 export class NodeFsBackend implements Backend {
   readonly #readOnly: boolean;
   readonly #walk: Walk;
@@ -310,6 +315,22 @@ export class NodeFsBackend implements Backend {
 
   fsync(file: OpenFile, dataOnly: boolean): Promise<void> {
     return this.#files.get(file).sync(dataOnly);
+  }
+
+  getxattr(): undefined {
+    throw noXattrs();
+  }
+
+  setxattr(): void {
+    throw noXattrs();
+  }
+
+  listxattr(): readonly Bytes[] {
+    throw noXattrs();
+  }
+
+  removexattr(): void {
+    throw noXattrs();
   }
 
   statfs(node: Node): FilesystemStatistics {

@@ -9,7 +9,7 @@ import { encode, make, Rlerror } from './client.ts';
 import type { Client, Message } from './client.ts';
 import { makeTree, openFid, walk } from './tree.ts';
 
-const { Tgetattr, Tsetattr, Rsetattr, Tstatfs, Txattrwalk, Txattrcreate, Twrite } = make;
+const { Tgetattr, Tsetattr, Rsetattr, Tstatfs, Twrite } = make;
 
 const valid = {
   mode: 1,
@@ -232,15 +232,4 @@ test('Tstatfs: answers what the backend knows', async () => {
   expect(statistics).toMatchObject({ type: 0x0102_1994, bsize: 4096, blocks: 262_144n, namelen: 255 });
   expect(statistics.bfree).toBeLessThanOrEqual(statistics.blocks);
   expect(await client.send(Tstatfs({ fid: 8 }))).toEqual(Rlerror('EBADF'));
-});
-
-test('Txattrwalk, Txattrcreate: EOPNOTSUPP (95), which exec takes for "no capabilities"', async () => {
-  await walk(client, 1, 'file');
-  expect(await client.send(Txattrwalk({ fid: 1, newfid: 2, name: 'security.capability' }))).toEqual({
-    name: 'Rlerror',
-    body: { ecode: 95 },
-  });
-  expect(await client.send(Txattrcreate({ fid: 1, name: 'user.x', size: 3, flags: 0 }))).toEqual(Rlerror('EOPNOTSUPP'));
-  expect(await client.send(make.Tclunk({ fid: 2 }))).toEqual(Rlerror('EBADF'));
-  expect(await client.send(Txattrwalk({ fid: 9, newfid: 2, name: '' }))).toEqual(Rlerror('EBADF'));
 });

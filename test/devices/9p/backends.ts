@@ -8,7 +8,7 @@ import type { ServerOptions } from '../../../devices/9p/server.ts';
 import type { Bytes } from '../../../devices/ports.ts';
 import { Client } from './client.ts';
 
-export type Method = keyof Backend;
+export type Method = Exclude<keyof Backend, 'watch'>;
 
 /** A clock that never shows the same time twice: one microsecond a look, from the second 1,700,000,000 on. */
 export function risingClock(): () => bigint {

@@ -4,13 +4,15 @@ import { attachedServer } from './backends.ts';
 import type { Bench } from './backends.ts';
 import { make } from './client.ts';
 import type { Message } from './client.ts';
-import { makeTree, openFid, walk } from './tree.ts';
+import { makeTree, openFid, setXattr, walk } from './tree.ts';
 
 const { Tattach, Twalk, Tlopen, Tlcreate, Tread, Twrite, Treaddir, Tfsync, Tgetattr, Tsetattr, Tstatfs, Treadlink } =
   make;
-const { Tmkdir, Tmknod, Tsymlink, Tlink, Trename, Trenameat, Tunlinkat, Tremove, Tclunk } = make;
+const { Txattrwalk, Txattrcreate, Tmkdir, Tmknod, Tsymlink, Tlink, Trename, Trenameat, Tunlinkat, Tremove, Tclunk } =
+  make;
 
-// Fids of the bench: 1 folder, 2 file, 3 file open for both, 4 folder open, 5 link, 6 folder/inner/deep.
+// Fids of the bench: 1 folder, 2 file, 3 file open for both, 4 folder open, 5 link, 6 folder/inner/deep, 7 an attribute of
+// the file whose value is complete, 8 one of which a byte is missing.
 const script: readonly Message[] = [
   Tattach({ fid: 9, afid: 0xffff_ffff, uname: '', aname: '', uid: 0 }),
   Twalk({ fid: 0, newfid: 9, names: [] }),
@@ -40,6 +42,16 @@ const script: readonly Message[] = [
   Tremove({ fid: 6 }),
   Tremove({ fid: 3 }),
   Tclunk({ fid: 4 }),
+  Txattrwalk({ fid: 2, newfid: 9, name: 'user.present' }),
+  Txattrwalk({ fid: 2, newfid: 9, name: 'user.absent' }),
+  Txattrwalk({ fid: 2, newfid: 9, name: '' }),
+  Txattrwalk({ fid: 2, newfid: 1, name: '' }),
+  Txattrcreate({ fid: 2, name: 'user.new', size: 3, flags: 0 }),
+  Txattrcreate({ fid: 3, name: 'user.new', size: 3, flags: 0 }),
+  Twrite({ fid: 8, offset: 0, data: 'abc' }),
+  Tclunk({ fid: 7 }),
+  Tclunk({ fid: 8 }),
+  Tremove({ fid: 7 }),
 ];
 
 async function prepared(): Promise<Bench> {
@@ -52,15 +64,25 @@ async function prepared(): Promise<Bench> {
   await openFid(client, 4, 0, 'folder');
   await walk(client, 5, 'link');
   await walk(client, 6, 'folder', 'inner', 'deep');
+  for (const [fid, size] of [
+    [7, 3],
+    [8, 4],
+  ] as const) {
+    await walk(client, fid, 'file');
+    await client.expect('Rxattrcreate', Txattrcreate({ fid, name: `user.${fid}`, size, flags: 0 }));
+  }
+  await client.expect('Rwrite', Twrite({ fid: 7, offset: 0, data: 'abc' }));
+  await setXattr(client, ['file'], 'user.present', 'value');
   return bench;
 }
 
-/** The references that the fids hold: one each, and two where a file is open. */
+/** The references that the fids hold: one each, two where a file is open, none where an attribute is read. */
 async function heldByFids({ client, server }: Bench): Promise<number> {
+  const succeeds = async (message: Message): Promise<boolean> => (await client.send(message)).name !== 'Rlerror';
   let held = server.fidCount;
-  for (const fid of [0, 1, 2, 3, 4, 5, 6, 9]) {
-    const isOpen = (await client.send(Tfsync({ fid, datasync: 0 }))).name === 'Rfsync';
-    if (isOpen) held++;
+  for (const fid of [0, 1, 2, 3, 4, 5, 6, 7, 8, 9]) {
+    if (await succeeds(Tfsync({ fid, datasync: 0 }))) held++;
+    else if (await succeeds(Tread({ fid, offset: 0, count: 0 }))) held--;
   }
   return held;
 }

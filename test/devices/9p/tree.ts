@@ -2,10 +2,11 @@
 import { openFlags } from '../../../devices/9p/backend.ts';
 import type { Qid } from '../../../devices/9p/wire.ts';
 import type { Bytes } from '../../../devices/ports.ts';
-import { make } from './client.ts';
-import type { Client } from './client.ts';
+import { bytes, make, text } from './client.ts';
+import type { Client, Message } from './client.ts';
 
 const { Twalk, Tlcreate, Twrite, Tread, Tclunk, Tmkdir, Tsymlink, Treaddir, Tlopen, Tmknod } = make;
+const { Txattrcreate, Txattrwalk } = make;
 
 /** A fid that no test uses by itself. */
 const scratchFid = 0xf000;
@@ -105,4 +106,36 @@ export async function namesIn(client: Client, ...path: readonly string[]): Promi
     .map(({ name }) => name)
     .filter((name) => name !== '.' && name !== '..')
     .toSorted();
+}
+
+/** Sets an attribute as Linux does; gives the reply to the message that failed, or to the last. */
+export async function setXattr(
+  client: Client,
+  path: readonly string[],
+  name: string | Bytes,
+  value: string | Bytes,
+  flags = 0,
+): Promise<Message> {
+  const data = bytes(value);
+  await walk(client, scratchFid, ...path);
+  const created = await client.send(Txattrcreate({ fid: scratchFid, name, size: data.length, flags }));
+  const written = data.length > 0 ? await client.send(Twrite({ fid: scratchFid, offset: 0, data })) : created;
+  const clunked = await client.send(Tclunk({ fid: scratchFid }));
+  return [created, written].find(({ name: reply }) => reply === 'Rlerror') ?? clunked;
+}
+
+/** The value of an attribute, or the list of names without one, as Linux asks for it; the reply where there is none. */
+export async function getXattr(
+  client: Client,
+  path: readonly string[],
+  name: string | Bytes,
+): Promise<string | Message> {
+  await walk(client, scratchFid, ...path);
+  const walked = await client.send(Txattrwalk({ fid: scratchFid, newfid: scratchFid + 1, name }));
+  await client.expect('Rclunk', Tclunk({ fid: scratchFid }));
+  if (walked.name === 'Rlerror') return walked;
+  const value = await readAll(client, scratchFid + 1);
+  await client.expect('Rclunk', Tclunk({ fid: scratchFid + 1 }));
+  if (value.length !== walked.body['size']) throw new Error('another length than was announced');
+  return text(value);
 }

@@ -40,4 +40,5 @@ export const capabilities: Capabilities = {
   specials: false,
   exchange: false,
   changesOrphans: true,
+  xattrs: false,
 };
