@@ -4,7 +4,8 @@ import { fileType, noId, openFlags } from './backend.ts';
 import type { Backend, Caller, Node, OpenFile } from './backend.ts';
 import { Errno } from './errno.ts';
 import { noFid } from './messages.ts';
-import { XattrReading, XattrSetting } from './xattr.ts';
+import { XattrReading } from './xattr.ts';
+import type { XattrSetting } from './xattr.ts';
 
 /**
  * The most fids of one session. Linux keeps one for every cached name; a guest of 1 GiB can cache about a million. Each

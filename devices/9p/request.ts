@@ -57,6 +57,8 @@ export interface Session {
 export interface Exchange {
   readonly readable: readonly Bytes[];
   readonly writable: readonly Bytes[];
+  /** Where both are in a virtqueue: index of the first descriptor. Undefined on a transport without. */
+  readonly head?: number;
 }
 
 export class Request {
@@ -65,6 +67,7 @@ export class Request {
   readonly tag: number;
   readonly readable: readonly Bytes[];
   readonly writable: readonly Bytes[];
+  readonly head: number | undefined;
   /** Bytes of the request. */
   readonly size: number;
   /** The most bytes that the reply may have: those of its buffer and of the agreed message size. */
@@ -95,7 +98,7 @@ export class Request {
     type: number,
     route: Route | undefined,
     tag: number,
-    { readable, writable }: Exchange,
+    { readable, writable, head }: Exchange,
     size: number,
     room: number,
   ) {
@@ -106,6 +109,7 @@ export class Request {
     this.tag = tag;
     this.readable = readable;
     this.writable = writable;
+    this.head = head;
     this.size = size;
     this.room = room;
   }

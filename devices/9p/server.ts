@@ -233,9 +233,10 @@ export class Server {
     replySize: number,
   ): void {
     if (this.#onEvent === undefined) return;
-    const { tag, type, route, body, size, arrival } = request;
+    const { tag, head, type, route, body, size, arrival } = request;
     this.#onEvent({
       tag,
+      head,
       type: route?.name ?? `type ${type}`,
       request: body,
       reply,

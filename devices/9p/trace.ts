@@ -18,6 +18,8 @@ export interface Statistics {
 /** One message and its reply. Bodies are the decoded ones; the payload of reads and writes is not among them. */
 export interface P9Event {
   readonly tag: number;
+  /** The chain's first descriptor, as in the device's `pop` and `push` events. Undefined on another transport. */
+  readonly head: number | undefined;
   /** `Twalk` …, or `type 99` where there is no such message. */
   readonly type: string;
   /** Undefined when it could not be decoded. */

@@ -11,6 +11,8 @@ import type { Queue } from './queue.ts';
 export interface NinePExchange {
   readonly readable: readonly Bytes[];
   readonly writable: readonly Bytes[];
+  /** Index of the first descriptor: what ties the server's events to those of the queue. */
+  readonly head: number;
 }
 
 /** What the device needs of a 9P server. */

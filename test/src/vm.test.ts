@@ -382,6 +382,7 @@ describe('trace', () => {
   test('events of the wanted types reach the listener, all and in order', async () => {
     const unwanted = {
       tag: 1,
+      head: undefined,
       type: 'Tclunk',
       request: undefined,
       reply: undefined,

@@ -64,6 +64,6 @@ export class Xattrs {
   }
 
   clear(): void {
-    for (const { name } of [...this.#byName.values()]) this.remove(name);
+    for (const { name } of this.#byName.values()) this.remove(name);
   }
 }

@@ -2,7 +2,8 @@ import { expect, test } from 'vitest';
 import { formatName, formatP9Event } from '../../../devices/9p/trace.ts';
 import type { P9Event } from '../../../devices/9p/trace.ts';
 import { attachedServer } from './backends.ts';
-import { bytes, make, text } from './client.ts';
+import { bytes, encode, make, text } from './client.ts';
+import type { Message } from './client.ts';
 import { makeTree, openFid } from './tree.ts';
 
 const { Twalk, Tgetattr, Tread, Tclunk, Tflush, Twrite, Tversion } = make;
@@ -49,6 +50,32 @@ test('a flushed request and its Tflush make an event each', async () => {
   expect(events.map(({ type, error, replySize }) => [type, error, replySize])).toEqual([
     ['Twalk', 'flushed', 0],
     ['Tflush', undefined, 7],
+  ]);
+});
+
+test('the head of a chain is told with every event of it, also when it was flushed', async () => {
+  const { server, events, gate } = await traced();
+  const send = (message: Message, tag: number, head?: number): number | Promise<number> =>
+    server.answer({
+      readable: [encode(message, tag)],
+      writable: [new Uint8Array(100)],
+      ...(head !== undefined && { head }),
+    });
+  await send(Tgetattr({ fid: 0, requestMask: 0n }), 1, 7);
+  await send(Tclunk({ fid: 9 }), 2, 0);
+  gate.hold('lookup');
+  const flushed = send(Twalk({ fid: 0, newfid: 1, names: ['file'] }), 3, 12);
+  await send(Tflush({ oldtag: 3 }), 4, 30);
+  await flushed;
+  await gate.releaseAll();
+  // A transport that has no descriptors.
+  await send(Tclunk({ fid: 9 }), 5);
+  expect(events.map(({ type, head }) => [type, head])).toEqual([
+    ['Tgetattr', 7],
+    ['Tclunk', 0],
+    ['Twalk', 12],
+    ['Tflush', 30],
+    ['Tclunk', undefined],
   ]);
 });
 

@@ -102,6 +102,19 @@ test('the longest mount tag', () => {
   expect(slot.read(0x100 + 256, 1)).toBe('x'.charCodeAt(0));
 });
 
+test('an exchange is named by the head of its chain, as the queue’s events are', () => {
+  const bench = ninePBench();
+  const queue = bench.driver.start()[0]!;
+  const heads: number[] = [];
+  bench.answer = ({ head }) => {
+    heads.push(head);
+    return 11;
+  };
+  const sent = [send(queue), send(queue), send(queue, 32, 32)].map(({ head }) => head);
+  expect(heads).toEqual(sent);
+  expect(new Set(heads).size).toBe(3);
+});
+
 test('two full requests of msize 512,000 fit without indirect descriptors', () => {
   const { driver } = ninePBench();
   const queue = driver.start({ features: feature.version1 })[0]!;
