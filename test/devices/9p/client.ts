@@ -1,12 +1,12 @@
 // The driver's half of a 9P connection: encodes T-messages into segments, decodes the R-messages it finds there.
+import { decodeMessage, encodeMessage } from '../../../devices/9p/client-message.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
 import type { ErrnoName } from '../../../devices/9p/errno.ts';
-import { formatByType, formats, headerLength, messages, version9P2000L } from '../../../devices/9p/messages.ts';
+import { formats, messages, version9P2000L } from '../../../devices/9p/messages.ts';
 import type { Body, MessageName, ReplyName, RequestName } from '../../../devices/9p/messages.ts';
 import type { Exchange } from '../../../devices/9p/request.ts';
 import { gather, totalLength } from '../../../devices/9p/scatter.ts';
 import type { Server } from '../../../devices/9p/server.ts';
-import { Reader, Writer } from '../../../devices/9p/wire.ts';
 import type { AnyBody, Qid } from '../../../devices/9p/wire.ts';
 import type { Bytes } from '../../../devices/ports.ts';
 
@@ -68,32 +68,14 @@ export function Rlerror(code: ErrnoName): Message {
   return { name: 'Rlerror', body: { ecode: new Errno(code).number } };
 }
 
-export function encode(message: Message, tag: number): Bytes {
-  const writer = new Writer();
-  const { type, fields } = formats[message.name];
-  writer.begin(type, tag);
-  writer.body(fields, message.body);
-  const data = message.data ?? new Uint8Array(0);
-  const size = writer.end(data.length);
-  const encoded = new Uint8Array(size);
-  encoded.set(writer.bytes.subarray(0, writer.length));
-  encoded.set(data, writer.length);
-  return encoded;
+export function encode({ name, body, data }: Message, tag: number): Bytes {
+  return encodeMessage(name, tag, body, data);
 }
 
 /** Decodes one whole message, and insists that it is one. */
 export function decode(encoded: Bytes): Message & { readonly tag: number } {
-  const reader = new Reader(encoded);
-  reader.seek(0, encoded.length);
-  const size = reader.u32();
-  const format = formatByType[reader.u8()];
-  const tag = reader.u16();
-  if (size !== encoded.length) throw new Error(`size field ${size} in a message of ${encoded.length} bytes`);
-  if (format === undefined) throw new Error('a reply of an unknown type');
-  const payload = format.hasPayload ? encoded.slice(format.minimumLength) : undefined;
-  reader.seek(headerLength, size - (payload?.length ?? 0));
-  const body = reader.body(format.fields, payload?.length ?? 0);
-  return { tag, name: format.name, body, ...(payload !== undefined && { data: payload }) };
+  const { tag, name, body, payload } = decodeMessage(encoded);
+  return { tag, name, body, ...(payload !== undefined && { data: payload }) };
 }
 
 /** Cuts `whole` into pieces with the given lengths, and one of the rest. */
