@@ -1,20 +1,36 @@
-// Bundles what runs in Node.js into dist/: the package's entry, the worker of a VM, and the command line.
+// Bundles the package into dist/: for Node.js its entry, the worker of a VM, and the command line; for browsers an entry
+// and a worker.
 import { build } from 'esbuild';
 
-await build({
-  entryPoints: {
-    index: 'src/node/index.ts',
-    worker: 'src/node/worker-entry.ts',
-    cli: 'src/node/cli.ts',
-  },
+const common = {
   outdir: 'dist',
   bundle: true,
-  platform: 'node',
   format: 'esm',
-  target: 'node20',
-  // Dependencies are installed, not copied.
-  packages: 'external',
   sourcemap: true,
   sourcesContent: false,
   logLevel: 'warning',
-});
+};
+
+await Promise.all([
+  build({
+    ...common,
+    entryPoints: {
+      index: 'src/node/index.ts',
+      worker: 'src/node/worker-entry.ts',
+      cli: 'src/node/cli.ts',
+    },
+    platform: 'node',
+    target: 'node20',
+    // Dependencies are installed, not copied.
+    packages: 'external',
+  }),
+  build({
+    ...common,
+    entryPoints: {
+      browser: 'src/browser/index.ts',
+      'browser-worker': 'src/browser/worker-entry.ts',
+    },
+    platform: 'browser',
+    target: 'es2022',
+  }),
+]);

@@ -30,6 +30,8 @@ export default defineConfig({
       },
       {
         server: { headers: isolating },
+        // Found now: what is found while tests run makes them start again.
+        optimizeDeps: { include: ['fzstd'] },
         test: {
           name: 'browser',
           include: ['test/browser/**/*.test.ts'],

@@ -1,5 +1,6 @@
 // What the computer needs of the place it runs in. The Node.js and the browser worker each bring one.
 import type { Bytes } from '../devices/ports.ts';
+import type { Sleep } from './sleep.ts';
 
 /** The host's side of a machine: time, randomness, and the event loop of the worker the machine runs in. */
 export interface Host {
@@ -9,15 +10,15 @@ export interface Host {
   wallNanoseconds(): bigint;
   /** Fills with cryptographic randomness; any length, never a view of shared memory. */
   randomFill(bytes: Uint8Array<ArrayBuffer>): void;
-  /** Unpacks gzip. Throws where the data is damaged. */
-  gunzip(bytes: Bytes): Bytes;
+  /** Unpacks gzip. Throws or rejects where the data is damaged. */
+  gunzip(bytes: Bytes): Bytes | Promise<Bytes>;
   /** Lets the event loop turn once: what waits there (messages, completions) is delivered before it resolves. */
   turn(): Promise<void>;
   /**
    * Resolves after `milliseconds` (fractions allowed, Infinity for never) or as soon as `wake` is called, whichever is
    * first, with the event loop free meanwhile.
    */
-  sleep(milliseconds: number): { readonly done: Promise<void>; wake(): void };
+  sleep(milliseconds: number): Sleep;
   /**
    * Raised by every sender before it posts a message to the worker: element 0 counts. The run loop reads it after every
    * slice and blocks on it where nothing else can happen. Shared memory wherever the host has it.

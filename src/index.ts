@@ -2,7 +2,8 @@
 export { VmError, type VmErrorCode } from './errors.ts';
 export type { Emitter } from './emitter.ts';
 export type { Exit } from './agent.ts';
-export type { GuestImage, Platform, WorkerHandle } from './platform.ts';
+export { memory } from './memory-share.ts';
+export type { GuestImage, OnLoading, Platform, WorkerHandle } from './platform.ts';
 export { Vm, type AbortSignalLike, type ExecOptions, type ShellOptions } from './vm.ts';
 export { signals, type CommandOutput, type InputSource, type SignalName, type VmCommand } from './vm-command.ts';
 export type { VmConsole } from './vm-console.ts';

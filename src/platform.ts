@@ -18,10 +18,13 @@ export interface GuestImage {
   readonly initrd: Bytes;
 }
 
+/** Bytes that have come so far, of how many: undefined where the host does not tell. */
+export type OnLoading = (loaded: number, total: number | undefined) => void;
+
 export interface Platform {
   startWorker(): WorkerHandle;
-  /** The image that is booted where the options name none. */
-  loadGuestImage(): Promise<GuestImage>;
+  /** The image that is booted where the options name none. Calls `onLoading` again and again where that takes time. */
+  loadGuestImage(onLoading: OnLoading): Promise<GuestImage>;
   /** Milliseconds of a monotonic clock, with fractions. */
   now(): number;
   /** Calls back after `milliseconds`, unless the returned function is called before. */

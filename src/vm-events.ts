@@ -10,8 +10,16 @@ export const bootStages = ['image', 'machine', 'kernel', 'agent', 'shares'] as c
 export type BootStage = (typeof bootStages)[number];
 
 export interface VmEvents {
-  /** A stage is reached, `milliseconds` after `start` was called. */
-  progress: { readonly stage: BootStage; readonly milliseconds: number };
+  /**
+   * A stage is reached, `milliseconds` after `start` was called; with `loaded`, the stage 'image' is under way and so many
+   * bytes of it have come. `total` is there where the server tells it.
+   */
+  progress: {
+    readonly stage: BootStage;
+    readonly milliseconds: number;
+    readonly loaded?: number;
+    readonly total?: number;
+  };
   /** The guest can be used: after `start`, and again after each reboot of it. */
   ready: { readonly milliseconds: number };
   /** The guest runs, and cannot be made ready: it has no agent ('no-agent'), or refused a mount ('refused'). */

@@ -102,6 +102,18 @@ export class VmRun {
     cancel();
   }
 
+  /** Tells how much of the guest image has come. */
+  imageLoading(loaded: number, total: number | undefined): void {
+    if (this.#over) return;
+    const milliseconds = this.#context.platform.now() - this.#startTime;
+    this.#context.events.emit('progress', {
+      stage: 'image',
+      milliseconds,
+      loaded,
+      ...(total !== undefined && { total }),
+    });
+  }
+
   #receive(message: FromWorker): void {
     const { console, events } = this.#context;
     switch (message.type) {

@@ -2,7 +2,7 @@
 import { Emitter } from './emitter.ts';
 import { VmError, asVmError } from './errors.ts';
 import { observed } from './observed.ts';
-import type { Platform } from './platform.ts';
+import type { OnLoading, Platform } from './platform.ts';
 import { VmCommand, feed, type InputSource } from './vm-command.ts';
 import { VmConsole } from './vm-console.ts';
 import type { VmEvents, VmStatistics } from './vm-events.ts';
@@ -86,7 +86,7 @@ export class Vm {
       this.#running = false;
     };
     run.exited.then(over, over);
-    await run.start(this.#setup());
+    await run.start(this.#setup((loaded, total) => run.imageLoading(loaded, total)));
   }
 
   /** Resolves when the guest runs its agent and the shares are mounted. Rejects where that cannot be. */
@@ -186,9 +186,10 @@ export class Vm {
     this.#events.clear();
   }
 
-  async #setup(): Promise<MachineSetup> {
+  async #setup(onLoading: OnLoading): Promise<MachineSetup> {
     const { kernel, initrd, clock = 'host', noReboot = false, trace = [] } = this.#options;
-    const image = kernel === undefined || initrd === undefined ? await this.#platform.loadGuestImage() : undefined;
+    const needsImage = kernel === undefined || initrd === undefined;
+    const image = needsImage ? await this.#platform.loadGuestImage(onLoading) : undefined;
     const initialFiles = initrd === 'none' ? undefined : (initrd ?? image?.initrd);
     const size = this.console.size;
     return {

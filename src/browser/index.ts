@@ -1,1 +1,12 @@
+// The package's entry in browsers: the API of src/index.ts with what only browsers have.
+import { Vm } from '../vm.ts';
+import { browserPlatform, type BrowserVmOptions } from './platform.ts';
+
 export * from '../index.ts';
+export type { ImageSources } from './images.ts';
+export type { BrowserVmOptions, WorkerSource } from './platform.ts';
+
+/** Makes a VM whose machine runs in a dedicated worker. Nothing runs before `start`. Throws VmError 'bad-option'. */
+export function createVm(options: BrowserVmOptions = {}): Vm {
+  return new Vm(browserPlatform(options), options);
+}

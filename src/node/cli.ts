@@ -36,7 +36,9 @@ async function run(given: RunArguments): Promise<number> {
   const vm = createVm(vmOptions(given, terminal));
   const closeTrace = given.trace === undefined ? undefined : writeTrace(vm, given.trace.file);
   const progress = new Progress(stderr.isTTY && !given.quiet ? (text) => void stderr.write(text) : undefined);
-  vm.on('progress', ({ stage }) => progress.reached(stage));
+  vm.on('progress', ({ stage, loaded }) => {
+    if (loaded === undefined) progress.reached(stage);
+  });
   vm.on('log', ({ line }) => note(`vm9: ${line}`, terminal));
   process.on('uncaughtException', (error) => {
     terminal?.leave();

@@ -3,9 +3,8 @@ import { randomFillSync } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import type { Bytes } from '../../devices/ports.ts';
 import type { Host } from '../host.ts';
-
-/** Beyond this many milliseconds setTimeout fires at once. */
-const longestTimeout = 2 ** 31 - 1;
+import { sleepBy, type Sleep } from '../sleep.ts';
+import { after } from './timer.ts';
 
 export class NodeHost implements Host {
   readonly doorbell: Int32Array<ArrayBufferLike>;
@@ -41,17 +40,8 @@ export class NodeHost implements Host {
     });
   }
 
-  sleep(milliseconds: number): { readonly done: Promise<void>; wake(): void } {
-    let wake = (): void => undefined;
-    const done = new Promise<void>((resolve) => {
-      // The worker's port keeps the thread alive where there is no deadline.
-      const timer =
-        milliseconds < longestTimeout ? setTimeout(resolve, Math.max(0, Math.ceil(milliseconds))) : undefined;
-      wake = () => {
-        clearTimeout(timer);
-        resolve();
-      };
-    });
-    return { done, wake };
+  // The worker's port keeps the thread alive where there is no deadline.
+  sleep(milliseconds: number): Sleep {
+    return sleepBy(after, milliseconds);
   }
 }

@@ -4,6 +4,7 @@ import { VmError } from '../errors.ts';
 import type { Platform, WorkerHandle } from '../platform.ts';
 import type { FromWorker, ToWorker } from '../worker-protocol.ts';
 import { loadGuestImage } from './images.ts';
+import { after } from './timer.ts';
 
 class NodeWorker implements WorkerHandle {
   readonly #worker: Worker;
@@ -42,9 +43,6 @@ export const nodePlatform: Platform = {
   startWorker: () => new NodeWorker(),
   loadGuestImage,
   now: () => performance.now(),
-  after: (milliseconds, callback) => {
-    const timer = setTimeout(callback, milliseconds);
-    return () => clearTimeout(timer);
-  },
+  after,
   sharedMemory: true,
 };

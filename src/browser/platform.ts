@@ -1,0 +1,75 @@
+// The main-thread side of a VM in browsers: dedicated workers, and the guest image by HTTP.
+import { VmError } from '../errors.ts';
+import type { Platform, WorkerHandle } from '../platform.ts';
+import type { VmOptions } from '../vm-options.ts';
+import type { FromWorker, ToWorker } from '../worker-protocol.ts';
+import { loadGuestImage, type ImageSources } from './images.ts';
+import { after } from './timer.ts';
+
+/** The address of the worker's script, on the page's own origin, or a function that starts it. */
+export type WorkerSource = string | URL | (() => Worker);
+
+export interface BrowserVmOptions extends VmOptions {
+  /**
+   * Where the files of the package vm9-guest-images are, if `kernel` and `initrd` do not replace both. Default: in the
+   * folder `images` beside this module.
+   */
+  readonly image?: ImageSources;
+  /** The worker, where a bundler cannot find `browser-worker.js` beside this module: the package exports `vm9/worker`. */
+  readonly worker?: WorkerSource;
+}
+
+class BrowserWorker implements WorkerHandle {
+  readonly #worker: Worker;
+
+  constructor(source: WorkerSource | undefined) {
+    this.#worker = startWorker(source);
+  }
+
+  post(message: ToWorker): void {
+    this.#worker.postMessage(message);
+  }
+
+  onMessage(listener: (message: FromWorker) => void): void {
+    this.#worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => listener(data));
+    this.#worker.addEventListener('messageerror', () => {
+      throw new VmError('internal', 'a message of the worker cannot be read');
+    });
+  }
+
+  onFailure(listener: (error: Error) => void): void {
+    this.#worker.addEventListener('error', (event) => {
+      // A script that cannot be loaded is a plain Event: it names nothing.
+      const { message } = event as Partial<ErrorEvent>;
+      listener(new Error(message ?? "its script cannot be loaded: the option 'worker' says where it is"));
+    });
+  }
+
+  terminate(): Promise<void> {
+    this.#worker.terminate();
+    return Promise.resolve();
+  }
+}
+
+function startWorker(source: WorkerSource | undefined): Worker {
+  if (typeof source === 'function') return source();
+  try {
+    // Written out as bundlers look for it. Beside this module when it is built.
+    if (source === undefined) return new Worker(new URL('./browser-worker.js', import.meta.url), { type: 'module' });
+    return new Worker(source, { type: 'module' });
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new VmError('bad-option', `the worker cannot be started: ${reason}`, { cause });
+  }
+}
+
+/** The platform of one VM. */
+export function browserPlatform({ image, worker }: BrowserVmOptions): Platform {
+  return {
+    startWorker: () => new BrowserWorker(worker),
+    loadGuestImage: (onLoading) => loadGuestImage(image, onLoading),
+    now: () => performance.now(),
+    after,
+    sharedMemory: crossOriginIsolated,
+  };
+}

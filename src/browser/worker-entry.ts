@@ -1,0 +1,19 @@
+// The dedicated worker of a VM in browsers.
+import { Machine } from '../machine.ts';
+import { serveVm } from '../worker.ts';
+import type { ToWorker } from '../worker-protocol.ts';
+import { BrowserHost } from './host.ts';
+import { openShare } from './share-sources.ts';
+
+let receive: (message: ToWorker) => void = () => undefined;
+addEventListener('message', ({ data }: MessageEvent<ToWorker>) => receive(data));
+
+serveVm({
+  post: (message, transfer = []) => postMessage(message, [...transfer]),
+  onMessage: (listener) => {
+    receive = listener;
+  },
+  makeHost: (doorbell) => new BrowserHost(doorbell),
+  openBackend: (source) => openShare(source, () => BigInt(Date.now()) * 1_000_000n),
+  makeMachine: (options) => new Machine(options),
+});
