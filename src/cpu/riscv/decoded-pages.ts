@@ -3,7 +3,7 @@
 // left to do.
 import { decode, lengthOf } from './decoder.ts';
 import type { Decoded } from './decoder.ts';
-import { handlerNumber, illegalHandler, pseudoHandlers } from './handlers.ts';
+import { extendedHandler, handlerNumber, illegalHandler, longestSequence, pseudoHandlers } from './handlers.ts';
 import { at, decodedPageBytes, decodedPages, entryBytes, entryFields, pageSize, ramOffset, xSink } from './layout.ts';
 import type { Registers } from './registers.ts';
 import type { TranslationCaches } from './translation-caches.ts';
@@ -32,6 +32,8 @@ export class DecodedPages {
   /** For each decoded page the page of RAM it is of, or none. */
   readonly #ramPageOf = new Int32Array(decodedPages).fill(none);
   readonly #stores = new Uint8Array(decodedPages);
+  /** Where the handlers of the present run of instructions stand, in halfwords. */
+  readonly #run = new Uint32Array(runLength);
   /** Pages are given out in turn; the one given out longest ago goes first. */
   #turn = 0;
 
@@ -72,6 +74,7 @@ export class DecodedPages {
     const { halves } = this.#registers;
     const code = (ramOffset + ramPage * pageSize) >>> 1;
     let slot = (entry - place) / entryBytes;
+    let decodedCount = 0;
     for (let count = 0; count < runLength && slot < slots; count += 1) {
       const address = place + slot * entryBytes;
       if (halves[address >>> 1] !== undecoded) break;
@@ -84,10 +87,26 @@ export class DecodedPages {
       const bits = length === 4 ? parcel | ((halves[code + slot + 1] ?? 0) << 16) : parcel;
       const decoded = decode(bits);
       this.#write(address, decoded, bits, slot * 2);
+      this.#run[decodedCount++] = address >>> 1;
       if (decoded === undefined || decoded.row.traits.flow === 'jump' || decoded.row.traits.flow === 'indirect') break;
       slot += length / 2;
     }
+    this.#joinSequences(decodedCount);
     return true;
+  }
+
+  /** Lets the entry of each instruction that begins a common sequence run all of it. From the front: joined ones differ. */
+  #joinSequences(count: number): void {
+    const { halves } = this.#registers;
+    for (let first = 0; first < count; first += 1) {
+      let handler = halves[this.#run[first] ?? 0] ?? 0;
+      for (let next = first + 1; next < count; next += 1) {
+        const longer = extendedHandler(handler, halves[this.#run[next] ?? 0] ?? 0);
+        if (longer === 0) break;
+        handler = longer;
+      }
+      halves[this.#run[first] ?? 0] = handler;
+    }
   }
 
   /** Decodes one instruction outside any page, with an end-of-page mark behind it. */
@@ -124,10 +143,13 @@ export class DecodedPages {
     for (let index = 0; index < decodedPages; index += 1) this.#drop(index);
   }
 
-  /** Entries of these bytes, and the one before, whose instruction may reach into them, become undecoded. */
+  /**
+   * Entries of these bytes become undecoded, and those before whose instruction, or sequence of instructions, may reach
+   * into them.
+   */
   #forget(index: number, offset: number, length: number): void {
     const place = placeOf(index);
-    const first = Math.max(0, (offset >>> 1) - 1);
+    const first = Math.max(0, (offset >>> 1) - (2 * longestSequence - 1));
     const last = (offset + length - 1) >>> 1;
     for (let slot = first; slot <= last; slot += 1) {
       this.#registers.halves[(place + slot * entryBytes) >>> 1] = undecoded;

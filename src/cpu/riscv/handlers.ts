@@ -2,6 +2,7 @@
 import { c } from './c.ts';
 import { instructionSet } from './decoder.ts';
 import type { Row } from './row.ts';
+import { commonSequences } from './sequences.ts';
 
 /**
  * Handlers that are no instructions. `undecoded` must be 0: fresh memory is full of it.
@@ -28,21 +29,59 @@ function forms(row: Row): readonly RowHandler[] {
 /** In the interpreter's main loop, then the rare ones, which it calls. */
 const common = instructionSet.filter((row) => row.traits.rare !== true).flatMap(forms);
 const rare = instructionSet.filter((row) => row.traits.rare === true).flatMap(forms);
-/** Illegal instructions have a handler like any other. */
-export const illegalHandler = pseudoHandlers.length + common.length + rare.length;
 
 export const commonHandlers: readonly RowHandler[] = common;
 export const rareHandlers: readonly RowHandler[] = rare;
 export const firstCommon = pseudoHandlers.length;
-export const firstRare = firstCommon + common.length;
+const firstSequence = firstCommon + common.length;
+/** Instructions that one handler runs one behind another, each with an entry of its own. */
+export const sequences: readonly (readonly RowHandler[])[] = commonSequences.map((names) => names.map(handlerNamed));
+/** Instructions of the longest sequence. */
+export const longestSequence = Math.max(...sequences.map((sequence) => sequence.length));
+export const firstRare = firstSequence + sequences.length;
+/** Illegal instructions have a handler like any other. */
+export const illegalHandler = firstRare + rare.length;
 
 /** By the row's number, length and reach: handlers of instructions, 0 where there is no such form. */
 const numbers = new Uint16Array(instructionSet.length * 4);
 const rowNumbers = new Map(instructionSet.map((row, number) => [row, number]));
-for (const [index, { row, length, far }] of [...common, ...rare].entries()) {
-  numbers[formOf(rowNumbers.get(row) ?? 0, length, far)] = firstCommon + index;
-  // Rows that stay where they are have one form for near and far.
-  if (row.traits.flow === undefined) numbers[formOf(rowNumbers.get(row) ?? 0, length, true)] = firstCommon + index;
+function number(handlers: readonly RowHandler[], first: number): void {
+  for (const [index, { row, length, far }] of handlers.entries()) {
+    numbers[formOf(rowNumbers.get(row) ?? 0, length, far)] = first + index;
+    // Rows that stay where they are have one form for near and far.
+    if (row.traits.flow === undefined) numbers[formOf(rowNumbers.get(row) ?? 0, length, true)] = first + index;
+  }
+}
+number(common, firstCommon);
+number(rare, firstRare);
+
+/** By a handler's number and that of the handler of the next instruction: the sequence of both, 0 where there is none. */
+const longer = new Uint16Array(firstRare * firstSequence);
+for (const [index, sequence] of sequences.entries()) {
+  const before =
+    sequence.length === 2 ? numberOf(sequence[0]) : firstSequence + sequences.findIndex(isStartOf(sequence));
+  longer[before * firstSequence + numberOf(sequence.at(-1))] = firstSequence + index;
+}
+
+function isStartOf(sequence: readonly RowHandler[]): (other: readonly RowHandler[]) => boolean {
+  return (other) =>
+    other.length === sequence.length - 1 && other.every((handler, index) => handler === sequence[index]);
+}
+
+function numberOf(handler: RowHandler | undefined): number {
+  return firstCommon + common.findIndex((other) => other === handler);
+}
+
+/** The handler that runs what `handler` runs and the instruction of `next` behind it; 0 where there is none. */
+export function extendedHandler(handler: number, next: number): number {
+  return handler < firstRare && next < firstSequence ? (longer[handler * firstSequence + next] ?? 0) : 0;
+}
+
+/** The handler of `NAME.LENGTH`, or of `NAME.LENGTH.far`. */
+function handlerNamed(name: string): RowHandler {
+  const found = common.find(({ row, length, far }) => `${row.name}.${length}${far ? '.far' : ''}` === name);
+  if (found === undefined) throw new Error(`${name} is no common instruction`);
+  return found;
 }
 
 /** The handler for a row, by its place in the instruction set. */

@@ -1,12 +1,13 @@
 // The interpreter: a loop over decoded entries, generated from the rows once per hart. One `br_table` reaches every
-// common instruction; the rare ones live in a second function, so that the loop stays small enough for an optimising
-// compiler to finish soon. (Threading the handlers by tail calls was measured at a third of this speed.)
+// common instruction and every common sequence of them; the rare ones live in a second function, so that the loop stays
+// small enough for an optimising compiler to finish soon. (Threading the handlers by tail calls was measured at a third of
+// this speed.)
 import { defineFloat } from '../float/functions.ts';
 import type { FloatFunctions } from '../float/functions.ts';
 import { memoryOp, ModuleBuilder, op, valueType } from '../../wasm/module.ts';
 import type { Callable, Code, Label, Local } from '../../wasm/module.ts';
-import { commonHandlers, firstCommon, firstRare, pseudoHandlers, rareHandlers } from './handlers.ts';
-import type { PseudoHandler } from './handlers.ts';
+import { commonHandlers, firstRare, pseudoHandlers, rareHandlers, sequences } from './handlers.ts';
+import type { PseudoHandler, RowHandler } from './handlers.ts';
 import { InterpreterOps, systemCodes } from './interpreter-ops.ts';
 import type { Frame, HartImports } from './interpreter-ops.ts';
 import { at, entryBytes, entryFields, pageSize, slotMask } from './layout.ts';
@@ -211,12 +212,13 @@ function defineLoop(
   emitEntryInPage();
 
   const next = code.loop();
-  code.get(budget).i32Const(1).op(op.i32_sub).tee(budget).i32Const(0).op(op.i32_lt_s).if();
-  code.i32Const(0).set(budget);
-  emitSync();
-  code.return();
-  code.end();
+  const spent = code.block();
+  const emitCount = (): void => {
+    code.get(budget).i32Const(1).op(op.i32_sub).tee(budget).i32Const(0).op(op.i32_lt_s).brIf(spent);
+  };
+  emitCount();
 
+  let accessesMemory = false;
   const frame: Frame = {
     code,
     hart,
@@ -243,8 +245,27 @@ function defineLoop(
       }
       code.br(lookup);
     },
-    emitCache: (kind) => code.get(kind === 'read' ? readCache : writeCache),
+    emitCache: (kind) => {
+      accessesMemory = true;
+      code.get(kind === 'read' ? readCache : writeCache);
+    },
     scratch: (type) => scratch.take(type),
+  };
+  const emitHandler = (handler: RowHandler): void => {
+    scratch.reset();
+    new InterpreterOps(frame, handler).emit();
+    emitStep(code, ip, handler.length);
+  };
+  const emitSequence = (handlers: readonly RowHandler[]): void => {
+    for (const [index, handler] of handlers.entries()) {
+      if (index > 0) {
+        // The access before may have taken back what was decoded here.
+        if (accessesMemory) code.get(ip).memory(memoryOp.i32_load16_u, entryFields.handler).op(op.i32_eqz).brIf(next);
+        emitCount();
+      }
+      accessesMemory = false;
+      emitHandler(handler);
+    }
   };
   const emitUncounted = (): void => {
     code.get(budget).i32Const(1).op(op.i32_add).set(budget);
@@ -279,7 +300,7 @@ function defineLoop(
 
   // Blocks open from the outermost, so the last handler's label opens first.
   const rareLabel = code.block();
-  const labels: Label[] = Array.from({ length: firstCommon + commonHandlers.length }, () => code.block()).toReversed();
+  const labels: Label[] = Array.from({ length: firstRare }, () => code.block()).toReversed();
   code.get(ip).memory(memoryOp.i32_load16_u, entryFields.handler).brTable(labels, rareLabel);
   for (const name of pseudoHandlers) {
     code.end();
@@ -287,9 +308,12 @@ function defineLoop(
   }
   for (const handler of commonHandlers) {
     code.end();
-    scratch.reset();
-    new InterpreterOps(frame, handler).emit();
-    emitStep(code, ip, handler.length);
+    emitHandler(handler);
+    code.br(next);
+  }
+  for (const sequence of sequences) {
+    code.end();
+    emitSequence(sequence);
     code.br(next);
   }
   code.end();
@@ -301,6 +325,10 @@ function defineLoop(
   // Rare instructions take four bytes; the short ebreak traps and never gets here.
   emitStep(code, ip, 4);
   code.br(next);
+  code.end();
+  code.i32Const(0).set(budget);
+  emitSync();
+  code.return();
   code.end().end().end();
   code.op(op.unreachable);
   return code;

@@ -27,6 +27,13 @@ const csrs = [
 ].concat(['sepc', 'scause', 'stval', 'sscratch', 'stvec', 'scounteren', 'senvcfg']) as (keyof typeof csrAt &
   Parameters<ReferenceHart['csrs']['get']>[0])[];
 
+/** What a hart begins an instruction with. */
+export interface HartState {
+  readonly x: readonly bigint[];
+  readonly f: readonly bigint[];
+  readonly fcsr: number;
+}
+
 const floatNames = Array.from({ length: 32 }, (_, index) => `f${index}`);
 
 export class Lockstep {
@@ -70,17 +77,33 @@ export class Lockstep {
     throw new Error(`after ${instruction} at 0x${from.toString(16)}:\n  ${differences.join('\n  ')}`);
   }
 
+  /** Retires so many instructions on both, on the hart in one run, and compares. Throws an error that says what differs. */
+  run(count: number): void {
+    const { reference } = this;
+    for (let done = 0; done < count; done += 1) {
+      reference.step();
+      reference.settle();
+    }
+    const outcome = this.#hart.run(count);
+    this.#hart.run(0);
+    const differences = this.#differences();
+    if (outcome === 'stuck') differences.push('the hart is stuck');
+    if (differences.length > 0) throw new Error(`after ${count} instructions:\n  ${differences.join('\n  ')}`);
+  }
+
   /** Puts both at an instruction, in M-mode with floating point on. */
-  prepare(address: bigint, bits: number, state: { x: readonly bigint[]; f: readonly bigint[]; fcsr: number }): void {
+  prepare(address: bigint, bits: number, state: HartState): void {
+    this.prepareCode(address, Uint8Array.of(bits, bits >>> 8, bits >>> 16, bits >>> 24), state);
+  }
+
+  /** The same for several instructions. */
+  prepareCode(address: bigint, code: Uint8Array, state: HartState): void {
     const { reference } = this;
     const { registers } = this.#hart;
     const start = Number(address - reference.memory.base);
-    for (let index = 0; index < 4; index += 1) {
-      const byte = (bits >>> (8 * index)) & 0xff;
-      reference.memory.bytes[start + index] = byte;
-      this.#ram[start + index] = byte;
-    }
-    this.#hart.written(Number(address), 4);
+    reference.memory.bytes.set(code, start);
+    this.#ram.set(code, start);
+    this.#hart.written(Number(address), code.length);
     for (let index = 0; index < 32; index += 1) {
       const value = index === 0 ? 0n : state.x[index]!;
       reference.x[index] = value;
