@@ -95,6 +95,11 @@ export abstract class FileTree implements Backend {
   /** Makes the data of a new file. */
   protected abstract newData(): FileData;
 
+  /** The number for a new inode that gets the name. */
+  protected inoFor(_folder: Inode, _name: Bytes): bigint {
+    return this.#nextIno++;
+  }
+
   /** Refuses a new name, with ENOSPC, where nothing more can be stored. */
   protected checkRoom(): void {
     if (this.#names >= maximumNames) throw new Errno('ENOSPC');
@@ -215,7 +220,7 @@ export abstract class FileTree implements Backend {
     if (!isFolder && content.kind === 'folder') throw new Errno('EISDIR');
     if (content.kind === 'folder' && content.folder.size > 0) throw new Errno('ENOTEMPTY');
     this.#detach(entry);
-    this.#dropName(entry.inode);
+    this.dropName(entry.inode);
   }
 
   rename(parent: Node, name: Bytes, newParent: Node, newName: Bytes, flags: number): void {
@@ -233,7 +238,7 @@ export abstract class FileTree implements Backend {
       if (target.inode === source.inode) return;
       this.#checkReplaceable(source.inode, target.inode);
       this.#detach(target);
-      this.#dropName(target.inode);
+      this.dropName(target.inode);
     }
     this.#detach(source);
     source.name = newName.slice();
@@ -330,7 +335,15 @@ export abstract class FileTree implements Backend {
 
   /** Complains of a handle that is none, which is a mistake of the caller. */
   protected checkOpen(file: OpenFile): void {
-    this.#files.get(file);
+    this.openedInode(file);
+  }
+
+  protected openedInode(file: OpenFile): Inode {
+    return this.#files.get(file).inode;
+  }
+
+  protected entryOf(node: Node): Entry {
+    return this.#nodes.get(node);
   }
 
   getxattr(node: Node, name: Bytes): Bytes | undefined {
@@ -377,8 +390,8 @@ export abstract class FileTree implements Backend {
     return this.#nodes.get(node).inode;
   }
 
-  #newInode(mode: number, content: Content, { uid, gid }: Caller): Inode {
-    return new Inode(this.#nextIno++, mode, content, uid === noId ? 0 : uid, gid === noId ? 0 : gid, this.now());
+  #newInode(ino: bigint, mode: number, content: Content, { uid, gid }: Caller): Inode {
+    return new Inode(ino, mode, content, uid === noId ? 0 : uid, gid === noId ? 0 : gid, this.now());
   }
 
   #reference(entry: Entry): Node {
@@ -427,17 +440,33 @@ export abstract class FileTree implements Backend {
 
   #make(parent: Node, name: Bytes, mode: number, content: Content, caller: Caller): Node {
     this.#checkFree(parent, name);
-    const inode = this.#newInode(mode, content, caller);
+    const folder = this.#inode(parent);
+    const inode = this.#newInode(this.inoFor(folder, name), mode, content, caller);
     this.created(inode);
     const entry = new Entry(inode, name.slice());
     // "." is a folder's second name.
     if (content.kind === 'folder') inode.nlink = 1;
-    this.#attach(entry, this.#inode(parent));
+    this.#attach(entry, folder);
     return this.#reference(entry);
   }
 
   /** Puts an entry that is in no folder into one. */
   #attach(entry: Entry, parent: Inode): void {
+    this.insert(entry, parent);
+    this.#modify(parent);
+    this.attached(entry);
+  }
+
+  #detach(entry: Entry): void {
+    const { parent } = entry;
+    if (parent === undefined) throw new Error('an entry that is in no folder');
+    this.detaching(entry);
+    this.extract(entry, parent);
+    this.#modify(parent);
+  }
+
+  /** Puts an entry into a folder, as if it had been there all along. */
+  protected insert(entry: Entry, parent: Inode): void {
     folderOf(parent).add(entry);
     entry.parent = parent;
     entry.inode.nlink++;
@@ -446,24 +475,19 @@ export abstract class FileTree implements Backend {
       entry.inode.content.folder.self = entry;
       parent.nlink++;
     }
-    this.#modify(parent);
-    this.attached(entry);
   }
 
-  #detach(entry: Entry): void {
-    const { parent, inode } = entry;
-    if (parent === undefined) throw new Error('an entry that is in no folder');
-    this.detaching(entry);
+  /** Takes an entry out of its folder, as if it had never been there. */
+  protected extract(entry: Entry, parent: Inode): void {
     folderOf(parent).remove(entry);
     entry.parent = undefined;
-    inode.nlink--;
+    entry.inode.nlink--;
     this.#names--;
-    if (inode.content.kind === 'folder') parent.nlink--;
-    this.#modify(parent);
+    if (entry.inode.content.kind === 'folder') parent.nlink--;
   }
 
   /** Notes that the inode has lost a name for good. */
-  #dropName(inode: Inode): void {
+  protected dropName(inode: Inode): void {
     // An empty folder without a name has no "." either.
     if (inode.content.kind === 'folder') inode.nlink = 0;
     this.#touch(inode);
