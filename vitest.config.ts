@@ -31,7 +31,7 @@ export default defineConfig({
       {
         server: { headers: isolating },
         // Found now: what is found while tests run makes them start again.
-        optimizeDeps: { include: ['fzstd'] },
+        optimizeDeps: { include: ['fzstd', 'idb'] },
         test: {
           name: 'browser',
           include: ['test/browser/**/*.test.ts'],

@@ -140,6 +140,12 @@ export interface OutsideChange {
  * on it has settled.
  */
 export interface Backend {
+  /**
+   * Whether the backend has work of its own that comes through the event loop: changes that it will store in a moment. A
+   * loop that runs the machine has to turn it meanwhile.
+   */
+  readonly busy?: boolean;
+
   /** The share's root folder. */
   root(): Awaitable<Node>;
   /** Adds one reference. Never fails. */

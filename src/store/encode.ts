@@ -33,7 +33,7 @@ function putInode(writer: RecordWriter, inode: Inode): void {
       writer.put('special', { ...attributes, rdev: BigInt.asIntN(64, content.rdev) });
       break;
   }
-  for (const [name, value] of xattrs?.entries ?? []) writer.put('xattr', { ino: attributes.ino, name, value });
+  for (const { name, value } of xattrs?.entries ?? []) writer.put('xattr', { ino: attributes.ino, name, value });
 }
 
 function putEntry(writer: RecordWriter, { parent, cookie, name, inode }: Entry): void {
@@ -52,9 +52,7 @@ export function encodeChanges({ inodes, entries, chunks }: Changes, nextIno: big
   const writer = new RecordWriter(frameHeaderLength);
   writer.put('next', { ino: Number(nextIno) });
   for (const was of entries.values()) {
-    if (was !== undefined && isJournaled(was.folder)) {
-      writer.put('removed', { folder: numberOf(was.folder), name: was.name });
-    }
+    if (was !== undefined) writer.put('removed', { folder: numberOf(was.folder), name: was.name });
   }
   for (const [inode, known] of inodes) {
     if (known && !isJournaled(inode)) writer.put('gone', { ino: numberOf(inode) });

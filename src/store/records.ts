@@ -35,7 +35,7 @@ export type RecordHandlers = { readonly [N in RecordName]: (body: Body<N>) => vo
 
 const columns = Object.fromEntries(
   Object.entries(records).map(([name, { body }]) => [name, Object.entries(body)]),
-) as Record<RecordName, Columns>;
+) as unknown as Record<RecordName, Columns>;
 const byType: (RecordName | undefined)[] = [];
 for (const [name, { type }] of Object.entries(records)) byType[type] = name as RecordName;
 

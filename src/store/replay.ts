@@ -148,4 +148,3 @@ function dataOf({ ino, content }: Inode): StoredData {
   if (content.kind !== 'file') throw damaged(`inode ${ino} is no file`);
   return content.data as StoredData;
 }
-

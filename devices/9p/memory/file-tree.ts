@@ -114,9 +114,6 @@ export abstract class FileTree implements Backend {
   /** Hears of each access that has set atime. */
   protected accessed(_inode: Inode): void {}
 
-  /** Hears of each extended attribute that was set or, with an undefined value, removed. */
-  protected xattrChanged(_inode: Inode, _name: Bytes, _value: Bytes | undefined): void {}
-
   /** Hears of each entry that was put into a folder. */
   protected attached(_entry: Entry): void {}
 
@@ -354,7 +351,6 @@ export abstract class FileTree implements Backend {
     const inode = this.#inode(node);
     inode.xattrs ??= new Xattrs(this.space);
     inode.xattrs.set(name, value, flags);
-    this.xattrChanged(inode, name, value);
     this.#touch(inode);
   }
 
@@ -366,13 +362,12 @@ export abstract class FileTree implements Backend {
     const inode = this.#inode(node);
     if (inode.xattrs === undefined) throw new Errno('ENODATA');
     inode.xattrs.remove(name);
-    this.xattrChanged(inode, name, undefined);
     this.#touch(inode);
   }
 
   statfs(): FilesystemStatistics {
     const { capacity, used } = this.space;
-    const free = BigInt(Math.floor((capacity - used) / statfsBlockSize));
+    const free = BigInt(Math.max(0, Math.floor((capacity - used) / statfsBlockSize)));
     return {
       type: this.#magic,
       blockSize: statfsBlockSize,

@@ -50,7 +50,8 @@ export class Folder {
   readonly #byName = new Map<string, Entry>();
   /** By rising cookie; removed ones leave a gap until there are many. */
   #listing: { readonly cookie: number; entry: Entry | undefined }[] = [];
-  #nextCookie = dotDotCookie + 1;
+  /** Of the next entry that is added. */
+  nextCookie = dotDotCookie + 1;
 
   get size(): number {
     return this.#byName.size;
@@ -62,9 +63,14 @@ export class Folder {
 
   /** Adds an entry under its name, which must be free, at the end of the listing. */
   add(entry: Entry): void {
-    entry.cookie = this.#nextCookie++;
+    this.restore(entry, this.nextCookie++);
+  }
+
+  /** Adds an entry, whose name must be free, with a cookie beyond those that are there. */
+  restore(entry: Entry, cookie: number): void {
+    entry.cookie = cookie;
     this.#byName.set(keyOf(entry.name), entry);
-    this.#listing.push({ cookie: entry.cookie, entry });
+    this.#listing.push({ cookie, entry });
   }
 
   remove(entry: Entry): void {

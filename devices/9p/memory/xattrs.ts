@@ -32,6 +32,10 @@ export class Xattrs {
     return this.#byName.get(keyOf(name))?.value;
   }
 
+  get entries(): readonly { readonly name: Bytes; readonly value: Bytes }[] {
+    return [...this.#byName.values()];
+  }
+
   get names(): readonly Bytes[] {
     return Array.from(this.#byName.values(), ({ name }) => name);
   }

@@ -29,7 +29,7 @@ function intercepted(
 ): Backend {
   return new Proxy(backend, {
     get(target, method: Method) {
-      const run = (...args: readonly unknown[]): unknown => Reflect.apply(target[method], target, args);
+      const run = (...args: readonly unknown[]): unknown => Reflect.apply(target[method] as Call, target, args);
       return (...args: readonly unknown[]) => intercept(method, args, run);
     },
   });

@@ -1,0 +1,5 @@
+// The conformance suite over IndexedDB.
+import { storeSuite } from './store-suite.ts';
+import { indexedDbStore } from './stores.ts';
+
+storeSuite(indexedDbStore);

@@ -1,0 +1,50 @@
+// Stores on a medium in memory, mounted as often as a test wants.
+import { openStore } from '../../../src/store/stored-backend.ts';
+import type { StoredBackend, StoreOptions } from '../../../src/store/stored-backend.ts';
+import { risingClock } from '../../devices/9p/backends.ts';
+import { Disk, FakeMedium } from './fake-medium.ts';
+import type { FakeOptions } from './fake-medium.ts';
+
+/** Timers that a test fires itself. */
+export class ManualTimers {
+  readonly due: { milliseconds: number; callback: () => void }[] = [];
+
+  readonly after = (milliseconds: number, callback: () => void): (() => void) => {
+    const timer = { milliseconds, callback };
+    this.due.push(timer);
+    return () => {
+      const index = this.due.indexOf(timer);
+      if (index >= 0) this.due.splice(index, 1);
+    };
+  };
+
+  fire(): void {
+    for (const { callback } of this.due.splice(0)) callback();
+  }
+}
+
+export interface Mounted {
+  readonly store: StoredBackend;
+  readonly medium: FakeMedium;
+  readonly timers: ManualTimers;
+  readonly logged: string[];
+}
+
+export async function mount(
+  disk: Disk,
+  options: FakeOptions & Partial<Pick<StoreOptions, 'cacheLimit' | 'dirtyLimit' | 'now'>> = { slow: true },
+): Promise<Mounted> {
+  const medium = new FakeMedium(disk, options);
+  const timers = new ManualTimers();
+  const logged: string[] = [];
+  const { cacheLimit, dirtyLimit, now } = options;
+  const store = await openStore({
+    medium,
+    now: now ?? risingClock(),
+    after: timers.after,
+    log: (message) => logged.push(message),
+    ...(cacheLimit !== undefined && { cacheLimit }),
+    ...(dirtyLimit !== undefined && { dirtyLimit }),
+  });
+  return { store, medium, timers, logged };
+}
