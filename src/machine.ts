@@ -189,7 +189,10 @@ export class Machine implements WorkerMachine {
     const { hart } = core;
     const devices = this.#devices;
     const ended = (): boolean => this.#end !== undefined;
-    const outstanding = (): boolean => devices.some((device) => device.outstanding > 0 && device instanceof Virtio9p);
+    const { shares } = this.#options;
+    const outstanding = (): boolean =>
+      devices.some((device) => device.outstanding > 0 && device instanceof Virtio9p) ||
+      shares.some(({ backend }) => backend.busy === true);
     return {
       run: (instructions) => {
         const outcome = hart.run(instructions);

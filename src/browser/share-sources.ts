@@ -3,10 +3,14 @@ import type { Backend } from '../../devices/9p/backend.ts';
 import { VmError } from '../errors.ts';
 import { openMemory } from '../memory-share.ts';
 import type { ShareSource } from '../vm-options.ts';
+import { openIndexedDb } from './indexeddb/open.ts';
+import { isIndexedDb } from './indexeddb/source.ts';
+import type { StoreHost } from './mount-store.ts';
 
 /** Throws VmError 'bad-option' for a kind that browsers do not have, 'bad-file' for what cannot be opened. */
-export async function openShare(source: ShareSource, now: () => bigint): Promise<Backend> {
-  const backend = openMemory(source, now);
+export async function openShare(source: ShareSource, host: StoreHost): Promise<Backend> {
+  if (isIndexedDb(source)) return openIndexedDb(source, host);
+  const backend = openMemory(source, host.now);
   if (backend === undefined) {
     throw new VmError('bad-option', `a share of kind ${source.kind} has no meaning in a browser`);
   }

@@ -1,7 +1,7 @@
 // The dedicated worker of a VM in browsers.
 import { Machine } from '../machine.ts';
 import { serveVm } from '../worker.ts';
-import type { ToWorker } from '../worker-protocol.ts';
+import type { FromWorker, ToWorker } from '../worker-protocol.ts';
 import { BrowserHost } from './host.ts';
 import { openShare } from './share-sources.ts';
 
@@ -14,6 +14,10 @@ serveVm({
     receive = listener;
   },
   makeHost: (doorbell) => new BrowserHost(doorbell),
-  openBackend: (source) => openShare(source, () => BigInt(Date.now()) * 1_000_000n),
+  openBackend: (source) =>
+    openShare(source, {
+      now: () => BigInt(Date.now()) * 1_000_000n,
+      log: (line) => postMessage({ type: 'log', line } satisfies FromWorker),
+    }),
   makeMachine: (options) => new Machine(options),
 });

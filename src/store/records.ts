@@ -54,7 +54,7 @@ export class RecordWriter {
 
   put<N extends RecordName>(name: N, body: Body<N>): void {
     this.#fields.int(records[name].type);
-    this.#fields.body(columns[name], body as AnyBody);
+    this.#fields.body(columns[name], body);
   }
 }
 

@@ -140,7 +140,7 @@ export class Replay {
     inode.xattrs?.clear();
     if (inode.content.kind !== 'file') return;
     const data = dataOf(inode);
-    for (const { number } of [...data.chunks]) data.restore(number, 0, undefined);
+    for (const { number } of data.chunks) data.restore(number, 0, undefined);
   }
 }
 

@@ -86,7 +86,7 @@ export class Volume {
   settled(): Promise<unknown> | undefined {
     if (this.#late.size === 0) return undefined;
     for (const chunk of this.#late) this.loadNow(chunk);
-    return Promise.all(Array.from(this.#late, (chunk) => chunk.loading));
+    return Promise.all(Array.from(this.#late, (chunk) => chunk.loading ?? Promise.resolve()));
   }
 
   #expect(chunk: Chunk, bytes: Promise<Uint8Array<ArrayBuffer>>): void {

@@ -1,27 +1,17 @@
 // Files of the guest in IndexedDB.
 import { openDB } from 'idb';
 import type { StoredBackend } from '../../store/stored-backend.ts';
-import type { ShareSource } from '../../vm-options.ts';
 import { mountStore } from '../mount-store.ts';
 import type { StoreHost } from '../mount-store.ts';
 import { lockStore } from '../store-lock.ts';
 import { IndexedDbMedium } from './medium.ts';
 import type { Schema } from './medium.ts';
-
-export interface IndexedDbSource extends ShareSource {
-  readonly kind: 'indexeddb';
-  readonly name: string;
-}
+import type { IndexedDbSource } from './source.ts';
 
 const databaseVersion = 1;
 
-/** Files kept in the browser under a name of your choice: they are there again on the next visit. */
-export function indexedDb({ name }: { readonly name: string }): IndexedDbSource {
-  return { kind: 'indexeddb', name };
-}
-
 /** Throws VmError 'bad-file'. */
-export function openIndexedDb({ name }: IndexedDbSource, host: StoreHost): Promise<StoredBackend> {
+export function openIndexedDb({ name }: Pick<IndexedDbSource, 'name'>, host: StoreHost): Promise<StoredBackend> {
   return mountStore(name, host, async () => {
     const release = await lockStore('indexeddb', name);
     try {

@@ -1,5 +1,5 @@
 // The stores of the browser, each under a name of its own for every test.
-import { indexedDb, openIndexedDb } from '../../../src/browser/indexeddb/open.ts';
+import { openIndexedDb } from '../../../src/browser/indexeddb/open.ts';
 import type { StoreHost } from '../../../src/browser/mount-store.ts';
 import type { StoredBackend } from '../../../src/store/stored-backend.ts';
 
@@ -21,7 +21,7 @@ export interface BrowserStore {
 
 export const indexedDbStore: BrowserStore = {
   label: 'IndexedDB',
-  open: (name) => openIndexedDb(indexedDb({ name }), host),
+  open: (name) => openIndexedDb({ name }, host),
   remove: (name) =>
     new Promise((resolve, reject) => {
       const request = indexedDB.deleteDatabase(`vm9:${name}`);

@@ -2,8 +2,8 @@
 import { openStore } from '../../../src/store/stored-backend.ts';
 import type { StoredBackend, StoreOptions } from '../../../src/store/stored-backend.ts';
 import { risingClock } from '../../devices/9p/backends.ts';
-import { Disk, FakeMedium } from './fake-medium.ts';
-import type { FakeOptions } from './fake-medium.ts';
+import { FakeMedium } from './fake-medium.ts';
+import type { Disk, FakeOptions } from './fake-medium.ts';
 
 /** Timers that a test fires itself. */
 export class ManualTimers {
