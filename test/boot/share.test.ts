@@ -1,6 +1,17 @@
 // A folder of the host in the guest, end to end.
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdirSync, readdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import {
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { createVm, hostFolder, type ShareOptions, type Vm } from 'vm9';
 import { expect, onTestFinished, test } from 'vitest';
@@ -101,6 +112,41 @@ test('the mount line of the guides works on a share that is left unmounted', asy
     'mkdir /mnt/shared && mount -t 9p -o trans=virtio,version=9p2000.L,msize=104857600,cache=loose,access=user ' +
     'shared /mnt/shared && cat /mnt/shared/file';
   expect(await output(vm, command)).toBe('seen');
+});
+
+test('cache=loose: what the host replaces is old or new, and never broken', async () => {
+  const folder = temporaryFolder();
+  const at = (name: string): string => join(folder, name);
+  const replace = (name: string, content: string): void => {
+    writeFileSync(at('.new'), content);
+    renameSync(at('.new'), at(name));
+  };
+  const vm = await startWith({ source: hostFolder(folder), cache: 'loose' });
+  for (const name of ['read', 'written', 'changed', 'removed']) replace(name, 'old\n');
+  mkdirSync(at('folder'));
+  writeFileSync(at('folder/known'), 'old\n');
+  symlinkSync('read', at('link'));
+  await output(vm, 'cat read written changed removed link folder/known; ls folder');
+
+  for (const name of ['read', 'written', 'changed']) replace(name, 'new\n');
+  unlinkSync(at('removed'));
+  rmSync(at('folder'), { recursive: true });
+  mkdirSync(at('folder'));
+  writeFileSync(at('folder/known'), 'new\n');
+  writeFileSync(at('folder/unknown'), 'new\n');
+  unlinkSync(at('link'));
+  symlinkSync('written', at('link'));
+
+  expect(await output(vm, 'cat read')).toMatch(/^(old|new)\n$/);
+  expect(await output(vm, 'cat folder/known')).toMatch(/^(old|new)\n$/);
+  expect(await output(vm, 'cat folder/unknown; readlink link; ls folder')).toBe('new\nwritten\nknown\nunknown\n');
+  await output(vm, 'echo guest > written; chmod 600 changed; echo made > folder/made; mv read moved');
+  expect(await output(vm, 'cat removed 2>&1 || true')).toBe("cat: can't open 'removed': No such file or directory\n");
+  await vm.powerOff();
+  expect(readFileSync(at('written'), 'latin1')).toBe('guest\n');
+  expect(statSync(at('changed')).mode & 0o777).toBe(0o600);
+  expect(readdirSync(at('folder')).toSorted()).toEqual(['known', 'made', 'unknown']);
+  expect(readFileSync(at('moved'), 'latin1')).toBe('new\n');
 });
 
 test.each(['none', 'readahead', 'mmap', 'loose'] as const)('cache=%s', async (cache) => {

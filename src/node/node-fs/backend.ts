@@ -29,6 +29,7 @@ import { openRoot } from './open-root.ts';
 import type { WalkKind } from './open-root.ts';
 import { Owners } from './owners.ts';
 import { moveWithoutReplacing } from './no-replace.ts';
+import { Places } from './places.ts';
 import { OpenTarget } from './targets.ts';
 import { timeAbilities } from './times.ts';
 import { Tree, typeOf } from './tree.ts';
@@ -64,6 +65,7 @@ export class NodeFsBackend implements Backend {
   readonly #readOnly: boolean;
   readonly #walk: Walk;
   readonly #tree: Tree;
+  readonly #places: Places;
   readonly #descriptors: Descriptors;
   readonly #numbers: InodeNumbers;
   readonly #share: Share;
@@ -87,6 +89,7 @@ export class NodeFsBackend implements Backend {
     this.#descriptors = descriptors;
     this.#walk = walk;
     this.#tree = new Tree(stat, (entry) => walk.freed(entry));
+    this.#places = new Places(this.#tree, walk);
     this.#numbers = numbers;
     this.#share = { walk, descriptors, numbers, sparesPrivileges: runsAsRoot() };
   }
@@ -109,15 +112,17 @@ export class NodeFsBackend implements Backend {
   }
 
   lookup(parent: Node, name: Bytes): Node | undefined {
-    const folder = this.#tree.get(parent);
-    if (!folder.isFolder) throw new Errno('ENOTDIR');
-    if (folder.isGone) return undefined;
+    const known = this.#tree.get(parent);
+    if (!known.isFolder) throw new Errno('ENOTDIR');
+    if (known.isGone) return undefined;
     const component = componentOf(name);
-    const stat = host.lstat(this.#walk.child(folder, component));
-    if (stat === undefined) return undefined;
-    const entry = this.#tree.reach(folder, component, stat);
-    this.#seen = { entry, stat, at: performance.now() };
-    return entry.node;
+    return this.#places.following(known, (folder) => {
+      const stat = host.lstat(this.#walk.child(folder, component));
+      if (stat === undefined) return undefined;
+      const entry = this.#tree.reach(folder, component, stat);
+      this.#seen = { entry, stat, at: performance.now() };
+      return entry.node;
+    });
   }
 
   parent(node: Node): Node {
@@ -146,38 +151,51 @@ export class NodeFsBackend implements Backend {
     const entry = this.#tree.get(node);
     // Permissions that go must not keep what is open from being opened again.
     if (changes.mode !== undefined) this.#reopenFiles(entry);
-    this.#walk.withTarget(entry, (target) => change(target, changes, { owners: this.#owners, times: this.#times }));
+    const rules = { owners: this.#owners, times: this.#times };
+    this.#places.reaching(
+      entry,
+      (found) => this.#walk.withTarget(found, (target) => change(target, changes, rules)),
+      (opened) => change(new OpenTarget(opened), changes, rules),
+    );
   }
 
   readlink(node: Node): Bytes {
     const entry = this.#tree.get(node);
     if (entry.type !== fileType.link) throw new Errno('EINVAL');
-    if (entry.parent === undefined) throw new Errno('ENOENT');
-    const path = this.#walk.child(entry.parent, entry.name);
-    const stat = host.lstat(path);
-    if (stat === undefined || !entry.isSame(stat)) throw new Errno('ESTALE');
-    return pathToBytes(host.readlink(path));
+    return this.#places.following(entry, (link) => {
+      if (link.parent === undefined) throw new Errno('ENOENT');
+      const path = this.#walk.child(link.parent, link.name);
+      const stat = host.lstat(path);
+      if (stat === undefined || !link.isSame(stat)) throw new Errno('ESTALE');
+      return pathToBytes(host.readlink(path));
+    });
   }
 
   mkdir(parent: Node, name: Bytes, mode: number, _caller: Caller): Node {
     this.#changing();
-    const folder = this.#folder(parent);
     const component = componentOf(name);
-    // In an SGID folder Linux's client asks for what the host does anyway.
-    const inherited = (mode & setGroupId) === 0 ? 0 : Number(this.#stat(folder).mode) & setGroupId;
-    checkMode(mode, inherited);
-    // A umask only takes away, so that nobody ever has more permissions than asked for.
-    host.mkdir(this.#walk.child(folder, component), mode);
-    const entry = this.#made(folder, component);
-    this.#walk.withTarget(entry, (target) => completeMode(target, target.stat(), mode));
-    return entry.node;
+    return this.#inFolder(parent, (folder) => {
+      // In an SGID folder Linux's client asks for what the host does anyway.
+      const inherited =
+        (mode & setGroupId) === 0
+          ? 0
+          : this.#walk.withTarget(folder, (target) => Number(target.stat().mode) & setGroupId);
+      checkMode(mode, inherited);
+      // A umask only takes away, so that nobody ever has more permissions than asked for.
+      host.mkdir(this.#walk.child(folder, component), mode);
+      const entry = this.#made(folder, component);
+      this.#walk.withTarget(entry, (target) => completeMode(target, target.stat(), mode));
+      return entry.node;
+    });
   }
 
   mknod(parent: Node, name: Bytes, mode: number): Node {
     this.#changing();
     // mknod(2): EPERM where the file system does not have the type. Sockets and FIFOs would not work across machines.
     if ((mode & fileType.mask) !== fileType.file) throw new Errno('EPERM', 'only regular files are made');
-    const made = this.#createFile(this.#folder(parent), componentOf(name), O_WRONLY, mode & permissions);
+    const made = this.#inFolder(parent, (folder) =>
+      this.#createFile(folder, componentOf(name), O_WRONLY, mode & permissions),
+    );
     if (made === undefined) throw new Errno('EEXIST');
     host.close(made.fd);
     return made.entry.node;
@@ -185,60 +203,44 @@ export class NodeFsBackend implements Backend {
 
   symlink(parent: Node, name: Bytes, target: Bytes): Node {
     this.#changing();
-    const folder = this.#folder(parent);
     const component = componentOf(name);
     const copy = target.slice();
     if (copy.includes(0)) throw new Errno('EINVAL', 'a link to a name with a NUL');
-    host.symlink(copy, this.#walk.child(folder, component));
-    return this.#made(folder, component).node;
+    return this.#inFolder(parent, (folder) => {
+      host.symlink(copy, this.#walk.child(folder, component));
+      return this.#made(folder, component).node;
+    });
   }
 
   link(node: Node, parent: Node, name: Bytes): void {
     this.#changing();
     const entry = this.#tree.get(node);
-    const folder = this.#folder(parent);
+    const component = componentOf(name);
     if (entry.isFolder) throw new Errno('EPERM', 'a second name for a folder');
-    if (entry.parent === undefined) throw new Errno('ENOENT');
-    const [from, to] = this.#walk.children(entry.parent, entry.name, folder, componentOf(name));
-    // linkat(2) by descriptor is out of reach: the name must lead to the file before and after.
-    for (const path of [from, to]) {
-      if (path === to) host.link(from, to);
-      const stat = host.lstat(path);
-      if (stat === undefined || !entry.isSame(stat)) throw new Errno('ESTALE', 'another file has the name');
-    }
+    if (entry.isGone) throw new Errno('ENOENT');
+    this.#inFolder(parent, (folder) => this.#places.following(entry, (file) => this.#link(file, folder, component)));
   }
 
   unlink(parent: Node, name: Bytes, isFolder: boolean): void {
     this.#changing();
-    const folder = this.#folder(parent);
     const component = componentOf(name);
-    this.#removing(this.#tree.find(folder, component), () => {
-      const path = this.#walk.child(folder, component);
-      if (isFolder) host.rmdir(path);
-      else host.unlink(path);
+    this.#inFolder(parent, (folder) => {
+      this.#removing(this.#tree.find(folder, component), () => {
+        const path = this.#walk.child(folder, component);
+        if (isFolder) host.rmdir(path);
+        else host.unlink(path);
+      });
     });
   }
 
   rename(parent: Node, name: Bytes, newParent: Node, newName: Bytes, flags: number): void {
     this.#changing();
     if ((flags & ~renameFlags.noReplace) !== 0) throw new Errno('EINVAL', 'this host can not exchange names');
-    const folder = this.#folder(parent);
-    const newFolder = this.#folder(newParent);
     const component = componentOf(name);
     const newComponent = componentOf(newName);
-    const paths = (): readonly [HostPath, HostPath] => this.#walk.children(folder, component, newFolder, newComponent);
-    const [from, to] = paths();
-    const moved = host.lstat(from);
-    if (moved === undefined) throw new Errno('ENOENT');
-    if ((flags & renameFlags.noReplace) !== 0) moveWithoutReplacing(from, to, typeOf(moved));
-    else {
-      const replaced = host.lstat(to);
-      // rename(2): two names of one file both stay.
-      if (replaced?.ino === moved.ino && replaced.dev === moved.dev) return;
-      this.#removing(this.#tree.find(newFolder, newComponent), () => host.rename(...paths()));
-    }
-    const entry = this.#tree.find(folder, component);
-    if (entry !== undefined) this.#tree.move(entry, newFolder, newComponent);
+    this.#inFolder(parent, (folder) =>
+      this.#inFolder(newParent, (newFolder) => this.#rename(folder, component, newFolder, newComponent, flags)),
+    );
   }
 
   create(
@@ -248,29 +250,9 @@ export class NodeFsBackend implements Backend {
     mode: number,
     _caller: Caller,
   ): { readonly node: Node; readonly file: OpenFile } {
-    const folder = this.#folder(parent);
     const component = componentOf(name);
-    const asked = hostFlags(flags);
     this.#seen = undefined;
-    for (let attempt = 0; attempt < mostAttempts; attempt++) {
-      const made = this.#readOnly ? undefined : this.#createFile(folder, component, asked, mode & permissions);
-      if (made !== undefined) return { node: made.entry.node, file: this.#addFile(made.entry, made.fd, asked) };
-      const stat = host.lstat(this.#walk.child(folder, component));
-      if (stat === undefined) {
-        this.#changing();
-        continue;
-      }
-      if ((flags & openFlags.exclusive) !== 0) throw new Errno('EEXIST');
-      if (typeOf(stat) === fileType.folder) throw new Errno('EISDIR');
-      const entry = this.#tree.reach(folder, component, stat);
-      try {
-        return { node: entry.node, file: this.#open(entry, flags) };
-      } catch (error) {
-        this.#tree.release(entry);
-        if (!isErrno(error, 'ESTALE')) throw error;
-      }
-    }
-    throw new Errno('EAGAIN', 'the name comes and goes');
+    return this.#inFolder(parent, (folder) => this.#create(folder, component, flags, mode & permissions));
   }
 
   open(node: Node, flags: number): OpenFile {
@@ -336,7 +318,7 @@ export class NodeFsBackend implements Backend {
   statfs(node: Node): FilesystemStatistics {
     const entry = this.#tree.get(node);
     const folder = entry.isFolder ? entry : (entry.parent ?? this.#tree.root);
-    const statistics = host.statfs(this.#walk.folder(folder));
+    const statistics = this.#places.following(folder, (found) => host.statfs(this.#walk.folder(found)));
     return {
       type: Number(BigInt.asUintN(32, statistics.type)),
       blockSize: Number(statistics.bsize),
@@ -363,11 +345,12 @@ export class NodeFsBackend implements Backend {
     return entry.node;
   }
 
-  #folder(node: Node): Entry {
+  /** Does `action` in a folder. */
+  #inFolder<T>(node: Node, action: (folder: Entry) => T): T {
     const entry = this.#tree.get(node);
     if (!entry.isFolder) throw new Errno('ENOTDIR');
     if (entry.isGone) throw new Errno('ENOENT', 'the folder was removed');
-    return entry;
+    return this.#places.following(entry, action);
   }
 
   /** Comes before every change. Throws EROFS. */
@@ -406,6 +389,63 @@ export class NodeFsBackend implements Backend {
     return this.#tree.reach(folder, name, stat);
   }
 
+  /** linkat(2) by descriptor is out of reach: the name must lead to the file before, and should after. */
+  #link(entry: Entry, folder: Entry, name: HostName): void {
+    if (entry.parent === undefined) throw new Errno('ENOENT');
+    const [from, to] = this.#walk.children(entry.parent, entry.name, folder, name);
+    const isThere = (path: HostPath): boolean => {
+      const stat = host.lstat(path);
+      return stat !== undefined && entry.isSame(stat);
+    };
+    if (!isThere(from)) throw new Errno('ESTALE', 'another file has the name');
+    host.link(from, to);
+    if (!isThere(to)) throw new Errno('EIO', 'the host has replaced the file meanwhile');
+  }
+
+  #rename(folder: Entry, component: HostName, newFolder: Entry, newComponent: HostName, flags: number): void {
+    const paths = (): readonly [HostPath, HostPath] => this.#walk.children(folder, component, newFolder, newComponent);
+    const [from, to] = paths();
+    const moved = host.lstat(from);
+    if (moved === undefined) throw new Errno('ENOENT');
+    if ((flags & renameFlags.noReplace) !== 0) moveWithoutReplacing(from, to, typeOf(moved));
+    else {
+      const replaced = host.lstat(to);
+      // rename(2): two names of one file both stay.
+      if (replaced?.ino === moved.ino && replaced.dev === moved.dev) return;
+      this.#removing(this.#tree.find(newFolder, newComponent), () => host.rename(...paths()));
+    }
+    const entry = this.#tree.find(folder, component);
+    if (entry !== undefined) this.#tree.move(entry, newFolder, newComponent);
+  }
+
+  #create(
+    folder: Entry,
+    component: HostName,
+    flags: number,
+    mode: number,
+  ): { readonly node: Node; readonly file: OpenFile } {
+    const asked = hostFlags(flags);
+    for (let attempt = 0; attempt < mostAttempts; attempt++) {
+      const made = this.#readOnly ? undefined : this.#createFile(folder, component, asked, mode);
+      if (made !== undefined) return { node: made.entry.node, file: this.#addFile(made.entry, made.fd, asked) };
+      const stat = host.lstat(this.#walk.child(folder, component));
+      if (stat === undefined) {
+        this.#changing();
+        continue;
+      }
+      if ((flags & openFlags.exclusive) !== 0) throw new Errno('EEXIST');
+      if (typeOf(stat) === fileType.folder) throw new Errno('EISDIR');
+      const entry = this.#tree.reach(folder, component, stat);
+      try {
+        return { node: entry.node, file: this.#open(entry, flags) };
+      } catch (error) {
+        this.#tree.release(entry);
+        if (!isErrno(error, 'ESTALE')) throw error;
+      }
+    }
+    throw new Errno('EAGAIN', 'the name comes and goes');
+  }
+
   /** Creates a file and opens it; undefined where the name is taken. */
   #createFile(folder: Entry, name: HostName, asked: number, mode: number): { entry: Entry; fd: number } | undefined {
     checkMode(mode, 0);
@@ -437,7 +477,15 @@ export class NodeFsBackend implements Backend {
     // What they lead to is on this host, not in the guest.
     if (!entry.isFolder && entry.type !== fileType.file) throw new Errno('ENXIO');
     if (changes) this.#changing();
-    const fd = this.#walk.open(entry, entry.isFolder ? O_RDONLY : asked);
+    const hostsFlags = entry.isFolder ? O_RDONLY : asked;
+    return this.#places.reaching(
+      entry,
+      (found) => this.#addOpened(found, this.#walk.open(found, hostsFlags), asked),
+      (fd) => this.#addOpened(entry, this.#walk.openAgain(fd, hostsFlags), asked),
+    );
+  }
+
+  #addOpened(entry: Entry, fd: number, asked: number): OpenFile {
     if ((asked & O_TRUNC) !== 0 && this.#share.sparesPrivileges) dropPrivileges(new OpenTarget(fd), host.fstat(fd));
     return this.#addFile(entry, fd, asked);
   }

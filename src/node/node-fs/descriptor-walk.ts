@@ -146,9 +146,11 @@ export class DescriptorWalk implements Walk {
 
   open(entry: Entry, flags: number): number {
     // The link in /proc leads to the very file that was looked at, so that nothing else is ever opened.
-    return this.#withDescriptor(entry, (fd) =>
-      this.#descriptors.withRoom(() => host.open(magicLink(fd), flags | O_NONBLOCK | O_NOCTTY)),
-    );
+    return this.#withDescriptor(entry, (fd) => this.openAgain(fd, flags));
+  }
+
+  openAgain(fd: number, flags: number): number {
+    return this.#descriptors.withRoom(() => host.open(magicLink(fd), flags | O_NONBLOCK | O_NOCTTY));
   }
 
   pin(entry: Entry): void {
@@ -199,15 +201,7 @@ export class DescriptorWalk implements Walk {
 
   #withDescriptor<T>(entry: Entry, action: (fd: number) => T): T {
     if (entry.parent === undefined) return action(entry.isRoot ? this.#root : this.#pinOf(entry));
-    let fd: number;
-    try {
-      fd = this.#openPath(entry, this.folder(entry.parent), 0);
-    } catch (error) {
-      // The host removed the name; what is open can still be had.
-      const { openDescriptor } = entry;
-      if (openDescriptor === undefined || !isErrno(error, 'ESTALE')) throw error;
-      return action(openDescriptor);
-    }
+    const fd = this.#openPath(entry, this.folder(entry.parent), 0);
     try {
       return action(fd);
     } finally {

@@ -7,7 +7,7 @@ import { slice, totalLength } from '../../../devices/9p/scatter.ts';
 import type { Bytes } from '../../../devices/ports.ts';
 import { dropPrivileges } from './attributes.ts';
 import type { Descriptors, Reclaimable } from './descriptors.ts';
-import { host, join, nameToBytes } from './host.ts';
+import { host, isErrno, join, nameToBytes } from './host.ts';
 import type { HostName } from './host.ts';
 import type { InodeNumbers } from './inode-numbers.ts';
 import { OpenTarget } from './targets.ts';
@@ -71,9 +71,21 @@ export class HostFile implements OpenedFile, Reclaimable {
   }
 
   opened(): number {
-    if (this.#fd < 0) this.#fd = this.#share.walk.open(this.entry, this.#flags);
+    if (this.#fd < 0) this.#fd = this.#openAgain();
     this.#share.descriptors.files.use(this);
     return this.#fd;
+  }
+
+  #openAgain(): number {
+    const { walk } = this.#share;
+    try {
+      return walk.open(this.entry, this.#flags);
+    } catch (error) {
+      // The host has taken the name; by another opening the file can still be had.
+      const { openDescriptor } = this.entry;
+      if (openDescriptor === undefined || !isErrno(error, 'ESTALE')) throw error;
+      return walk.openAgain(openDescriptor, this.#flags);
+    }
   }
 
   reclaim(): boolean {

@@ -58,14 +58,10 @@ export class PortableWalk implements Walk {
   withTarget<T>(entry: Entry, action: (target: Target) => T): T {
     const fd = this.#pins.get(entry);
     if (fd !== undefined) return action(new OpenTarget(fd));
-    try {
-      const path = this.#pathOf(entry);
-      return action(new PathTarget(path, this.#look(entry, path)));
-    } catch (error) {
-      const { openDescriptor } = entry;
-      if (openDescriptor === undefined || !isErrno(error, 'ESTALE')) throw error;
-      return action(new OpenTarget(openDescriptor));
-    }
+    const { openDescriptor } = entry;
+    if (entry.isGone && openDescriptor !== undefined) return action(new OpenTarget(openDescriptor));
+    const path = this.#pathOf(entry);
+    return action(new PathTarget(path, this.#look(entry, path)));
   }
 
   open(entry: Entry, flags: number): number {
@@ -83,6 +79,10 @@ export class PortableWalk implements Walk {
       host.close(fd);
       throw error;
     }
+  }
+
+  openAgain(): number {
+    throw new Errno('ESTALE', 'a descriptor can not be opened again here');
   }
 
   pin(entry: Entry): void {

@@ -21,7 +21,7 @@ export interface OpenedFile {
 export class Entry {
   node = 0 as Node;
   name: HostName;
-  /** Undefined for the root, and for a name that is gone. */
+  /** Undefined for the root, and for a name that the guest has removed. */
   parent: Entry | undefined;
   readonly dev: bigint;
   readonly ino: bigint;
@@ -48,7 +48,7 @@ export class Entry {
     return this.name === '';
   }
 
-  /** Whether its name was removed, or given to another file. */
+  /** Whether the guest has removed its name, or given it to another file. */
   get isGone(): boolean {
     return this.parent === undefined && !this.isRoot;
   }
@@ -57,6 +57,14 @@ export class Entry {
   get openDescriptor(): number | undefined {
     for (const { fd } of this.files ?? []) if (fd >= 0) return fd;
     return undefined;
+  }
+
+  /** The names that lead to it from the root; undefined where one is gone. */
+  get path(): readonly HostName[] | undefined {
+    const names: HostName[] = [];
+    let entry: Entry = this;
+    for (; entry.parent !== undefined; entry = entry.parent) names.push(entry.name);
+    return entry.isRoot ? names.toReversed() : undefined;
   }
 
   /** Whether `stat` is of this entry's file. A number is used again for another file, but seldom for another type. */
@@ -90,15 +98,16 @@ export class Tree {
     return parent.children?.get(name);
   }
 
-  /** The entry of a name that leads to the file of `stat` now, with one more hold. */
+  /**
+   * The entry of a name that leads to the file of `stat` now, with one more hold. An entry of another file that had the name
+   * keeps its place in the tree, but is not found by its name any more.
+   */
   reach(parent: Entry, name: HostName, stat: BigIntStats): Entry {
     const known = parent.children?.get(name);
     if (known?.isSame(stat) === true) {
       known.holds++;
       return known;
     }
-    // The host has put another file in its place.
-    if (known !== undefined) this.detach(known);
     const entry = this.#add(new Entry(name, parent, stat));
     entry.holds = 1;
     this.#attach(entry, parent, name);
@@ -108,7 +117,7 @@ export class Tree {
   release(entry: Entry): void {
     for (let gone: Entry | undefined = entry; gone !== undefined && --gone.holds === 0;) {
       const above: Entry | undefined = gone.parent;
-      if (above?.children?.get(gone.name) === gone) above.children.delete(gone.name);
+      this.#unname(gone);
       this.#entries.remove(gone.node);
       this.#freed(gone);
       gone = above;
@@ -119,14 +128,14 @@ export class Tree {
   detach(entry: Entry): void {
     const { parent } = entry;
     if (parent === undefined) return;
-    parent.children?.delete(entry.name);
+    this.#unname(entry);
     entry.parent = undefined;
     this.release(parent);
   }
 
   move(entry: Entry, parent: Entry, name: HostName): void {
     const from = entry.parent;
-    from?.children?.delete(entry.name);
+    this.#unname(entry);
     this.#attach(entry, parent, name);
     if (from !== undefined) this.release(from);
   }
@@ -134,6 +143,11 @@ export class Tree {
   #add(entry: Entry): Entry {
     entry.node = this.#entries.add(entry);
     return entry;
+  }
+
+  #unname(entry: Entry): void {
+    const { parent, name } = entry;
+    if (parent?.children?.get(name) === entry) parent.children.delete(name);
   }
 
   #attach(entry: Entry, parent: Entry, name: HostName): void {

@@ -37,6 +37,8 @@ export interface Walk {
   withTarget<T>(entry: Entry, action: (target: Target) => T): T;
   /** Opens the file of an entry, which is a file or a folder; `flags` are the host's. */
   open(entry: Entry, flags: number): number;
+  /** Opens once more what is open as `fd`, whatever became of its name. */
+  openAgain(fd: number, flags: number): number;
   /** Keeps the file of an entry in reach while it has no name, as far as descriptors suffice. */
   pin(entry: Entry): void;
   unpin(entry: Entry): void;
