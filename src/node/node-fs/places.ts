@@ -47,7 +47,7 @@ export class Places {
 
   /** What an entry's names lead to now, with one more hold: ENOENT where that is nothing, ESTALE where it is another type. */
   #successor(entry: Entry): Entry {
-    const names = entry.path;
+    const names = this.#tree.pathOf(entry);
     if (names === undefined) throw new Errno('ESTALE', 'a file whose name is gone');
     let found = this.#tree.root;
     found.holds++;

@@ -59,14 +59,6 @@ export class Entry {
     return undefined;
   }
 
-  /** The names that lead to it from the root; undefined where one is gone. */
-  get path(): readonly HostName[] | undefined {
-    const names: HostName[] = [];
-    let entry: Entry = this;
-    for (; entry.parent !== undefined; entry = entry.parent) names.push(entry.name);
-    return entry.isRoot ? names.toReversed() : undefined;
-  }
-
   /** Whether `stat` is of this entry's file. A number is used again for another file, but seldom for another type. */
   isSame(stat: BigIntStats): boolean {
     return stat.ino === this.ino && stat.dev === this.dev && typeOf(stat) === this.type;
@@ -96,6 +88,14 @@ export class Tree {
 
   find(parent: Entry, name: HostName): Entry | undefined {
     return parent.children?.get(name);
+  }
+
+  /** The names that lead to an entry from the root; undefined where one was removed by the guest. */
+  pathOf(entry: Entry): readonly HostName[] | undefined {
+    const names: HostName[] = [];
+    let top = entry;
+    for (; top.parent !== undefined; top = top.parent) names.push(top.name);
+    return top.isRoot ? names.toReversed() : undefined;
   }
 
   /**
