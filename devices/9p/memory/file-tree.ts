@@ -204,36 +204,35 @@ export abstract class FileTree implements Backend {
     const inode = this.#inode(node);
     if (inode.content.kind === 'folder') throw new Errno('EPERM');
     if (inode.nlink === 0) throw new Errno('ENOENT');
-    this.#checkFree(parent, name);
+    this.checkFree(parent, name);
     this.#attach(new Entry(inode, name.slice()), this.#inode(parent));
     this.#touch(inode);
   }
 
   unlink(parent: Node, name: Bytes, isFolder: boolean): void {
+    const entry = this.checkUnlink(parent, name, isFolder);
+    this.#detach(entry);
+    this.dropName(entry.inode);
+  }
+
+  /** The entry that `unlink` would remove. Throws as `unlink` does. */
+  protected checkUnlink(parent: Node, name: Bytes, isFolder: boolean): Entry {
     const entry = folderOf(this.#inode(parent)).get(name);
     if (entry === undefined) throw new Errno('ENOENT');
     const { content } = entry.inode;
     if (isFolder && content.kind !== 'folder') throw new Errno('ENOTDIR');
     if (!isFolder && content.kind === 'folder') throw new Errno('EISDIR');
     if (content.kind === 'folder' && content.folder.size > 0) throw new Errno('ENOTEMPTY');
-    this.#detach(entry);
-    this.dropName(entry.inode);
+    return entry;
   }
 
   rename(parent: Node, name: Bytes, newParent: Node, newName: Bytes, flags: number): void {
-    const source = folderOf(this.#inode(parent)).get(name);
+    const { source, target } = this.checkRename(parent, name, newParent, newName, flags);
     const newFolder = this.#inode(newParent);
-    const target = folderOf(newFolder).get(newName);
-    checkLength(newName);
-    if (source === undefined) throw new Errno('ENOENT');
-    if (folderOf(newFolder).self?.parent === undefined) throw new Errno('ENOENT');
-    this.#checkNotBelow(source.inode, newFolder);
     if ((flags & renameFlags.exchange) !== 0) return this.#exchange(source, target, this.#inode(parent));
     if (target !== undefined) {
-      if ((flags & renameFlags.noReplace) !== 0) throw new Errno('EEXIST');
       // rename(2): two names of one file both stay.
       if (target.inode === source.inode) return;
-      this.#checkReplaceable(source.inode, target.inode);
       this.#detach(target);
       this.dropName(target.inode);
     }
@@ -241,6 +240,27 @@ export abstract class FileTree implements Backend {
     source.name = newName.slice();
     this.#attach(source, newFolder);
     this.#touch(source.inode);
+  }
+
+  /** The entry that `rename` would move, and the one that it would replace. Throws as `rename` does. */
+  protected checkRename(
+    parent: Node,
+    name: Bytes,
+    newParent: Node,
+    newName: Bytes,
+    flags: number,
+  ): { readonly source: Entry; readonly target: Entry | undefined } {
+    const source = folderOf(this.#inode(parent)).get(name);
+    const newFolder = this.#inode(newParent);
+    const target = folderOf(newFolder).get(newName);
+    checkLength(newName);
+    if (source === undefined) throw new Errno('ENOENT');
+    if (folderOf(newFolder).self?.parent === undefined) throw new Errno('ENOENT');
+    this.#checkNotBelow(source.inode, newFolder);
+    if (target === undefined || (flags & renameFlags.exchange) !== 0) return { source, target };
+    if ((flags & renameFlags.noReplace) !== 0) throw new Errno('EEXIST');
+    if (target.inode !== source.inode) this.#checkReplaceable(source.inode, target.inode);
+    return { source, target };
   }
 
   create(parent: Node, name: Bytes, flags: number, mode: number, caller: Caller): { node: Node; file: OpenFile } {
@@ -425,7 +445,7 @@ export abstract class FileTree implements Backend {
   }
 
   /** Refuses a name that is taken, in a folder that was removed, or beyond the limit. */
-  #checkFree(parent: Node, name: Bytes): void {
+  protected checkFree(parent: Node, name: Bytes): void {
     const folder = folderOf(this.#inode(parent));
     checkLength(name);
     if (folder.get(name) !== undefined) throw new Errno('EEXIST');
@@ -434,7 +454,7 @@ export abstract class FileTree implements Backend {
   }
 
   #make(parent: Node, name: Bytes, mode: number, content: Content, caller: Caller): Node {
-    this.#checkFree(parent, name);
+    this.checkFree(parent, name);
     const folder = this.#inode(parent);
     const inode = this.#newInode(this.inoFor(folder, name), mode, content, caller);
     this.created(inode);
