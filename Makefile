@@ -10,13 +10,19 @@ results := dist/test-results
 sources := $(shell find src devices -name '*.ts') platform.d.ts build.js package.json
 vitest := npx vitest run --reporter=default --reporter=json
 
-.PHONY: help run test deps conformance soak bench build guest check
+.PHONY: help run web dist test deps conformance soak bench build guest check
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
 
 run: $(installed) dist/cli.js ## boot Linux here, with this folder inside
 	@exec node run-vm.js --share .
+
+web: dist ## serve the page on localhost (PORT=N), and print its address
+	@exec node scripts/serve.js dist/web $(PORT)
+
+dist: $(installed) dist/cli.js ## build the page into dist/web/, for any static host
+	@node scripts/build-site.js dist/web
 
 build: $(installed) dist/cli.js ## bundle into dist/, with the types
 	@npx tsc -b

@@ -1,13 +1,7 @@
 import { playwright } from '@vitest/browser-playwright';
 import { defineConfig } from 'vitest/config';
+import { isolatingHeaders } from './scripts/static-server.js';
 import { chromiumArguments, chromiumPath } from './test/chromium.ts';
-
-/** Makes the pages of the tests cross-origin isolated, so that they have shared memory. */
-const isolating = {
-  'Cross-Origin-Opener-Policy': 'same-origin',
-  'Cross-Origin-Embedder-Policy': 'require-corp',
-  'Cross-Origin-Resource-Policy': 'same-origin',
-};
 
 export default defineConfig({
   test: {
@@ -29,7 +23,7 @@ export default defineConfig({
         },
       },
       {
-        server: { headers: isolating },
+        server: { headers: isolatingHeaders },
         // Found now: what is found while tests run makes them start again.
         optimizeDeps: { include: ['fzstd', 'idb'] },
         test: {

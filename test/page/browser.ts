@@ -9,6 +9,15 @@ import { chromium, type Browser, type BrowserContext, type Page } from 'playwrig
 import { onTestFinished } from 'vitest';
 import { chromiumArguments, chromiumPath } from '../chromium.ts';
 
+/** As Playwright starts a browser itself: an isolated page that is kept for the way back would be taken for the present one. */
+const driverArguments = [
+  '--disable-back-forward-cache',
+  '--disable-background-timer-throttling',
+  '--disable-backgrounding-occluded-windows',
+  '--disable-renderer-backgrounding',
+  '--password-store=basic',
+];
+
 /** Milliseconds that a browser has to close by itself. */
 const closingTime = 5000;
 
@@ -39,6 +48,7 @@ export class TestBrowser {
         '--headless=new',
         `--user-data-dir=${profile}`,
         '--remote-debugging-port=0',
+        ...driverArguments,
         ...chromiumArguments,
         'about:blank',
       ],

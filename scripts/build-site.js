@@ -1,0 +1,89 @@
+// @ts-check
+// Builds the page into a folder that any static host can serve: node scripts/build-site.js [FOLDER]
+import { createHash } from 'node:crypto';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { gunzipSync } from 'node:zlib';
+import { build } from 'esbuild';
+
+const repository = fileURLToPath(new URL('..', import.meta.url));
+const web = join(repository, 'web');
+/** The page's own program, in either notation. */
+const programs = ['main.tsx', 'main.ts'];
+
+/** @type {import('esbuild').BuildOptions} */
+const common = { bundle: true, format: 'esm', target: 'es2022', minify: true, logLevel: 'warning' };
+
+/**
+ * Replaces `folder` by the built page.
+ * @param {string} folder
+ * @param {string} [source] the folder of the page's own files: its program, HTML and icons
+ */
+export async function buildSite(folder, source = web) {
+  const files = readdirSync(source);
+  const program = programs.find((name) => files.includes(name));
+  if (program === undefined) throw new Error(`${source} has none of ${programs.join(', ')}`);
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true });
+  await build({
+    ...common,
+    // The page imports vm9 by name: what an embedder gets.
+    entryPoints: {
+      page: join(source, program),
+      'browser-worker': join(repository, 'dist/browser-worker.js'),
+    },
+    outdir: folder,
+    sourcemap: true,
+    sourcesContent: false,
+    legalComments: 'linked',
+  });
+  for (const name of files) {
+    if (/\.(html|svg|png|ico|webmanifest)$/.test(name)) cpSync(join(source, name), join(folder, name));
+  }
+  cpSync(join(repository, 'guest-images/images'), join(folder, 'images'), { recursive: true });
+  cpSync(join(repository, 'guest-images/licenses'), join(folder, 'images/licenses'), { recursive: true });
+  cpSync(join(repository, 'guest-images/NOTICE.md'), join(folder, 'images/NOTICE.md'));
+  await build({
+    ...common,
+    entryPoints: { 'service-worker': join(web, 'service-worker/service-worker.ts') },
+    outdir: folder,
+    format: 'iife',
+    define: { siteFiles: JSON.stringify(digests(folder)) },
+  });
+}
+
+/**
+ * What the page needs to run, with the digest of each; a gzip file has a second one, because some hosts send it so that it
+ * arrives unpacked.
+ * @param {string} folder
+ */
+function digests(folder) {
+  const needed = filesIn(folder).filter((path) => !/\.(map|md|txt)$/.test(path));
+  return Object.fromEntries(
+    needed.map((path) => {
+      const content = readFileSync(join(folder, path));
+      return [path, path.endsWith('.gz') ? [sha256(content), sha256(gunzipSync(content))] : [sha256(content)]];
+    }),
+  );
+}
+
+/** @param {Uint8Array} content */
+function sha256(content) {
+  return createHash('sha256').update(content).digest('base64');
+}
+
+/** Paths below `folder`, with slashes. @param {string} folder */
+function filesIn(folder) {
+  const entries = readdirSync(folder, { recursive: true, withFileTypes: true });
+  return entries
+    .filter((entry) => entry.isFile())
+    .map((entry) => relative(folder, join(entry.parentPath, entry.name)).replaceAll('\\', '/'))
+    .sort();
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  const folder = process.argv[2] ?? join(repository, 'dist/web');
+  await buildSite(folder);
+  process.stdout.write(`${relative(process.cwd(), folder)}/ is ready for any static host\n`);
+}

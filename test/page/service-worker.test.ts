@@ -1,0 +1,95 @@
+// The static build on hosts of several kinds: what its service worker adds, keeps, and replaces.
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import type { Page } from 'playwright';
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
+import { buildSite } from '../../scripts/build-site.js';
+import { isolatingHeaders, serveFolder } from '../../scripts/static-server.js';
+import { TestBrowser } from './browser.ts';
+
+const site = mkdtempSync(join(tmpdir(), 'vm9-site-'));
+
+beforeAll(() => buildSite(site, fileURLToPath(new URL('plain-page', import.meta.url))));
+afterAll(() => rmSync(site, { recursive: true }));
+
+/** Milliseconds for a page to boot, on a computer with other work. */
+const patience = 30_000;
+
+async function booted(page: Page): Promise<string> {
+  await page.waitForFunction(() => document.title.startsWith('riscv64'), undefined, { timeout: patience });
+  return page.title();
+}
+
+type Served = Awaited<ReturnType<typeof serveFolder>>;
+
+async function serve(options?: Parameters<typeof serveFolder>[1], folder = site): Promise<Served> {
+  const served = await serveFolder(folder, options);
+  onTestFinished(() => served.close());
+  return served;
+}
+
+/** Resolves when the page's service worker keeps every file of the site. */
+async function complete(page: Page): Promise<void> {
+  await page.waitForFunction(async () => {
+    const kept = await Promise.all((await caches.keys()).map(async (name) => (await caches.open(name)).keys()));
+    const paths = kept.flat().map(({ url }) => new URL(url).pathname);
+    return paths.some((path) => path.endsWith('vmlinux-riscv64.gz')) && paths.some((path) => path.endsWith('cpio.gz'));
+  });
+}
+
+test('a host without headers, below the root: the page isolates itself', async () => {
+  const browser = await TestBrowser.launch();
+  const { url } = await serve({ base: '/courses/linux/' });
+  const page = await browser.open(url);
+  expect(await booted(page)).toBe('riscv64, isolated');
+});
+
+test.each([
+  ['with', isolatingHeaders],
+  ['without', {}],
+])('offline after the first visit, from a host %s headers', async (_with, headers) => {
+  const browser = await TestBrowser.launch();
+  const { url, close } = await serve({ headers, base: '/a/' });
+  const page = await browser.open(url);
+  expect(await booted(page)).toBe('riscv64, isolated');
+  await complete(page);
+  await close();
+  await expect(fetch(url)).rejects.toThrow('fetch failed');
+  await page.reload();
+  expect(await booted(page)).toBe('riscv64, isolated');
+});
+
+test('a new version is fetched beside the old one, and takes its place when it is told to', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'vm9-versions-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  cpSync(site, folder, { recursive: true });
+  const browser = await TestBrowser.launch();
+  const { url } = await serve({}, folder);
+  const page = await browser.open(url);
+  await booted(page);
+  await complete(page);
+
+  const replaced = readFileSync(join(folder, 'index.html'), 'utf8').replace('lang="en"', 'lang="nb"');
+  writeFileSync(join(folder, 'index.html'), replaced);
+  await page.reload();
+  // The digests that its service worker knows are those of the old files.
+  expect(await page.evaluate(() => document.documentElement.lang)).toBe('en');
+
+  const script = join(folder, 'service-worker.js');
+  const digest = async (text: string): Promise<string> =>
+    Buffer.from(await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))).toString('base64');
+  const old = await digest(readFileSync(join(site, 'index.html'), 'utf8'));
+  writeFileSync(script, readFileSync(script, 'utf8').replace(old, await digest(replaced)));
+  await page.reload();
+  await page.waitForFunction(() => window.applyUpdate !== undefined);
+  expect(await page.evaluate(() => document.documentElement.lang)).toBe('en');
+  await Promise.all([page.waitForEvent('load'), page.evaluate(() => window.applyUpdate?.())]);
+  await page.waitForFunction(() => document.documentElement.lang === 'nb');
+  const htmlKept = await page.evaluate(async () => {
+    const kept = await Promise.all((await caches.keys()).map(async (name) => (await caches.open(name)).keys()));
+    return kept.flat().filter(({ url: address }) => new URL(address).pathname.endsWith('.html')).length;
+  });
+  expect(htmlKept).toBe(1);
+});

@@ -1,0 +1,68 @@
+// The page's end of its service worker: isolation where the host cannot send headers, use offline, and new versions.
+
+export interface OfflineOptions {
+  /** A new version of the page is there. `apply` loads it, and ends what runs in every tab of this page. */
+  readonly onUpdate: (apply: () => void) => void;
+}
+
+/** Why there is no service worker; undefined where there is one. */
+export type OfflineTrouble = string | undefined;
+
+const reloadedMark = 'vm9 reloaded for isolation';
+
+/**
+ * Registers the service worker. Resolves when the page may start its machine. Where only the service worker can isolate
+ * the page it loads the page once more instead, and never resolves.
+ */
+export async function registerServiceWorker({ onUpdate }: OfflineOptions): Promise<OfflineTrouble> {
+  if (!('serviceWorker' in navigator)) return 'this browser, or an address without https, has no service workers';
+  let registration: ServiceWorkerRegistration;
+  try {
+    registration = await navigator.serviceWorker.register('service-worker.js', { updateViaCache: 'none' });
+  } catch (error) {
+    return error instanceof Error ? error.message : String(error);
+  }
+  if (needsReload()) {
+    await controlled();
+    sessionStorage.setItem(reloadedMark, 'yes');
+    location.reload();
+    return new Promise(() => undefined);
+  }
+  void navigator.serviceWorker.ready.then(({ active }) => active?.postMessage('complete'));
+  watchForUpdates(registration, onUpdate);
+  return undefined;
+}
+
+/** A page inside another's frame is isolated only if that one is: nothing it does itself helps. */
+function needsReload(): boolean {
+  if (crossOriginIsolated || window !== window.top) return false;
+  return sessionStorage.getItem(reloadedMark) === null;
+}
+
+/** Resolves when a service worker answers the page's requests. */
+async function controlled(): Promise<void> {
+  if (navigator.serviceWorker.controller !== null) return;
+  const { active } = await navigator.serviceWorker.ready;
+  // After a forced reload the worker is there, and leaves this page alone: the next load is its own.
+  if (active?.state === 'activated') return;
+  await new Promise((resolve) => {
+    navigator.serviceWorker.addEventListener('controllerchange', resolve, { once: true });
+  });
+}
+
+function watchForUpdates(registration: ServiceWorkerRegistration, onUpdate: OfflineOptions['onUpdate']): void {
+  const offer = (worker: ServiceWorker): void => {
+    onUpdate(() => {
+      navigator.serviceWorker.addEventListener('controllerchange', () => location.reload(), { once: true });
+      worker.postMessage('take-over');
+    });
+  };
+  if (registration.waiting !== null && registration.active !== null) offer(registration.waiting);
+  registration.addEventListener('updatefound', () => {
+    const worker = registration.installing;
+    worker?.addEventListener('statechange', () => {
+      // The first one replaces none.
+      if (worker.state === 'installed' && registration.active !== null) offer(worker);
+    });
+  });
+}
