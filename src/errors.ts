@@ -1,3 +1,4 @@
+import type { ErrnoName } from '../devices/9p/errno.ts';
 import { AgentClosed, AgentError } from './agent.ts';
 
 /** What kind of trouble a `VmError` tells of. */
@@ -12,17 +13,22 @@ export type VmErrorCode =
   | 'refused'
   /** The machine has stopped, or was disposed of, before it could do what was asked. */
   | 'stopped'
+  /** A file operation on a share failed; `errno` says how. */
+  | 'file-error'
   /** A defect in this program, not in the guest or its options. */
   | 'internal';
 
 /** Every error the API throws or rejects with by design. The message names what was wrong and what to do. */
 export class VmError extends Error {
   readonly code: VmErrorCode;
+  /** The system's name for a 'file-error': ENOENT … */
+  readonly errno: ErrnoName | undefined;
 
-  constructor(code: VmErrorCode, message: string, options?: ErrorOptions) {
+  constructor(code: VmErrorCode, message: string, options?: ErrorOptions & { readonly errno?: ErrnoName }) {
     super(message, options);
     this.name = 'VmError';
     this.code = code;
+    this.errno = options?.errno;
   }
 }
 

@@ -4,6 +4,17 @@ export type { Emitter } from './emitter.ts';
 export type { Exit } from './agent.ts';
 export { memory } from './memory-share.ts';
 export type { GuestImage, OnLoading, Platform, WorkerHandle } from './platform.ts';
+export type { ErrnoName } from '../devices/9p/errno.ts';
+export type { ShareChange } from './share-changes.ts';
+export type {
+  ShareEntry,
+  ShareFileHandle,
+  ShareFiles,
+  ShareFileType,
+  ShareOpenFlags,
+  ShareStat,
+} from './share-files.ts';
+export type { SharePath } from './share-path.ts';
 export { Vm, type AbortSignalLike, type ExecOptions, type ShellOptions } from './vm.ts';
 export { signals, type CommandOutput, type InputSource, type SignalName, type VmCommand } from './vm-command.ts';
 export type { VmConsole } from './vm-console.ts';

@@ -9,6 +9,7 @@ import { VirtioConsole } from '../devices/virtio/console.ts';
 import type { VirtioDevice, VirtioDeviceOptions } from '../devices/virtio/device.ts';
 import { EmptyMmioSlot, VirtioMmio } from '../devices/virtio/mmio.ts';
 import { VirtioRng } from '../devices/virtio/rng.ts';
+import { Deferred } from './agent/deferred.ts';
 import { board, virtioIrq } from './board.ts';
 import { loadGuest } from './boot.ts';
 import { CountedRandomness } from './counted-randomness.ts';
@@ -21,8 +22,8 @@ import { MachineCore } from './machine-core.ts';
 import { PanicWatcher } from './panic.ts';
 import { RunLoop } from './run-loop.ts';
 import type { RunTarget } from './run-loop.ts';
-import type { WorkerMachine, WorkerMachineOptions } from './worker.ts';
-import type { MachineStatistics, VmExit } from './worker-protocol.ts';
+import type { WorkerMachine, WorkerMachineOptions } from './worker-machine.ts';
+import type { MachineEvent, MachineStatistics, VmExit } from './worker-protocol.ts';
 
 /** The virtio-mmio slots that are not the shares': the console's and the random generator's. */
 const deviceSlots = 2;
@@ -46,12 +47,13 @@ export class Machine implements WorkerMachine {
   readonly #console: VirtioConsole;
   readonly #devices: VirtioDevice[] = [];
   readonly #slots: MmioRegion[] = [];
-  readonly #servers: Server[] = [];
+  readonly #servers: { readonly tag: string; readonly server: Server }[] = [];
   readonly #counted = new CountedRandomness();
   #panic = new PanicWatcher();
   #core: MachineCore | undefined;
   #loop: RunLoop | undefined;
   #end: End | undefined;
+  #resetDone: Deferred<void> | undefined;
   /** A mistake of ours in an asynchronous answer. */
   #fatal: { readonly error: unknown } | undefined;
   #outputPending: Promise<void> | undefined;
@@ -101,14 +103,35 @@ export class Machine implements WorkerMachine {
     const { host, kernel } = this.#options;
     const image = await readKernel(kernel, (bytes) => host.gunzip(bytes));
     for (;;) {
-      const end = await this.#live(image);
-      if (end.reason !== 'restart') return end;
+      try {
+        const end = await this.#live(image);
+        if (end.reason !== 'restart') return end;
+      } finally {
+        this.#resetDone?.resolve();
+        this.#resetDone = undefined;
+      }
     }
   }
 
   /** Ends `run` after the present slice. */
   stop(): void {
     this.#finish({ reason: 'stopped' });
+  }
+
+  /** Restarts the guest, as by the button. Resolves when its new life begins, or when the machine has stopped. */
+  reset(): Promise<void> {
+    this.#resetDone ??= new Deferred();
+    this.#finish({ reason: 'restart' });
+    return this.#resetDone.promise;
+  }
+
+  trace(listener: ((event: MachineEvent) => void) | undefined): void {
+    for (const device of this.#devices) {
+      device.listen(listener && ((event) => listener({ type: 'virtio', event })));
+    }
+    for (const { tag, server } of this.#servers) {
+      server.onEvent = listener && ((event) => listener({ type: '9p', share: tag, event }));
+    }
   }
 
   resizeConsole(columns: number, rows: number): void {
@@ -119,7 +142,8 @@ export class Machine implements WorkerMachine {
     const instructions = this.#retiredBefore + (this.#core?.hart.retired() ?? 0);
     const busySeconds = (this.#busyBefore + (this.#loop?.busy ?? 0)) / 1000;
     const idleSeconds = (this.#idleBefore + (this.#loop?.idle ?? 0)) / 1000;
-    const sum = (of: (server: Server) => number): number => this.#servers.reduce((total, one) => total + of(one), 0);
+    const sum = (of: (server: Server) => number): number =>
+      this.#servers.reduce((total, { server }) => total + of(server), 0);
     return {
       instructions,
       busySeconds,
@@ -189,10 +213,11 @@ export class Machine implements WorkerMachine {
     const { hart } = core;
     const devices = this.#devices;
     const ended = (): boolean => this.#end !== undefined;
-    const { shares } = this.#options;
+    const { shares, clientsWait = () => false } = this.#options;
     const outstanding = (): boolean =>
       devices.some((device) => device.outstanding > 0 && device instanceof Virtio9p) ||
-      shares.some(({ backend }) => backend.busy === true);
+      shares.some(({ backend }) => backend.busy === true) ||
+      clientsWait();
     return {
       run: (instructions) => {
         const outcome = hart.run(instructions);
@@ -222,15 +247,14 @@ export class Machine implements WorkerMachine {
   }
 
   #share({ tag, backend, readOnly, maximumMessageSize }: WorkerMachineOptions['shares'][number]): void {
-    const { onEvent, host } = this.#options;
+    const { host } = this.#options;
     const server = new Server({
       backend,
       readOnly,
       maximumMessageSize,
       now: () => host.now(),
-      ...(onEvent !== undefined && { onEvent: (event) => onEvent({ type: '9p', share: tag, event }) }),
     });
-    this.#servers.push(server);
+    this.#servers.push({ tag, server });
     this.#plug(
       new Virtio9p({
         ...this.#deviceOptions(),
@@ -245,13 +269,12 @@ export class Machine implements WorkerMachine {
   }
 
   #deviceOptions(): VirtioDeviceOptions {
-    const { host, log, onEvent, clock } = this.#options;
+    const { host, log, clock } = this.#options;
     return {
       memory: this.#ram,
       log,
       // A device that watched the host's clock would make a counted run depend on the host.
       now: clock === 'host' ? () => host.now() : () => 0,
-      ...(onEvent !== undefined && { onEvent: (event) => onEvent({ type: 'virtio', event }) }),
     };
   }
 

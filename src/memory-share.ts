@@ -5,9 +5,9 @@ import type { ShareSource } from './vm-options.ts';
 
 const kind = 'memory';
 
-/** Files in memory, for the `source` of a share: empty at the start, forgotten at the end. */
+/** Files in memory, for the `source` of a share: empty at the start, forgotten when the VM is disposed of. */
 export function memory({ name }: { readonly name?: string } = {}): ShareSource {
-  return { kind, ...(name !== undefined && { name }) };
+  return { kind, volatile: true, ...(name !== undefined && { name }) };
 }
 
 /** Makes what `memory` named; undefined for a source of another kind. `now` is nanoseconds since 1970. */

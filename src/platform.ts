@@ -1,13 +1,17 @@
 // What the main-thread side of a VM needs of the place it runs in. Node.js and the browser each bring one.
 import type { Bytes } from '../devices/ports.ts';
+import type { PortEnd, TransferablePort } from './port.ts';
+import type { FromShare } from './share-protocol.ts';
 import type { FromWorker, ToWorker } from './worker-protocol.ts';
 
 /** A thread that runs `serveVm` of src/worker.ts, as the thread that started it sees it. */
 export interface WorkerHandle {
-  post(message: ToWorker): void;
+  post(message: ToWorker, transfer?: readonly TransferablePort[]): void;
   onMessage(listener: (message: FromWorker) => void): void;
   /** Called once if the thread dies without having been terminated. */
   onFailure(listener: (error: Error) => void): void;
+  /** Whether somebody waits for the thread: otherwise it does not keep a process alive that has nothing else to do. */
+  setAwaited(awaited: boolean): void;
   /** Ends the thread. Resolves when nothing of it is left. */
   terminate(): Promise<void>;
 }
@@ -23,6 +27,8 @@ export type OnLoading = (loaded: number, total: number | undefined) => void;
 
 export interface Platform {
   startWorker(): WorkerHandle;
+  /** Makes a channel: an end in this thread, which keeps no process alive, and a port to be transferred to another. */
+  makeChannel(onMessage: (message: FromShare) => void): { readonly end: PortEnd; readonly port: TransferablePort };
   /** The image that is booted where the options name none. Calls `onLoading` again and again where that takes time. */
   loadGuestImage(onLoading: OnLoading): Promise<GuestImage>;
   /** Milliseconds of a monotonic clock, with fractions. */

@@ -11,6 +11,8 @@ export interface ShareSource {
   readonly kind: string;
   /** The tag that a share of it has unless told otherwise. */
   readonly name?: string;
+  /** Its files are gone when the worker ends: the worker then stays until the VM is disposed of. */
+  readonly volatile?: boolean;
 }
 
 /** Cache modes of Linux's 9p client. */

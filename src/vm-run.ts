@@ -5,17 +5,18 @@ import { watchForAgent } from './agent-watch.ts';
 import type { Emitter } from './emitter.ts';
 import { VmError, asVmError } from './errors.ts';
 import { LinkAgentPort } from './link-agent-port.ts';
+import { observed } from './observed.ts';
 import type { Platform } from './platform.ts';
 import type { VmConsole } from './vm-console.ts';
 import type { BootStage, VmEvents, VmStatistics } from './vm-events.ts';
 import type { Share } from './vm-options.ts';
 import { WorkerLink } from './worker-link.ts';
-import type { FromWorker, MachineSetup, MachineStatistics, VmExit } from './worker-protocol.ts';
-
-/** Milliseconds that a machine is given to stop and close its shares before its worker is ended anyway. */
-const closingTime = 5000;
+import { closingTime, type WorkerHold } from './worker-thread.ts';
+import type { FromWorker, MachineEvent, MachineSetup, MachineStatistics, VmExit } from './worker-protocol.ts';
 
 export interface RunContext {
+  /** The worker to run in. */
+  hold(): Promise<WorkerHold>;
   readonly platform: Platform;
   readonly console: VmConsole;
   readonly shares: readonly Share[];
@@ -24,7 +25,9 @@ export interface RunContext {
 
 export class VmRun {
   readonly #context: RunContext;
-  readonly #link: WorkerLink;
+  readonly #link = new WorkerLink((message) => this.#receive(message));
+  #hold: WorkerHold | undefined;
+  #forgetThread: () => void = () => undefined;
   readonly #startTime: number;
   readonly #started = new Deferred<void>();
   readonly #exited = new Deferred<VmExit>();
@@ -40,31 +43,18 @@ export class VmRun {
   #isReady = false;
   #agent: Agent | undefined;
   #agentPort: LinkAgentPort | undefined;
+  #reset: Deferred<void> | undefined;
   #stopWatch: () => void = () => undefined;
 
   constructor(context: RunContext) {
     this.#context = context;
     this.#startTime = context.platform.now();
-    this.#link = new WorkerLink(
-      context.platform,
-      (message) => this.#receive(message),
-      (error) =>
-        this.#end(new VmError('internal', `the thread of the machine died: ${error.message}`, { cause: error })),
-    );
   }
 
   /** Resolves when the machine runs. */
   start(setup: Promise<MachineSetup>): Promise<void> {
     this.#context.console.connect(this.#link);
-    setup.then(
-      (machine) => {
-        if (this.#over) return;
-        this.#reach('image');
-        this.#setUp = true;
-        this.#link.start(machine);
-      },
-      (error: unknown) => this.#end(asVmError(error)),
-    );
+    this.#start(setup).catch((error: unknown) => this.#end(asVmError(error)));
     return this.#started.promise;
   }
 
@@ -96,8 +86,12 @@ export class VmRun {
   /** Stops the machine as it is. Resolves when nothing of it is left. */
   async stop(): Promise<void> {
     if (!this.#setUp) this.#end({ reason: 'stopped' });
-    const cancel = this.#context.platform.after(closingTime, () => this.#end({ reason: 'stopped' }));
-    if (!this.#over) this.#link.post({ type: 'stop' });
+    // A thread that does not listen any more is ended with all it has.
+    const cancel = this.#context.platform.after(closingTime, () => {
+      this.#end({ reason: 'stopped' });
+      this.#hold?.thread.kill('the machine did not stop when it was told to');
+    });
+    this.#link.post({ type: 'stop' });
     await this.#exited.promise.catch(() => undefined);
     cancel();
   }
@@ -112,6 +106,37 @@ export class VmRun {
       loaded,
       ...(total !== undefined && { total }),
     });
+  }
+
+  /** Restarts the machine, as by its button. Resolves when the guest's new life has begun, or the machine has stopped. */
+  async reset(): Promise<void> {
+    if (this.#over) throw new VmError('stopped', 'no machine runs that could be reset: call start()');
+    await this.#started.promise;
+    this.#reset ??= new Deferred();
+    this.#link.post({ type: 'reset' });
+    await this.#reset.promise;
+  }
+
+  /** Sets which events are sent as `trace` events. */
+  trace(types: readonly MachineEvent['type'][]): void {
+    this.#link.post({ type: 'trace', types });
+  }
+
+  async #start(setup: Promise<MachineSetup>): Promise<void> {
+    // Awaited last: the worker starts while the images load.
+    void observed(setup);
+    const hold = await this.#context.hold();
+    if (this.#over) {
+      await hold.release();
+      return;
+    }
+    this.#hold = hold;
+    this.#forgetThread = hold.thread.onGone((error) => this.#end(error));
+    const machine = await setup;
+    if (this.#over) return;
+    this.#reach('image');
+    this.#setUp = true;
+    this.#link.start(hold.thread, machine);
   }
 
   #receive(message: FromWorker): void {
@@ -148,13 +173,11 @@ export class VmRun {
         if (message.exit.reason === 'panic') events.emit('panic', message.exit);
         this.#end(message.exit);
         break;
-      case 'failed': {
-        const error = new VmError('internal', `the machine failed: ${message.message}`);
-        error.stack = message.stack;
-        this.#end(error);
+      case 'reset':
+        this.#reset?.resolve();
+        this.#reset = undefined;
         break;
-      }
-      default: // bytes and credit are the link's own
+      default: // bytes and credit are the link's own, and the end of the thread is told by itself
     }
   }
 
@@ -252,16 +275,25 @@ export class VmRun {
       if (this.#lastStatistics === undefined) question.reject(error);
       else question.resolve(this.#lastStatistics);
     }
+    this.#reset?.resolve();
     this.#context.console.disconnect();
-    const settle = (): void => {
-      if (outcome instanceof VmError) {
-        this.#exited.reject(outcome);
-      } else {
-        this.#exited.resolve(outcome);
-        this.#context.events.emit('exit', outcome);
-      }
-    };
-    this.#link.terminate().then(settle, settle);
+    this.#link.close();
+    this.#forgetThread();
+    const released = this.#hold?.release() ?? Promise.resolve();
+    released.then(
+      () => this.#settle(outcome),
+      // What the machine did is less than what a share could not store.
+      (problem: unknown) => this.#settle(outcome instanceof VmError ? outcome : asVmError(problem)),
+    );
+  }
+
+  #settle(outcome: VmExit | VmError): void {
+    if (outcome instanceof VmError) {
+      this.#exited.reject(outcome);
+    } else {
+      this.#exited.resolve(outcome);
+      this.#context.events.emit('exit', outcome);
+    }
   }
 }
 

@@ -3,12 +3,15 @@ import { Emitter } from './emitter.ts';
 import { VmError, asVmError } from './errors.ts';
 import { observed } from './observed.ts';
 import type { OnLoading, Platform } from './platform.ts';
+import { ShareConnection } from './share-connection.ts';
+import { ShareFiles } from './share-files.ts';
 import { VmCommand, feed, type InputSource } from './vm-command.ts';
 import { VmConsole } from './vm-console.ts';
 import type { VmEvents, VmStatistics } from './vm-events.ts';
 import { planCommandLine, planMemory, planShares, type Share, type VmOptions } from './vm-options.ts';
 import { VmRun } from './vm-run.ts';
-import type { MachineSetup, VmExit } from './worker-protocol.ts';
+import { WorkerKeeper, WorkerThread } from './worker-thread.ts';
+import type { MachineEvent, MachineSetup, VmExit } from './worker-protocol.ts';
 
 /** Tells when something is cancelled: what an AbortSignal is in every host. */
 export interface AbortSignalLike {
@@ -51,6 +54,9 @@ export class Vm {
   readonly #commandLine: string;
   readonly #memoryBytes: number;
   readonly #events = new Emitter<VmEvents>();
+  readonly #worker: WorkerKeeper;
+  readonly #files = new Map<string, ShareFiles>();
+  #trace: readonly MachineEvent['type'][];
   #run: VmRun | undefined;
   #running = false;
   #disposed = false;
@@ -63,6 +69,12 @@ export class Vm {
     this.#memoryBytes = planMemory(options.memory);
     this.#commandLine = planCommandLine(options.append);
     this.console = new VmConsole(options.console);
+    this.#trace = options.trace ?? [];
+    const shares = this.shares.map(({ tag, readOnly, maximumMessageSize, source }) => {
+      return { tag, readOnly, maximumMessageSize, source };
+    });
+    const isVolatile = shares.some(({ source }) => source.volatile === true);
+    this.#worker = new WorkerKeeper(() => new WorkerThread(platform, shares), isVolatile);
   }
 
   /** Calls `listener` for every event of that name until the returned function is called. */
@@ -76,6 +88,7 @@ export class Vm {
     if (this.#running) throw new VmError('bad-option', 'the VM is running: stop it before it is started again');
     this.#running = true;
     const run = new VmRun({
+      hold: () => this.#worker.hold(),
       platform: this.#platform,
       console: this.console,
       shares: this.shares,
@@ -102,6 +115,27 @@ export class Vm {
   /** Resolves with how the machine stopped. Rejects with VmError 'internal' where that was a defect. */
   get exited(): Promise<VmExit> {
     return observed(this.#started().then((run) => run.exited));
+  }
+
+  /**
+   * The files of a share from this side, without the guest; of the first share without a tag. There is one per share: who
+   * calls again gets the same. Throws VmError 'bad-option' where there is no such share.
+   */
+  fs(tag = this.shares[0]?.tag): ShareFiles {
+    if (tag === undefined)
+      throw new VmError('bad-option', 'the VM has no share: give createVm one with the option shares');
+    if (!this.shares.some((share) => share.tag === tag)) {
+      const tags = this.shares.map((share) => `"${share.tag}"`).join(', ');
+      throw new VmError('bad-option', `there is no share "${tag}": the VM has ${tags}`);
+    }
+    let files = this.#files.get(tag);
+    if (files === undefined) {
+      files = new ShareFiles(async (onChange) =>
+        ShareConnection.open(this.#platform, await this.#worker.hold(), tag, onChange),
+      );
+      this.#files.set(tag, files);
+    }
+    return files;
   }
 
   /** Runs a command in the guest as soon as that is ready: a line for sh, or a program with its arguments. */
@@ -174,20 +208,40 @@ export class Vm {
     return run.exited;
   }
 
+  /**
+   * Restarts the guest, as by the machine's button: what it has not written back is lost. Resolves when its new life has
+   * begun; `ready` is of that then. Files and watches of `fs` stay.
+   */
+  async reset(): Promise<void> {
+    await (await this.#started()).reset();
+  }
+
+  /** Sets which of the machine's events are sent as `trace` events from now on; none costs nothing. */
+  setTrace(types: readonly MachineEvent['type'][]): void {
+    this.#trace = types;
+    this.#run?.trace(types);
+  }
+
   /** Stops the machine as it is, like a pulled plug: what the guest has not written back is lost. */
   async stop(): Promise<void> {
     await this.#run?.stop();
   }
 
-  /** Stops the machine and leaves nothing behind. The VM cannot be used any more. */
+  /**
+   * Stops the machine and leaves nothing behind. The VM cannot be used any more. Rejects, after that, where a share could
+   * not store what it had.
+   */
   async dispose(): Promise<void> {
     this.#disposed = true;
     await this.stop();
+    const closing = [...this.#files.values()].map((files) => files.close());
+    const ends = await Promise.allSettled([...closing, this.#worker.dispose()]);
     this.#events.clear();
+    for (const end of ends) if (end.status === 'rejected') throw asVmError(end.reason);
   }
 
   async #setup(onLoading: OnLoading): Promise<MachineSetup> {
-    const { kernel, initrd, clock = 'host', noReboot = false, trace = [] } = this.#options;
+    const { kernel, initrd, clock = 'host', noReboot = false } = this.#options;
     const needsImage = kernel === undefined || initrd === undefined;
     const image = needsImage ? await this.#platform.loadGuestImage(onLoading) : undefined;
     const initialFiles = initrd === 'none' ? undefined : (initrd ?? image?.initrd);
@@ -199,12 +253,9 @@ export class Vm {
       kernel: kernel ?? image?.kernel ?? new Uint8Array(),
       ...(initialFiles !== undefined && { initrd: initialFiles }),
       commandLine: this.#commandLine,
-      shares: this.shares.map(({ tag, readOnly, maximumMessageSize, source }) => {
-        return { tag, readOnly, maximumMessageSize, source };
-      }),
       noReboot,
       ...(size !== undefined && { console: size }),
-      trace,
+      trace: this.#trace,
     };
   }
 

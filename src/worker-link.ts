@@ -1,8 +1,8 @@
-// The main thread's end of a running machine: its worker, the doorbell, and the byte streams.
+// The main thread's end of a running machine: its messages and the byte streams.
 import type { Bytes } from '../devices/ports.ts';
 import { WindowReceiver, WindowSender } from './byte-window.ts';
-import type { Platform, WorkerHandle } from './platform.ts';
 import type { FromWorker, MachineSetup, StreamName, ToWorker } from './worker-protocol.ts';
+import type { WorkerThread } from './worker-thread.ts';
 
 /** Consumes output. While the promise it returned is pending it is given no more, and in the end the guest must wait. */
 export type OutputConsumer = (bytes: Bytes) => void | Promise<void>;
@@ -36,41 +36,43 @@ export class LinkStream {
   }
 }
 
+/** One machine of a worker, from before its start until it has stopped. */
 export class WorkerLink {
   readonly uart: LinkStream;
   readonly console: LinkStream;
   readonly agent: LinkStream;
-  readonly #worker: WorkerHandle;
-  readonly #doorbell: Int32Array<ArrayBufferLike>;
-  readonly #traceAcknowledged: Int32Array<ArrayBufferLike>;
+  #thread: WorkerThread | undefined;
+  /** What was posted before there was a worker to post it to. */
+  #early: ToWorker[] = [];
+  #closed = false;
   readonly #onMessage: (message: FromWorker) => void;
 
-  /** `onFailure` is called when the thread dies by itself; all other messages than bytes and credit go to `onMessage`. */
-  constructor(platform: Platform, onMessage: (message: FromWorker) => void, onFailure: (error: Error) => void) {
-    this.#worker = platform.startWorker();
-    this.#doorbell = word(platform.sharedMemory);
-    this.#traceAcknowledged = word(platform.sharedMemory);
+  /** All messages but those of the streams go to `onMessage`. */
+  constructor(onMessage: (message: FromWorker) => void) {
     this.#onMessage = onMessage;
     this.uart = this.#stream('uart');
     this.console = this.#stream('console');
     this.agent = this.#stream('agent');
-    this.#worker.onMessage((message) => this.#receive(message));
-    this.#worker.onFailure(onFailure);
   }
 
-  start(setup: MachineSetup): void {
-    this.post({ type: 'start', setup, doorbell: this.#doorbell, traceAcknowledged: this.#traceAcknowledged });
+  start(thread: WorkerThread, setup: MachineSetup): void {
+    this.#thread = thread;
+    thread.runMachine((message) => this.#receive(message));
+    this.post({ type: 'start', setup });
+    for (const message of this.#early.splice(0)) this.post(message);
   }
 
   post(message: ToWorker): void {
-    this.#worker.post(message);
-    // After the message: a machine that waits on the doorbell must find the message there when it wakes.
-    Atomics.add(this.#doorbell, 0, 1);
-    Atomics.notify(this.#doorbell, 0);
+    // What comes too late is not for the worker's next machine.
+    if (this.#closed) return;
+    if (this.#thread === undefined) this.#early.push(message);
+    else this.#thread.post(message);
   }
 
-  terminate(): Promise<void> {
-    return this.#worker.terminate();
+  /** The machine has stopped. */
+  close(): void {
+    this.#closed = true;
+    this.#thread?.endMachine();
   }
 
   #stream(stream: StreamName): LinkStream {
@@ -84,13 +86,6 @@ export class WorkerLink {
     if (message.type === 'bytes') this[message.stream].arrived(message.bytes);
     else if (message.type === 'credit') this[message.stream].sender.addCredit(message.count);
     else this.#onMessage(message);
-    if (message.type === 'events') {
-      Atomics.add(this.#traceAcknowledged, 0, message.events.length);
-      Atomics.notify(this.#traceAcknowledged, 0);
-    }
+    if (message.type === 'events') this.#thread?.acknowledgeEvents(message.events.length);
   }
-}
-
-function word(shared: boolean): Int32Array<ArrayBufferLike> {
-  return new Int32Array(shared ? new SharedArrayBuffer(4) : new ArrayBuffer(4));
 }

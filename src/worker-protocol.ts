@@ -2,6 +2,7 @@
 import type { P9Event } from '../devices/9p/trace.ts';
 import type { Bytes } from '../devices/ports.ts';
 import type { VirtioEvent } from '../devices/virtio/events.ts';
+import type { TransferablePort } from './port.ts';
 import type { ShareSource } from './vm-options.ts';
 
 /** The byte streams of a machine: the 16550, the console hvc0, and the guest agent's port. */
@@ -14,7 +15,7 @@ export interface ShareSetup {
   readonly source: ShareSource;
 }
 
-/** What a machine is made of; everything in it can be posted. */
+/** What a machine is made of, besides the worker's shares; everything in it can be posted. */
 export interface MachineSetup {
   readonly memoryBytes: number;
   readonly sharedMemory: boolean;
@@ -22,7 +23,6 @@ export interface MachineSetup {
   readonly kernel: Bytes;
   readonly initrd?: Bytes;
   readonly commandLine: string;
-  readonly shares: readonly ShareSetup[];
   readonly noReboot: boolean;
   readonly console?: { readonly columns: number; readonly rows: number };
   /** The types of events that are wanted. */
@@ -55,14 +55,33 @@ export interface MachineStatistics {
   readonly p9: { readonly requests: number; readonly bytesIn: number; readonly bytesOut: number };
 }
 
+/** What a worker is given to own, and what it shares with the thread that started it. */
+export interface WorkerSetup {
+  /** Opened when a machine or a client first needs them, closed with the worker. */
+  readonly shares: readonly ShareSetup[];
+  /** One element, see Host.doorbell. */
+  readonly doorbell: Int32Array<ArrayBufferLike>;
+  /** One element: a count of the events that were received. */
+  readonly traceAcknowledged: Int32Array<ArrayBufferLike>;
+}
+
 export type ToWorker =
-  /** First of all messages. `doorbell` has one element, see Host.doorbell; `traceAcknowledged` one, a count of events. */
+  /** First of all messages. */
+  | { readonly type: 'open'; readonly setup: WorkerSetup }
+  /** Makes a machine and runs it. One at a time: the next after `exit`, `refused` or `failed`. */
+  | { readonly type: 'start'; readonly setup: MachineSetup }
+  /** Serves a share to a client at the other end of `port`, which is transferred (share-protocol.ts). */
   | {
-      readonly type: 'start';
-      readonly setup: MachineSetup;
-      readonly doorbell: Int32Array<ArrayBufferLike>;
-      readonly traceAcknowledged: Int32Array<ArrayBufferLike>;
+      readonly type: 'attach';
+      readonly tag: string;
+      readonly port: TransferablePort;
+      /** The client may change nothing, whatever the share allows. */
+      readonly readOnly?: boolean;
+      /** Where replies go, for a client that blocks its thread (reply-slot.ts). */
+      readonly replies?: SharedArrayBuffer;
     }
+  /** Closes the shares, when no machine runs; `closed` follows. */
+  | { readonly type: 'close' }
   /** For the agent with the number of the port's opening that they are meant for: a later one is another agent's. */
   | { readonly type: 'bytes'; readonly stream: StreamName; readonly bytes: Bytes; readonly opening?: number }
   | { readonly type: 'credit'; readonly stream: StreamName; readonly count: number }
@@ -70,13 +89,23 @@ export type ToWorker =
   | { readonly type: 'close-agent' }
   | { readonly type: 'resize'; readonly columns: number; readonly rows: number }
   | { readonly type: 'statistics'; readonly id: number }
+  /** The types of events that are wanted from now on. */
+  | { readonly type: 'trace'; readonly types: readonly MachineEvent['type'][] }
+  /** Restarts the machine, as by its button; `reset` follows, or the machine's end. */
+  | { readonly type: 'reset' }
   /** Ends the machine, if it runs; `exit` follows. */
   | { readonly type: 'stop' };
 
+/** What a worker tells of itself, whatever machine it runs. */
+export type FromWorkerThread =
+  /** The shares are closed; with `error` when one of them could not be. Nothing follows. */
+  { readonly type: 'closed'; readonly error?: { readonly message: string; readonly stack: string } };
+
 export type FromWorker =
+  | FromWorkerThread
   /** The shares are open and the machine is about to run. */
   | { readonly type: 'started' }
-  /** The setup cannot be used: an option, an image, or a share. Nothing follows. */
+  /** The setup cannot be used: an option, an image, or a share. No machine runs. */
   | { readonly type: 'refused'; readonly code: 'bad-option' | 'bad-file'; readonly message: string }
   | { readonly type: 'bytes'; readonly stream: StreamName; readonly bytes: Bytes }
   | { readonly type: 'credit'; readonly stream: StreamName; readonly count: number }
@@ -87,9 +116,11 @@ export type FromWorker =
   | { readonly type: 'log'; readonly line: string }
   | { readonly type: 'events'; readonly events: readonly MachineEvent[] }
   | { readonly type: 'statistics'; readonly id: number; readonly statistics: MachineStatistics }
-  /** The machine has stopped and its shares are closed. Nothing follows. */
+  /** The machine has begun a new life, because it was told to. */
+  | { readonly type: 'reset' }
+  /** The machine has stopped. */
   | { readonly type: 'exit'; readonly exit: VmExit; readonly statistics: MachineStatistics }
-  /** A defect: the machine threw something that is no fault of the guest's. Nothing follows. */
+  /** A defect: something was thrown that is no fault of the guest's. The shares are closed, nothing follows. */
   | { readonly type: 'failed'; readonly message: string; readonly stack: string };
 
 /** One thing that happened in the machine, for traces: plain data. */

@@ -78,7 +78,7 @@ export class Request {
   /** Undefined until it is decoded. */
   body: AnyBody | undefined = undefined;
   /** The time of arrival, where events are wanted. */
-  arrival = 0;
+  arrival: number | undefined = undefined;
 
   /** The client does not wait for it any more: its buffers are gone, and what it would do to fids must not happen. */
   flushed = false;

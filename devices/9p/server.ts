@@ -53,10 +53,11 @@ function routeOf(format: Format | undefined): Route | undefined {
 const routes = formatByType.map(routeOf);
 
 export class Server {
+  /** Gets an event for every message that arrives from now on, once it is answered. Without it none is made. */
+  onEvent: ((event: P9Event) => void) | undefined;
   readonly statistics: Statistics = { requests: 0, bytesIn: 0, bytesOut: 0, errors: 0, flushed: 0 };
   readonly #share: Share;
   readonly #maximumMessageSize: number;
-  readonly #onEvent: ((event: P9Event) => void) | undefined;
   readonly #now: () => number;
   readonly #reader = new Reader(new Uint8Array(4096));
   readonly #writer = new Writer();
@@ -69,7 +70,7 @@ export class Server {
   constructor({ backend, maximumMessageSize, readOnly, onEvent, now }: ServerOptions) {
     this.#share = { backend, readOnly: readOnly ?? false };
     this.#maximumMessageSize = maximumMessageSize ?? defaultMaximumMessageSize;
-    this.#onEvent = onEvent;
+    this.onEvent = onEvent;
     this.#now = now ?? (() => 0);
     this.#session = this.#newSession();
   }
@@ -139,7 +140,7 @@ export class Server {
     const agreed = this.#session.messageSize ?? this.#maximumMessageSize;
     const limit = Math.min(room, agreed);
     const request = new Request(this.#share, this.#session, type, routes[type], tag, exchange, size, limit);
-    if (this.#onEvent !== undefined) request.arrival = this.#now();
+    if (this.onEvent !== undefined) request.arrival = this.#now();
     return request;
   }
 
@@ -232,9 +233,10 @@ export class Server {
     error: ErrnoName | 'flushed' | undefined,
     replySize: number,
   ): void {
-    if (this.#onEvent === undefined) return;
+    // One that arrived before somebody listened has no time of arrival.
+    if (this.onEvent === undefined || request.arrival === undefined) return;
     const { tag, head, type, route, body, size, arrival } = request;
-    this.#onEvent({
+    this.onEvent({
       tag,
       head,
       type: route?.name ?? `type ${type}`,

@@ -93,7 +93,7 @@ export abstract class VirtioDevice {
   readonly offeredFeatures: bigint;
   readonly queues: readonly Queue[];
   protected readonly memory: GuestMemory;
-  protected readonly emit: VirtioListener | undefined;
+  protected emit: VirtioListener | undefined;
   readonly #log: Log;
   readonly #now: () => number;
   #transport: Transport | undefined;
@@ -124,6 +124,12 @@ export abstract class VirtioDevice {
   attach(transport: Transport): void {
     if (this.#transport !== undefined) throw new Error(`${this.name} is plugged into a transport already`);
     this.#transport = transport;
+  }
+
+  /** Gives the events from now on to `listener`; undefined for no longer. */
+  listen(listener: VirtioListener | undefined): void {
+    this.emit = listener;
+    for (const queue of this.queues) queue.onEvent = listener;
   }
 
   /** §2.1: the device status field, as the driver reads it. */

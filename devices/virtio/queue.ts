@@ -68,7 +68,7 @@ export class Queue {
   readonly maximumSize: number;
   readonly #memory: GuestMemory;
   readonly #device: string;
-  readonly #onEvent: VirtioListener | undefined;
+  onEvent: VirtioListener | undefined;
 
   #state: QueueState;
   #eventIndex = false;
@@ -98,7 +98,7 @@ export class Queue {
     this.maximumSize = options.maximumSize;
     this.#memory = options.memory;
     this.#device = options.device;
-    this.#onEvent = options.onEvent;
+    this.onEvent = options.onEvent;
     this.#state = initialState(options.maximumSize);
   }
 
@@ -199,7 +199,7 @@ export class Queue {
     if (this.#outstanding[head] !== undefined) {
       throw new GuestFault('descriptor made available again before it was used', { head });
     }
-    const onEvent = this.#onEvent;
+    const { onEvent } = this;
     const descriptors: DescriptorRecord[] | undefined = onEvent === undefined ? undefined : [];
     const chain = readChain(this.#memory, this.#descriptors, head, descriptors);
     state.nextAvailable = (next + 1) & 0xffff;
@@ -239,7 +239,7 @@ export class Queue {
     state.nextUsed = (state.nextUsed + 1) & 0xffff;
     // §2.7.8.2: len before idx. flags lies in the same word and is always 0, which §2.7.10.2 asks for with EVENT_IDX.
     memory.releaseU32(this.#used, (state.nextUsed << 16) >>> 0);
-    this.#onEvent?.({ type: 'push', device: this.#device, queue: this.index, slot, head: chain.head, length });
+    this.onEvent?.({ type: 'push', device: this.#device, queue: this.index, slot, head: chain.head, length });
   }
 
   /** §2.7.7.2: whether the driver is to be notified of what was pushed since the last call. */

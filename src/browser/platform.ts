@@ -3,7 +3,9 @@ import { VmError } from '../errors.ts';
 import type { Platform, WorkerHandle } from '../platform.ts';
 import type { VmOptions } from '../vm-options.ts';
 import type { FromWorker, ToWorker } from '../worker-protocol.ts';
+import type { TransferablePort } from '../port.ts';
 import { loadGuestImage, type ImageSources } from './images.ts';
+import { openPort } from './open-port.ts';
 import { after } from './timer.ts';
 
 /** The address of the worker's script, on the page's own origin, or a function that starts it. */
@@ -26,8 +28,8 @@ class BrowserWorker implements WorkerHandle {
     this.#worker = startWorker(source);
   }
 
-  post(message: ToWorker): void {
-    this.#worker.postMessage(message);
+  post(message: ToWorker, transfer: readonly TransferablePort[] = []): void {
+    this.#worker.postMessage(message, [...(transfer as readonly MessagePort[])]);
   }
 
   onMessage(listener: (message: FromWorker) => void): void {
@@ -43,6 +45,10 @@ class BrowserWorker implements WorkerHandle {
       const { message } = event as Partial<ErrorEvent>;
       listener(new Error(message ?? "its script cannot be loaded: the option 'worker' says where it is"));
     });
+  }
+
+  setAwaited(): void {
+    // A page lives as long as its user wants.
   }
 
   terminate(): Promise<void> {
@@ -67,6 +73,10 @@ function startWorker(source: WorkerSource | undefined): Worker {
 export function browserPlatform({ image, worker }: BrowserVmOptions): Platform {
   return {
     startWorker: () => new BrowserWorker(worker),
+    makeChannel: (onMessage) => {
+      const { port1, port2 } = new MessageChannel();
+      return { end: openPort(port1, onMessage), port: port2 };
+    },
     loadGuestImage: (onLoading) => loadGuestImage(image, onLoading),
     now: () => performance.now(),
     after,

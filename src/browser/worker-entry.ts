@@ -3,6 +3,7 @@ import { Machine } from '../machine.ts';
 import { serveVm } from '../worker.ts';
 import type { FromWorker, ToWorker } from '../worker-protocol.ts';
 import { BrowserHost } from './host.ts';
+import { openPort } from './open-port.ts';
 import { openShare } from './share-sources.ts';
 
 let receive: (message: ToWorker) => void = () => undefined;
@@ -13,6 +14,7 @@ serveVm({
   onMessage: (listener) => {
     receive = listener;
   },
+  openPort,
   makeHost: (doorbell) => new BrowserHost(doorbell),
   openBackend: (source) =>
     openShare(source, {

@@ -1,9 +1,11 @@
 // The main-thread side of a VM in Node.js: worker threads, and the guest image from its package.
-import { Worker } from 'node:worker_threads';
+import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import { VmError } from '../errors.ts';
 import type { Platform, WorkerHandle } from '../platform.ts';
 import type { FromWorker, ToWorker } from '../worker-protocol.ts';
+import type { TransferablePort } from '../port.ts';
 import { loadGuestImage } from './images.ts';
+import { openPort } from './open-port.ts';
 import { after } from './timer.ts';
 
 class NodeWorker implements WorkerHandle {
@@ -13,10 +15,11 @@ class NodeWorker implements WorkerHandle {
   constructor() {
     // Beside this module when it is built.
     this.#worker = new Worker(new URL('./worker.js', import.meta.url), { name: 'vm9' });
+    this.#worker.unref();
   }
 
-  post(message: ToWorker): void {
-    this.#worker.postMessage(message);
+  post(message: ToWorker, transfer: readonly TransferablePort[] = []): void {
+    this.#worker.postMessage(message, transfer as readonly MessagePort[]);
   }
 
   onMessage(listener: (message: FromWorker) => void): void {
@@ -33,6 +36,11 @@ class NodeWorker implements WorkerHandle {
     });
   }
 
+  setAwaited(awaited: boolean): void {
+    if (awaited) this.#worker.ref();
+    else this.#worker.unref();
+  }
+
   async terminate(): Promise<void> {
     this.#terminated = true;
     await this.#worker.terminate();
@@ -41,6 +49,12 @@ class NodeWorker implements WorkerHandle {
 
 export const nodePlatform: Platform = {
   startWorker: () => new NodeWorker(),
+  makeChannel: (onMessage) => {
+    const { port1, port2 } = new MessageChannel();
+    const end = openPort(port1, onMessage);
+    port1.unref();
+    return { end, port: port2 };
+  },
   loadGuestImage,
   now: () => performance.now(),
   after,

@@ -6,6 +6,7 @@ import type { ToWorker } from '../worker-protocol.ts';
 import { openMemory } from '../memory-share.ts';
 import { openHostFolder } from './host-folder.ts';
 import { NodeHost } from './host.ts';
+import { openPort } from './open-port.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('this module is the worker of a VM: createVm starts it');
@@ -18,6 +19,7 @@ serveVm({
   onMessage: (listener) => {
     receive = listener;
   },
+  openPort,
   makeHost: (doorbell) => new NodeHost(doorbell),
   openBackend: async (source, options) =>
     openMemory(source, () => BigInt(Date.now()) * 1_000_000n) ?? openHostFolder(source, options),

@@ -1,12 +1,17 @@
 // A machine for tests of what is around machines: its guest is a few lines of TypeScript. The worker's side is the real
 // one, in this thread; every message is cloned as between threads.
+import { MessageChannel, type MessagePort } from 'node:worker_threads';
 import type { Backend } from '../../devices/9p/backend.ts';
 import type { PortListener } from '../../devices/virtio/console-port.ts';
 import { guestFrame, hostFrameReader, HELLO_MAGIC, type GuestFrame, type HostFrame } from '../../src/agent/frames.ts';
 import type { Host } from '../../src/host.ts';
 import type { Platform, WorkerHandle } from '../../src/platform.ts';
-import { serveVm, type MachinePort, type WorkerMachine, type WorkerMachineOptions } from '../../src/worker.ts';
-import type { FromWorker, MachineStatistics, ToWorker, VmExit } from '../../src/worker-protocol.ts';
+import { openPort } from '../../src/node/open-port.ts';
+import type { PortEnd, TransferablePort } from '../../src/port.ts';
+import type { FromShare } from '../../src/share-protocol.ts';
+import { serveVm } from '../../src/worker.ts';
+import type { MachinePort, WorkerMachine, WorkerMachineOptions } from '../../src/worker-machine.ts';
+import type { FromWorker, MachineEvent, MachineStatistics, ToWorker, VmExit } from '../../src/worker-protocol.ts';
 
 /** The guest's end of a port. */
 export class FakePort implements MachinePort {
@@ -70,6 +75,8 @@ export class FakeMachine implements WorkerMachine {
   readonly uart = { receive: (bytes: Uint8Array): number => this.uartPort.write(bytes) };
   readonly sizes: [number, number][] = [];
   busySeconds = 0;
+  onEvent: ((event: MachineEvent) => void) | undefined;
+  resets = 0;
   #end: (exit: VmExit | Error) => void = () => undefined;
 
   constructor(options: WorkerMachineOptions) {
@@ -84,6 +91,16 @@ export class FakeMachine implements WorkerMachine {
 
   stop(): void {
     this.end({ reason: 'stopped' });
+  }
+
+  reset(): Promise<void> {
+    this.resets++;
+    this.agentPort.open(false);
+    return Promise.resolve();
+  }
+
+  trace(listener: ((event: MachineEvent) => void) | undefined): void {
+    this.onEvent = listener;
   }
 
   /** Ends the run: an Error is a defect. */
@@ -145,6 +162,8 @@ export class FakePlatform implements Platform {
   readonly machines: FakeMachine[] = [];
   readonly sharedMemory = true;
   workers = 0;
+  /** Whether somebody waits for the worker. */
+  awaited = false;
   kill: (error: Error) => void = () => undefined;
   readonly #options: FakePlatformOptions;
 
@@ -163,6 +182,7 @@ export class FakePlatform implements Platform {
         setImmediate(() => toMain(copy));
       },
       onMessage: (listener) => (toWorker = listener),
+      openPort,
       makeHost: () => ({}) as Host,
       openBackend: this.#options.openBackend ?? (() => Promise.resolve({ close: () => undefined } as Backend)),
       makeMachine: (options) => {
@@ -173,12 +193,13 @@ export class FakePlatform implements Platform {
       },
     });
     return {
-      post: (message) => {
-        const copy = structuredClone(message);
+      post: (message, transfer = []) => {
+        const copy = structuredClone(message, { transfer: transfer as MessagePort[] });
         setImmediate(() => {
           if (!terminated) toWorker(copy);
         });
       },
+      setAwaited: (awaited) => (this.awaited = awaited),
       onMessage: (listener) => (toMain = listener),
       onFailure: (listener) => (this.kill = listener),
       terminate: () => {
@@ -187,6 +208,11 @@ export class FakePlatform implements Platform {
         return Promise.resolve();
       },
     };
+  }
+
+  makeChannel(onMessage: (message: FromShare) => void): { end: PortEnd; port: TransferablePort } {
+    const { port1, port2 } = new MessageChannel();
+    return { end: openPort(port1, onMessage), port: port2 };
   }
 
   loadGuestImage(): Promise<{ kernel: Uint8Array; initrd: Uint8Array }> {

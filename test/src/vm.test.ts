@@ -30,7 +30,7 @@ describe('start', () => {
     expect(options.kernel).toEqual(Uint8Array.of(1));
     expect(options.initrd).toEqual(Uint8Array.of(2));
     expect(options.shares).toMatchObject([{ tag: 'host', readOnly: true, maximumMessageSize: 512_000 }]);
-    expect(options.onEvent).toBeUndefined();
+    expect(platform.machine.onEvent).toBeUndefined();
     await vm.dispose();
   });
 
@@ -149,9 +149,9 @@ describe('the end', () => {
 
   test('dispose while the machine is being made stops it', async () => {
     const { vm, platform } = make();
-    const started = vm.start();
+    const refused = expect(vm.start()).rejects.toMatchObject({ code: 'stopped' });
     await vm.dispose();
-    await expect(started).rejects.toMatchObject({ code: 'stopped' });
+    await refused;
     expect(platform.workers).toBe(0);
   });
 });
@@ -353,6 +353,22 @@ describe('a mount that the guest refuses', () => {
   });
 });
 
+describe('reset', () => {
+  test('makes the guest ready again, in the same worker', async () => {
+    const { vm, platform } = make({ shares: [{ source }] });
+    await vm.start();
+    await vm.ready;
+    await vm.reset();
+    expect(platform.machine.resets).toBe(1);
+    expect(vm.isReady).toBe(false);
+    void new FakeAgent(platform.machine.agentPort, agree);
+    await vm.ready;
+    expect(platform.machines).toHaveLength(1);
+    await vm.dispose();
+    await expect(vm.reset()).rejects.toMatchObject({ code: 'stopped' });
+  });
+});
+
 describe('a guest that reboots', () => {
   test('is made ready again, and what was meant for its earlier life does not reach the next', async () => {
     const { vm, platform } = make({ shares: [{ source }] });
@@ -399,11 +415,33 @@ describe('trace', () => {
       return { type: 'virtio', event: { type: 'notify', device: 'x', queue } } as const;
     });
     for (const event of events) {
-      platform.machine.options.onEvent?.(event);
-      platform.machine.options.onEvent?.({ type: '9p', share: 'host', event: unwanted });
+      platform.machine.onEvent?.(event);
+      platform.machine.onEvent?.({ type: '9p', share: 'host', event: unwanted });
     }
     await settle();
     expect(seen).toEqual(events);
+    await vm.dispose();
+  });
+
+  test('is turned on and off while the machine runs, and stays so for the next', async () => {
+    const { vm, platform } = make();
+    const seen: unknown[] = [];
+    vm.on('trace', (event) => seen.push(event));
+    const event = { type: 'virtio', event: { type: 'notify', device: 'x', queue: 0 } } as const;
+    await vm.start();
+    expect(platform.machine.onEvent).toBeUndefined();
+    vm.setTrace(['virtio']);
+    await settle();
+    platform.machine.onEvent?.(event);
+    vm.setTrace([]);
+    await settle();
+    expect(platform.machine.onEvent).toBeUndefined();
+    expect(seen).toEqual([event]);
+    vm.setTrace(['virtio']);
+    await vm.stop();
+    await vm.start();
+    await settle();
+    expect(platform.machine.onEvent).toBeDefined();
     await vm.dispose();
   });
 });

@@ -1,0 +1,252 @@
+// A machine in its worker: from what the main thread asks for to the machine's end, with its streams and messages.
+import type { Backend } from '../devices/9p/backend.ts';
+import type { Bytes, Log } from '../devices/ports.ts';
+import type { ConsolePort } from '../devices/virtio/console-port.ts';
+import { GuestStream, type GuestPort } from './guest-stream.ts';
+import type { Host } from './host.ts';
+import type {
+  FromWorker,
+  MachineEvent,
+  MachineSetup,
+  MachineStatistics,
+  StreamName,
+  ToWorker,
+  VmExit,
+} from './worker-protocol.ts';
+
+/** A port of the console device, as the worker uses it. */
+export type MachinePort = Pick<ConsolePort, 'listen' | 'write' | 'pause' | 'resume' | 'hostOpen'>;
+
+/** What the worker asks of a machine. src/machine.ts is one. */
+export interface WorkerMachine {
+  run(): Promise<VmExit>;
+  stop(): void;
+  /** Restarts the guest, as by the button. Resolves when its new life begins, or when the machine has stopped. */
+  reset(): Promise<void>;
+  /** Gives all that happens from now on to `listener`; undefined for no longer. */
+  trace(listener: ((event: MachineEvent) => void) | undefined): void;
+  /** Tells the guest the size of its console in characters. */
+  resizeConsole(columns: number, rows: number): void;
+  readonly consolePort: MachinePort;
+  readonly agentPort: MachinePort;
+  readonly uart: { receive(bytes: Bytes): number };
+  statistics(): MachineStatistics;
+}
+
+export interface WorkerMachineOptions extends Omit<MachineSetup, 'trace'> {
+  readonly host: Host;
+  readonly shares: readonly {
+    readonly tag: string;
+    readonly backend: Backend;
+    readonly readOnly: boolean;
+    readonly maximumMessageSize: number;
+  }[];
+  /** While the promise it returned is pending the machine stands still, as before a UART that is not ready. */
+  onUartOutput(bytes: Bytes): void | Promise<void>;
+  /** The UART has room, after `receive` took less than it was given. */
+  onUartInputRoom(): void;
+  readonly log: Log;
+  /** Whether clients of the shares other than the guest wait for something that comes through the event loop. */
+  readonly clientsWait?: () => boolean;
+}
+
+/** Events that may be under way to the main thread before the machine waits for it. */
+const traceWindow = 4096;
+
+export interface MachineRunOptions {
+  readonly setup: MachineSetup;
+  readonly host: Host;
+  /** One element: how many events the main thread has received, of this machine and those before. */
+  readonly traceAcknowledged: Int32Array<ArrayBufferLike>;
+  /** Throws VmError 'bad-file' for a share that cannot be opened. */
+  readonly openShares: () => Promise<WorkerMachineOptions['shares']>;
+  readonly clientsWait: () => boolean;
+  readonly makeMachine: (options: WorkerMachineOptions) => WorkerMachine;
+  readonly post: (message: FromWorker, transfer?: readonly ArrayBuffer[]) => void;
+}
+
+/** What is meant for a machine, among the messages to its worker. */
+export type ToMachine = Exclude<ToWorker, { type: 'open' | 'start' | 'attach' | 'close' }>;
+
+export class MachineRun {
+  readonly #options: MachineRunOptions;
+  #machine: WorkerMachine | undefined;
+  #streams: Readonly<Record<StreamName, GuestStream>> | undefined;
+  #agentOpen = false;
+  #agentOpening = 0;
+  #kernelSpoke = false;
+  #stopAsked = false;
+  #traced: readonly MachineEvent['type'][];
+
+  constructor(options: MachineRunOptions) {
+    this.#options = options;
+    this.#traced = options.setup.trace;
+  }
+
+  /** Runs the machine to its end. Throws VmError or BootError for a setup that cannot be used, else only for defects. */
+  async run(): Promise<VmExit> {
+    const machine = await this.#make();
+    this.#machine = machine;
+    this.#trace();
+    this.#options.post({ type: 'started' });
+    const exit: VmExit = this.#stopAsked ? { reason: 'stopped' } : await machine.run();
+    for (const stream of Object.values(this.#streams ?? {})) stream.flush();
+    return exit;
+  }
+
+  /** Of the machine that has run. */
+  statistics(): MachineStatistics {
+    if (this.#machine === undefined) throw new Error('a machine that was never made has no statistics');
+    return this.#machine.statistics();
+  }
+
+  stop(): void {
+    this.#stopAsked = true;
+    this.#machine?.stop();
+  }
+
+  receive(message: ToMachine): void {
+    const machine = this.#machine;
+    switch (message.type) {
+      case 'stop':
+        this.stop();
+        break;
+      case 'reset':
+        void machine?.reset().then(() => this.#options.post({ type: 'reset' }));
+        break;
+      case 'bytes': {
+        const stream = this.#streams?.[message.stream];
+        const late = message.stream === 'agent' && (!this.#agentOpen || message.opening !== this.#agentOpening);
+        if (late) stream?.drop(message.bytes);
+        else stream?.fromHost(message.bytes);
+        break;
+      }
+      case 'credit':
+        this.#streams?.[message.stream].addCredit(message.count);
+        break;
+      case 'close-agent':
+        if (machine !== undefined) machine.agentPort.hostOpen = false;
+        break;
+      case 'resize':
+        machine?.resizeConsole(message.columns, message.rows);
+        break;
+      case 'trace':
+        this.#traced = message.types;
+        this.#trace();
+        break;
+      case 'statistics':
+        if (machine !== undefined) {
+          this.#options.post({ type: 'statistics', id: message.id, statistics: machine.statistics() });
+        }
+    }
+  }
+
+  async #make(): Promise<WorkerMachine> {
+    const { setup, host, clientsWait, post } = this.#options;
+    const { trace: _, ...rest } = setup;
+    const shares = await this.#options.openShares();
+    const uart = new UartPort();
+    const machine = this.#options.makeMachine({
+      ...rest,
+      host,
+      shares,
+      clientsWait,
+      onUartOutput: (bytes) => {
+        this.#sawOutput();
+        this.#streams?.uart.fromGuest(bytes);
+        return uart.resumed;
+      },
+      onUartInputRoom: () => this.#streams?.uart.roomForInput(),
+      log: (line) => post({ type: 'log', line }),
+    });
+    uart.receive = (bytes) => machine.uart.receive(bytes);
+    this.#streams = {
+      uart: this.#stream('uart', uart),
+      console: this.#stream('console', machine.consolePort),
+      agent: this.#stream('agent', machine.agentPort),
+    };
+    this.#listen('console', machine.consolePort);
+    this.#listen('agent', machine.agentPort);
+    return machine;
+  }
+
+  #stream(stream: StreamName, port: GuestPort): GuestStream {
+    return new GuestStream({
+      port,
+      post: (bytes) => this.#options.post({ type: 'bytes', stream, bytes }, [bytes.buffer]),
+      postCredit: (count) => this.#options.post({ type: 'credit', stream, count }),
+    });
+  }
+
+  #listen(stream: 'console' | 'agent', port: MachinePort): void {
+    port.listen({
+      data: (bytes) => {
+        if (stream === 'console') this.#sawOutput();
+        this.#streams?.[stream].fromGuest(bytes);
+      },
+      drain: () => this.#streams?.[stream].roomForInput(),
+      open: (open) => {
+        if (!open) this.#streams?.[stream].closedByGuest();
+        if (stream === 'agent') this.#agentOpen = open;
+        if (stream === 'agent' && open) this.#agentOpening += 1;
+        this.#options.post({ type: 'port', stream, open, opening: this.#agentOpening });
+      },
+    });
+  }
+
+  #sawOutput(): void {
+    if (this.#kernelSpoke) return;
+    this.#kernelSpoke = true;
+    this.#options.post({ type: 'kernel' });
+  }
+
+  #trace(): void {
+    this.#machine?.trace(this.#traced.length === 0 ? undefined : this.#tracer());
+  }
+
+  /** Each event goes out at once: the machine may wait for the guest long before it turns the event loop again. */
+  #tracer(): (event: MachineEvent) => void {
+    const { post, traceAcknowledged: acknowledged, setup } = this.#options;
+    const wanted = this.#traced;
+    // Events of an earlier tracer that are still under way let this one send a few more.
+    let sent = Atomics.load(acknowledged, 0);
+    return (event) => {
+      if (!wanted.includes(event.type)) return;
+      post({ type: 'events', events: [event] });
+      sent += 1;
+      if (!setup.sharedMemory) return;
+      // A main thread that cannot keep up stops the machine, or the trace would fill the memory between them.
+      for (let seen = Atomics.load(acknowledged, 0); ((sent - seen) | 0) > traceWindow;) {
+        Atomics.wait(acknowledged, 0, seen);
+        seen = Atomics.load(acknowledged, 0);
+      }
+    };
+  }
+}
+
+/** The UART as a port: a paused one makes the machine wait. */
+class UartPort implements GuestPort {
+  receive: (bytes: Bytes) => number = () => 0;
+  #resume: (() => void) | undefined;
+  #resumed: Promise<void> | undefined;
+
+  /** Undefined unless the port is paused. */
+  get resumed(): Promise<void> | undefined {
+    return this.#resumed;
+  }
+
+  write(bytes: Bytes): number {
+    return this.receive(bytes);
+  }
+
+  pause(): void {
+    this.#resumed ??= new Promise((resolve) => {
+      this.#resume = resolve;
+    });
+  }
+
+  resume(): void {
+    this.#resume?.();
+    this.#resumed = this.#resume = undefined;
+  }
+}
