@@ -21,7 +21,8 @@ export interface Host {
   sleep(milliseconds: number): Sleep;
   /**
    * Raised by every sender before it posts a message to the worker: element 0 counts. The run loop reads it after every
-   * slice and blocks on it where nothing else can happen. Shared memory wherever the host has it.
+   * slice and blocks on it where nothing else can happen. Shared memory wherever the host has it; where it has none the
+   * doorbell never rings, and the run loop looks for messages by itself.
    */
   readonly doorbell: Int32Array<ArrayBufferLike>;
   /** Whether the thread may block in Atomics.wait on the doorbell. */

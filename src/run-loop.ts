@@ -3,10 +3,18 @@
 import type { Host } from './host.ts';
 import { timebaseFrequency } from './board.ts';
 import type { MachineClock } from './machine-clock.ts';
+import { isShared } from './shared-memory.ts';
 
 const ticksPerMillisecond = timebaseFrequency / 1000;
 /** Instructions of a slice: a fifth of a millisecond, below what a guest's timer would notice. */
 const sliceInstructions = 100_000;
+/** Milliseconds in the hart after which messages are looked for where no doorbell announces them: a turn costs 5 to 20 us. */
+const unheardTime = 2;
+/**
+ * Milliseconds of the first wait after the doorbell rang, in which the thread does not block: a message that was posted through a port of its
+ * own may arrive a little later than the doorbell that announces it.
+ */
+const afterglow = 6;
 /** Timers of the event loop are no finer than a millisecond: shorter waits turn the loop until their time has come. */
 const shortestSleep = 5;
 
@@ -34,8 +42,14 @@ export class RunLoop {
   readonly #host: Host;
   readonly #clock: MachineClock;
   readonly #target: RunTarget;
+  /** Whether messages come without a doorbell that could be read: there is no shared memory. */
+  readonly #unannounced: boolean;
   /** The doorbell's count at the last turn of the event loop. */
   #heard: number;
+  /** The doorbell rang since the last wait. */
+  #glows = false;
+  /** Milliseconds in the hart since the last turn. */
+  #unheard = 0;
   #wake: (() => void) | undefined;
   /** Milliseconds in the hart, and waiting. */
   busy = 0;
@@ -45,6 +59,7 @@ export class RunLoop {
     this.#host = host;
     this.#clock = clock;
     this.#target = target;
+    this.#unannounced = !isShared(host.doorbell.buffer);
     this.#heard = Atomics.load(host.doorbell, 0);
   }
 
@@ -59,7 +74,9 @@ export class RunLoop {
       target.updateTimers();
       const start = this.#host.now();
       const outcome = target.run(this.#slice());
-      this.busy += this.#host.now() - start;
+      const spent = this.#host.now() - start;
+      this.busy += spent;
+      this.#unheard += spent;
       const blocked = target.flushOutput();
       if (blocked !== undefined) await blocked;
       if (target.outstanding || this.#rang()) await this.#turn();
@@ -73,13 +90,18 @@ export class RunLoop {
     return Math.max(1, Math.min(sliceInstructions, untilDeadline));
   }
 
+  /** Whether a message waits, or may well do. */
   #rang(): boolean {
+    if (this.#unannounced) return this.#unheard >= unheardTime;
     return Atomics.load(this.#host.doorbell, 0) !== this.#heard;
   }
 
   async #turn(): Promise<void> {
     // Read before the turn: what rings during it gets another.
-    this.#heard = Atomics.load(this.#host.doorbell, 0);
+    const count = Atomics.load(this.#host.doorbell, 0);
+    if (count !== this.#heard) this.#glows = true;
+    this.#heard = count;
+    this.#unheard = 0;
     await this.#host.turn();
   }
 
@@ -89,7 +111,9 @@ export class RunLoop {
     const deadline = this.#target.nextDeadline();
     const due = start + Math.max(0, deadline - this.#clock.ticks()) / ticksPerMillisecond;
     if (this.#target.outstanding || !this.#host.canBlock) await this.#waitInEventLoop(due);
+    else if (this.#glows) await this.#waitInEventLoop(Math.min(due, start + afterglow));
     else this.#block(due);
+    this.#glows = false;
     const slept = this.#host.now() - start;
     this.idle += slept;
     this.#clock.idle(slept, deadline);

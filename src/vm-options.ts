@@ -47,6 +47,11 @@ export interface VmOptions {
   readonly noReboot?: boolean;
   /** Size of the console at the start, in characters. */
   readonly console?: { readonly columns: number; readonly rows: number };
+  /**
+   * False: the machine does without shared memory, as it must in a page that is not cross-origin isolated. Default: shared
+   * wherever the host has it.
+   */
+  readonly sharedMemory?: boolean;
   /** Which of the machine's events are sent as `trace` events. */
   readonly trace?: readonly MachineEvent['type'][];
 }

@@ -1,6 +1,7 @@
 // The browser's side of a machine's worker: clocks, randomness, unpacking, and its event loop.
 import type { Bytes } from '../../devices/ports.ts';
 import type { Host } from '../host.ts';
+import { isShared } from '../shared-memory.ts';
 import { sleepBy, type Sleep } from '../sleep.ts';
 import { gunzip } from './gunzip.ts';
 import { after } from './timer.ts';
@@ -16,8 +17,8 @@ export class BrowserHost implements Host {
 
   constructor(doorbell: Int32Array<ArrayBufferLike>) {
     this.doorbell = doorbell;
-    // A page without cross-origin isolation has no shared memory, nor even the name of it.
-    this.canBlock = crossOriginIsolated && doorbell.buffer instanceof SharedArrayBuffer;
+    // A doorbell that nobody else can reach would never ring.
+    this.canBlock = isShared(doorbell.buffer);
     this.#channel.port1.addEventListener('message', () => {
       const turned = this.#turned;
       this.#turned = [];

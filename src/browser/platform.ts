@@ -70,7 +70,7 @@ function startWorker(source: WorkerSource | undefined): Worker {
 }
 
 /** The platform of one VM. */
-export function browserPlatform({ image, worker }: BrowserVmOptions): Platform {
+export function browserPlatform({ image, worker, sharedMemory = true }: BrowserVmOptions): Platform {
   return {
     startWorker: () => new BrowserWorker(worker),
     makeChannel: (onMessage) => {
@@ -80,6 +80,6 @@ export function browserPlatform({ image, worker }: BrowserVmOptions): Platform {
     loadGuestImage: (onLoading) => loadGuestImage(image, onLoading),
     now: () => performance.now(),
     after,
-    sharedMemory: crossOriginIsolated,
+    sharedMemory: sharedMemory && crossOriginIsolated,
   };
 }

@@ -3,6 +3,7 @@ import { randomFillSync } from 'node:crypto';
 import { gunzipSync } from 'node:zlib';
 import type { Bytes } from '../../devices/ports.ts';
 import type { Host } from '../host.ts';
+import { isShared } from '../shared-memory.ts';
 import { sleepBy, type Sleep } from '../sleep.ts';
 import { after } from './timer.ts';
 
@@ -13,7 +14,7 @@ export class NodeHost implements Host {
   constructor(doorbell: Int32Array<ArrayBufferLike>) {
     this.doorbell = doorbell;
     // A doorbell that nobody else can reach would never ring.
-    this.canBlock = doorbell.buffer instanceof SharedArrayBuffer;
+    this.canBlock = isShared(doorbell.buffer);
   }
 
   now(): number {

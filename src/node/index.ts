@@ -8,5 +8,5 @@ export { hostFolder } from './host-folder.ts';
 
 /** Makes a VM whose machine runs in a worker thread. Nothing runs before `start`. Throws VmError 'bad-option'. */
 export function createVm(options: VmOptions = {}): Vm {
-  return new Vm(nodePlatform, options);
+  return new Vm({ ...nodePlatform, sharedMemory: options.sharedMemory ?? true }, options);
 }

@@ -61,6 +61,18 @@ test.each([
   expect(await booted(page)).toBe('riscv64, isolated');
 });
 
+test('inside a page that is not isolated itself it runs without shared memory', async () => {
+  const browser = await TestBrowser.launch();
+  const { url } = await serve();
+  const lesson = mkdtempSync(join(tmpdir(), 'vm9-lesson-'));
+  onTestFinished(() => rmSync(lesson, { recursive: true }));
+  writeFileSync(join(lesson, 'index.html'), `<!doctype html><iframe src="${url}"></iframe>`);
+  const page = await browser.open((await serve({}, lesson)).url);
+  const frame = page.frames().find((candidate) => candidate.url() === url);
+  await frame?.waitForFunction(() => document.title.startsWith('riscv64'), undefined, { timeout: patience });
+  expect(await frame?.title()).toBe('riscv64, not isolated');
+});
+
 test('a new version is fetched beside the old one, and takes its place when it is told to', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'vm9-versions-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));

@@ -8,7 +8,7 @@ const ticksPerMillisecond = 10_000;
 
 /** A host whose time passes only by waiting, and that writes down what the loop does with it. */
 class FakeHost implements Host {
-  readonly doorbell = new Int32Array(new SharedArrayBuffer(4));
+  doorbell: Int32Array<ArrayBufferLike> = new Int32Array(new SharedArrayBuffer(4));
   canBlock = false;
   time = 0;
   readonly done: string[] = [];
@@ -139,6 +139,34 @@ test('a doorbell that rang during a slice turns the event loop once', async () =
   expect(host.done).toEqual(['turn']);
 });
 
+test('without shared memory the event loop turns after every 2 ms in the hart', async () => {
+  const host = new FakeHost();
+  host.doorbell = new Int32Array(1);
+  const slice = (): 'ran' => {
+    host.time += 0.5;
+    return 'ran';
+  };
+  const target = new FakeTarget(...Array.from({ length: 10 }, () => slice));
+  await new RunLoop(host, clockOf(host), target).run();
+  // 10 slices of 0.5 ms.
+  expect(host.done).toEqual(['turn', 'turn']);
+});
+
+test('without shared memory wfi sleeps in the event loop, where messages come', async () => {
+  const host = new FakeHost();
+  host.doorbell = new Int32Array(1);
+  const target = new FakeTarget('waiting', 'ran');
+  target.deadline = 1000 * ticksPerMillisecond;
+  const loop = new RunLoop(host, clockOf(host), target);
+  host.events.push(() => {
+    target.pending = true;
+    loop.wake();
+  });
+  await loop.run();
+  expect(host.done).toEqual(['sleep 999.00']);
+  expect(host.time).toBeLessThan(1);
+});
+
 test('wfi with an operation under way sleeps in the event loop, and its completion ends the sleep', async () => {
   const host = new FakeHost();
   const target = new FakeTarget('waiting', 'ran');
@@ -178,6 +206,19 @@ test('wfi with nothing under way blocks the thread until the doorbell’s deadli
   await new RunLoop(host, clockOf(host), target).run();
   expect(performance.now() - before).toBeGreaterThanOrEqual(19);
   expect(host.done).toEqual([]);
+});
+
+test('after the doorbell rang wfi leaves the event loop free for a while: the message may come late', async () => {
+  const host = new FakeHost();
+  host.canBlock = true;
+  const ringing = (): 'waiting' => {
+    Atomics.add(host.doorbell, 0, 1);
+    return 'waiting';
+  };
+  const target = new FakeTarget(ringing, 'waiting', 'ran');
+  target.deadline = 20 * ticksPerMillisecond;
+  await new RunLoop(host, clockOf(host), target).run();
+  expect(host.done).toEqual(['turn', 'sleep 5.00']);
 });
 
 test('wfi does not wait while an interrupt is pending', async () => {
