@@ -1,4 +1,5 @@
 // The API that every host shares. A host's entry adds `createVm`, which knows that host's platform, and its shares.
+export type { ShareActivity } from './activity-meter.ts';
 export { VmError, type VmErrorCode } from './errors.ts';
 export type { Emitter } from './emitter.ts';
 export type { Exit } from './agent.ts';
@@ -33,4 +34,4 @@ export {
 } from './vm-options.ts';
 export { describeExit } from './vm-run.ts';
 export type { OutputConsumer } from './worker-link.ts';
-export type { MachineEvent, MachineStatistics, VmExit } from './worker-protocol.ts';
+export type { MachineEvent, MachineStatistics, ShareTraffic, VmExit } from './worker-protocol.ts';

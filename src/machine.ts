@@ -23,7 +23,7 @@ import { PanicWatcher } from './panic.ts';
 import { RunLoop } from './run-loop.ts';
 import type { RunTarget } from './run-loop.ts';
 import type { WorkerMachine, WorkerMachineOptions } from './worker-machine.ts';
-import type { MachineEvent, MachineStatistics, VmExit } from './worker-protocol.ts';
+import type { MachineEvent, MachineStatistics, ShareTraffic, VmExit } from './worker-protocol.ts';
 
 /** The virtio-mmio slots that are not the shares': the console's and the random generator's. */
 const deviceSlots = 2;
@@ -142,18 +142,25 @@ export class Machine implements WorkerMachine {
     const instructions = this.#retiredBefore + (this.#core?.hart.retired() ?? 0);
     const busySeconds = (this.#busyBefore + (this.#loop?.busy ?? 0)) / 1000;
     const idleSeconds = (this.#idleBefore + (this.#loop?.idle ?? 0)) / 1000;
-    const sum = (of: (server: Server) => number): number =>
-      this.#servers.reduce((total, { server }) => total + of(server), 0);
+    const shares = Object.fromEntries(
+      this.#servers.map(({ tag, server }) => {
+        const { requests, bytesIn, bytesOut } = server.statistics;
+        return [tag, { requests, bytesIn, bytesOut }];
+      }),
+    );
+    const sum = (of: (traffic: ShareTraffic) => number): number =>
+      Object.values(shares).reduce((total, traffic) => total + of(traffic), 0);
     return {
       instructions,
       busySeconds,
       idleSeconds,
       mips: busySeconds === 0 ? 0 : instructions / busySeconds / 1e6,
       p9: {
-        requests: sum(({ statistics }) => statistics.requests),
-        bytesIn: sum(({ statistics }) => statistics.bytesIn),
-        bytesOut: sum(({ statistics }) => statistics.bytesOut),
+        requests: sum(({ requests }) => requests),
+        bytesIn: sum(({ bytesIn }) => bytesIn),
+        bytesOut: sum(({ bytesOut }) => bytesOut),
       },
+      shares,
     };
   }
 

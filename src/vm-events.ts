@@ -1,4 +1,5 @@
 // What a VM tells of itself.
+import type { ShareActivity } from './activity-meter.ts';
 import type { VmError } from './errors.ts';
 import type { MachineEvent, MachineStatistics, VmExit } from './worker-protocol.ts';
 
@@ -30,7 +31,9 @@ export interface VmEvents {
   panic: { readonly lines: readonly string[] };
   /** A line for the person who runs the machine: a driver broke a rule, a backend failed. */
   log: { readonly line: string };
-  /** Something happened on a device, of a type that the option `trace` names. */
+  /** What the guest asked of a share in the last tenth of a second, if anything. */
+  activity: ShareActivity;
+  /** Something happened on a device, of a type that the option `trace` or `setTrace` names. */
   trace: MachineEvent;
 }
 

@@ -1,4 +1,5 @@
 // One run of a VM's machine, from its start until it has stopped: the worker, the guest's agent, what is reached when.
+import { ActivityMeter } from './activity-meter.ts';
 import { Agent } from './agent.ts';
 import { Deferred } from './agent/deferred.ts';
 import { watchForAgent } from './agent-watch.ts';
@@ -43,12 +44,19 @@ export class VmRun {
   #isReady = false;
   #agent: Agent | undefined;
   #agentPort: LinkAgentPort | undefined;
+  readonly #meter: ActivityMeter;
   #reset: Deferred<void> | undefined;
   #stopWatch: () => void = () => undefined;
 
   constructor(context: RunContext) {
     this.#context = context;
     this.#startTime = context.platform.now();
+    this.#meter = new ActivityMeter({
+      statistics: () => this.#machineStatistics(),
+      after: (milliseconds, callback) => context.platform.after(milliseconds, callback),
+      isWanted: () => context.events.has('activity'),
+      emit: (activity) => context.events.emit('activity', activity),
+    });
   }
 
   /** Resolves when the machine runs. */
@@ -117,6 +125,11 @@ export class VmRun {
     await this.#reset.promise;
   }
 
+  /** Somebody has begun to listen to `activity` events. */
+  meter(): void {
+    if (this.#reached.has('machine')) this.#meter.wanted();
+  }
+
   /** Sets which events are sent as `trace` events. */
   trace(types: readonly MachineEvent['type'][]): void {
     this.#link.post({ type: 'trace', types });
@@ -145,6 +158,7 @@ export class VmRun {
       case 'started':
         this.#reach('machine');
         this.#watch();
+        this.#meter.machineStarted();
         this.#started.resolve();
         break;
       case 'refused':
@@ -267,6 +281,7 @@ export class VmRun {
     if (this.#over) return;
     this.#over = true;
     this.#stopWatch();
+    this.#meter.end(this.#lastStatistics);
     const error = outcome instanceof VmError ? outcome : new VmError('stopped', describeExit(outcome));
     this.#closeAgent('the machine stopped');
     this.#ready.reject(error);

@@ -79,7 +79,9 @@ export class Vm {
 
   /** Calls `listener` for every event of that name until the returned function is called. */
   on<Name extends keyof VmEvents>(name: Name, listener: (event: VmEvents[Name]) => void): () => void {
-    return this.#events.on(name, listener);
+    const off = this.#events.on(name, listener);
+    if (name === 'activity') this.#run?.meter();
+    return off;
   }
 
   /** Resolves when the machine runs; `ready` tells when the guest can be used. Rejects for images and shares it cannot use. */

@@ -52,7 +52,16 @@ export interface MachineStatistics {
   readonly idleSeconds: number;
   /** Millions of instructions per busy second. */
   readonly mips: number;
-  readonly p9: { readonly requests: number; readonly bytesIn: number; readonly bytesOut: number };
+  readonly p9: ShareTraffic;
+  /** `p9` by the tag of the share. */
+  readonly shares: Readonly<Record<string, ShareTraffic>>;
+}
+
+/** What a guest has asked of a share: messages, and their bytes. */
+export interface ShareTraffic {
+  readonly requests: number;
+  readonly bytesIn: number;
+  readonly bytesOut: number;
 }
 
 /** What a worker is given to own, and what it shares with the thread that started it. */

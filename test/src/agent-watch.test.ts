@@ -15,6 +15,7 @@ async function watch(busyAt: (seconds: number) => number, lastSecond: number) {
         idleSeconds: 0,
         mips: 0,
         p9: { requests: 0, bytesIn: 0, bytesOut: 0 },
+        shares: {},
       });
     },
     now: () => time,

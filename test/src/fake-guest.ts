@@ -11,7 +11,14 @@ import type { PortEnd, TransferablePort } from '../../src/port.ts';
 import type { FromShare } from '../../src/share-protocol.ts';
 import { serveVm } from '../../src/worker.ts';
 import type { MachinePort, WorkerMachine, WorkerMachineOptions } from '../../src/worker-machine.ts';
-import type { FromWorker, MachineEvent, MachineStatistics, ToWorker, VmExit } from '../../src/worker-protocol.ts';
+import type {
+  FromWorker,
+  MachineEvent,
+  MachineStatistics,
+  ShareTraffic,
+  ToWorker,
+  VmExit,
+} from '../../src/worker-protocol.ts';
 
 /** The guest's end of a port. */
 export class FakePort implements MachinePort {
@@ -77,6 +84,9 @@ export class FakeMachine implements WorkerMachine {
   busySeconds = 0;
   onEvent: ((event: MachineEvent) => void) | undefined;
   resets = 0;
+  /** How often the statistics were asked for. */
+  questions = 0;
+  p9: ShareTraffic = { requests: 3, bytesIn: 40, bytesOut: 50 };
   #end: (exit: VmExit | Error) => void = () => undefined;
 
   constructor(options: WorkerMachineOptions) {
@@ -113,8 +123,9 @@ export class FakeMachine implements WorkerMachine {
   }
 
   statistics(): MachineStatistics {
-    const p9 = { requests: 3, bytesIn: 40, bytesOut: 50 };
-    return { instructions: 1e6, busySeconds: this.busySeconds, idleSeconds: 0, mips: 1, p9 };
+    this.questions++;
+    const { p9 } = this;
+    return { instructions: 1e6, busySeconds: this.busySeconds, idleSeconds: 0, mips: 1, p9, shares: { host: p9 } };
   }
 }
 

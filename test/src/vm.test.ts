@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { streamWindow } from '../../src/byte-window.ts';
+import type { ShareActivity } from '../../src/activity-meter.ts';
 import { VmError } from '../../src/errors.ts';
 import { Vm } from '../../src/vm.ts';
 import type { VmOptions } from '../../src/vm-options.ts';
@@ -391,6 +392,39 @@ describe('a guest that reboots', () => {
     expect(times).toBe(2);
     expect(second.requests.map(({ name }) => name).slice(0, 2)).toEqual(['Welcome', 'Mount']);
     await vm.dispose();
+  });
+});
+
+describe('activity', () => {
+  test('is told while somebody listens: what the guest asked for since the last time', async () => {
+    const { vm, platform } = make({}, { ...agentBoots, haste: 10 });
+    const seen: ShareActivity[] = [];
+    const off = vm.on('activity', (activity) => seen.push(activity));
+    await vm.start();
+    while (seen.length < 1) await settle();
+    for (let quiet = 0; quiet < 5; quiet++) await settle();
+    platform.machine.p9 = { requests: 5, bytesIn: 100, bytesOut: 60 };
+    while (seen.length < 2) await settle();
+    off();
+    platform.machine.p9 = { requests: 100, bytesIn: 1000, bytesOut: 600 };
+    while (platform.machine.questions > 0) {
+      platform.machine.questions = 0;
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+    // Not told of what nobody wanted to know.
+    vm.on('activity', (activity) => seen.push(activity));
+    while (platform.machine.questions === 0) await settle();
+    platform.machine.p9 = { requests: 101, bytesIn: 1001, bytesOut: 601 };
+    while (seen.length < 3) await settle();
+    platform.machine.p9 = { requests: 103, bytesIn: 1001, bytesOut: 601 };
+    platform.machine.end({ reason: 'power-off' });
+    await vm.exited;
+    expect(seen).toEqual([
+      { tag: 'host', requests: 3, bytesIn: 40, bytesOut: 50 },
+      { tag: 'host', requests: 2, bytesIn: 60, bytesOut: 10 },
+      { tag: 'host', requests: 1, bytesIn: 1, bytesOut: 1 },
+      { tag: 'host', requests: 2, bytesIn: 0, bytesOut: 0 },
+    ]);
   });
 });
 
