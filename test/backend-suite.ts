@@ -26,14 +26,14 @@ export function backendSuite(name: string, makeHarness: () => Awaitable<Harness>
 
     beforeEach(async () => {
       harness = await makeHarness();
-      held = harness.handles();
+      held = await harness.handles();
       guest = new Guest(harness.backend);
     });
 
     afterEach(async () => {
       try {
         await guest?.leave();
-        expect(harness?.handles(), 'references and open files that were not given back').toBe(held);
+        expect(await harness?.handles(), 'references and open files that were not given back').toBe(held);
       } finally {
         await harness?.dispose();
       }

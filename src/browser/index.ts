@@ -6,6 +6,8 @@ export * from '../index.ts';
 export type { ImageSources } from './images.ts';
 export { indexedDb } from './indexeddb/source.ts';
 export type { IndexedDbSource } from './indexeddb/source.ts';
+export { opfs } from './opfs/source.ts';
+export type { OpfsSource } from './opfs/source.ts';
 export type { BrowserVmOptions, WorkerSource } from './platform.ts';
 
 /** Makes a VM whose machine runs in a dedicated worker. Nothing runs before `start`. Throws VmError 'bad-option'. */

@@ -6,10 +6,13 @@ import type { ShareSource } from '../vm-options.ts';
 import { openIndexedDb } from './indexeddb/open.ts';
 import { isIndexedDb } from './indexeddb/source.ts';
 import type { StoreHost } from './mount-store.ts';
+import { openOpfs } from './opfs/open.ts';
+import { isOpfs } from './opfs/source.ts';
 
 /** Throws VmError 'bad-option' for a kind that browsers do not have, 'bad-file' for what cannot be opened. */
 export async function openShare(source: ShareSource, host: StoreHost): Promise<Backend> {
   if (isIndexedDb(source)) return openIndexedDb(source, host);
+  if (isOpfs(source)) return openOpfs(source, host);
   const backend = openMemory(source, host.now);
   if (backend === undefined) {
     throw new VmError('bad-option', `a share of kind ${source.kind} has no meaning in a browser`);

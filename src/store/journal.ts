@@ -9,9 +9,6 @@ import type { Frame } from './frame.ts';
 import type { Place } from './medium.ts';
 import type { Volume } from './volume.ts';
 
-/** Bytes of frames behind a snapshot, from which on a new one is made; or as many as the snapshot has, if that is more. */
-const snapshotAfter = 8 * 2 ** 20;
-
 export interface Tree {
   readonly root: Inode;
   readonly nextIno: bigint;
@@ -32,6 +29,7 @@ export class Journal {
   /** What a snapshot is made of. */
   tree: (() => Tree) | undefined;
   readonly #volume: Volume;
+  readonly #snapshotAfter: number;
   #sequence: number;
   /** Bytes of the last snapshot, and of the frames behind it. */
   #snapshotLength = 0;
@@ -44,8 +42,10 @@ export class Journal {
   #following: Promise<void> | undefined;
   #followingStrict = false;
 
-  constructor(volume: Volume, frames: readonly Frame[]) {
+  /** A snapshot is made behind `snapshotAfter` bytes of frames, or behind as many as the last one had. */
+  constructor(volume: Volume, frames: readonly Frame[], snapshotAfter: number) {
     this.#volume = volume;
+    this.#snapshotAfter = snapshotAfter;
     this.#sequence = frames.at(-1)?.sequence ?? 0;
     for (const { kind, payload } of frames) {
       if (kind === 'snapshot') this.#snapshotLength = payload.length;
@@ -98,7 +98,7 @@ export class Journal {
     this.#volume.changes = this.#carryOver(changes);
     if (this.tree === undefined) throw new Error('a journal without a tree');
     const { root, nextIno } = this.tree();
-    const isSnapshot = this.#logLength > Math.max(snapshotAfter, this.#snapshotLength) || this.#sequence === 0;
+    const isSnapshot = this.#logLength > Math.max(this.#snapshotAfter, this.#snapshotLength) || this.#sequence === 0;
     const frame = isSnapshot ? encodeSnapshot(root, nextIno) : encodeChanges(changes, nextIno);
     const kind = isSnapshot ? 'snapshot' : 'changes';
     sealFrame(frame, kind, this.#sequence + 1);
@@ -162,7 +162,7 @@ export class Journal {
 
   #done({ written, isSnapshot, frameLength, strict }: Batch): void {
     this.#sequence++;
-    this.#unflushed = !strict;
+    this.#unflushed = !strict && !this.#volume.medium.alwaysStrict;
     this.#snapshotLength = isSnapshot ? frameLength : this.#snapshotLength;
     this.#logLength = isSnapshot ? 0 : this.#logLength + frameLength;
     for (const [chunk] of written) this.#settle(chunk);

@@ -30,6 +30,8 @@ export interface Commit {
 export interface Medium {
   /** Bytes of a chunk of a file: the most that a piece has. */
   readonly chunkLength: number;
+  /** Every commit survives a loss of power. */
+  readonly alwaysStrict: boolean;
   /** The frames since and with the last snapshot, oldest first. Throws StoreError. */
   open(): Awaitable<readonly Frame[]>;
   /** Tells which places the journal refers to. The rest is free. Called once, after `open`. */

@@ -24,6 +24,7 @@ const mebibyte = 2 ** 20;
 /** Bytes of data that wait for a commit, from which on one is made at once. */
 const defaultDirtyLimit = 32 * mebibyte;
 const defaultCacheLimit = 64 * mebibyte;
+const defaultSnapshotAfter = 8 * mebibyte;
 /** Linux's magic number of ext4, which has what this has. */
 const magic = 0xef53;
 
@@ -39,6 +40,8 @@ export interface StoreOptions {
   readonly cacheLimit?: number;
   /** Bytes of data in memory that wait to be stored. Writers wait beyond twice as many. Default 32 MiB. */
   readonly dirtyLimit?: number;
+  /** Bytes of the journal behind a snapshot before the next one is made; at least as many as it has. Default 8 MiB. */
+  readonly snapshotAfter?: number;
 }
 
 /** Mounts what is on the medium: an empty folder where there is nothing. Throws StoreError. */
@@ -52,9 +55,11 @@ export async function openStore(options: StoreOptions): Promise<StoredBackend> {
   await medium.adopt(replay.places());
   const isNew = frames.length === 0;
   const state = isNew ? emptyTree(now(), rootMode ?? 0o755) : replay.state;
-  const journal = new Journal(volume, frames);
+  const journal = new Journal(volume, frames, options.snapshotAfter ?? defaultSnapshotAfter);
   const backend = new StoredBackend(options, volume, journal, state, isNew);
   await backend.measure();
+  // So that whatever is there later has something to stand on.
+  if (isNew) await journal.commit(true);
   return backend;
 }
 

@@ -26,7 +26,7 @@ export interface Capabilities {
 export interface Harness {
   readonly backend: Backend;
   /** References and open files that the backend counts. */
-  readonly handles: () => number;
+  readonly handles: () => Awaitable<number>;
   /** Closes the backend and removes what it stored. */
   dispose(): Awaitable<void>;
 }

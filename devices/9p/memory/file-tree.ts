@@ -528,6 +528,8 @@ export abstract class FileTree implements Backend {
 
   #exchange(source: Entry, target: Entry | undefined, parent: Inode): void {
     if (target?.parent === undefined) throw new Errno('ENOENT');
+    // rename(2): two names of one file both stay.
+    if (target.inode === source.inode) return;
     this.#checkNotBelow(target.inode, parent);
     const newParent = target.parent;
     const { name } = source;

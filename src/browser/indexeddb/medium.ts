@@ -21,6 +21,7 @@ const chunkLength = 2 ** 20;
 
 export class IndexedDbMedium implements Medium {
   readonly chunkLength = chunkLength;
+  readonly alwaysStrict = false;
   readonly #database: IDBPDatabase<Schema>;
   readonly #release: () => void;
   readonly #reader: PackReader;

@@ -11,7 +11,7 @@ export function storeSuite(store: BrowserStore): void {
       const backend = await store.open(name);
       return {
         backend,
-        handles: () => backend.handleCount,
+        handles: () => backend.handleCount(),
         dispose: async () => {
           await backend.close();
           await store.remove(name);

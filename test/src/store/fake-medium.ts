@@ -28,9 +28,12 @@ export interface FakeOptions {
 /** Each piece is a pack of its own. A commit is atomic, as a transaction is. */
 export class FakeMedium implements Medium {
   readonly chunkLength: number;
+  readonly alwaysStrict = false;
   readonly disk: Disk;
   /** Commits from which on all fail with EIO. */
   failing = Infinity;
+  /** Reads that fail with EIO, from the next one on. */
+  failingReads = 0;
   commits = 0;
   reads = 0;
   room: number;
@@ -71,6 +74,10 @@ export class FakeMedium implements Medium {
 
   read(place: Place): Bytes | Promise<Bytes> {
     this.reads++;
+    if (this.failingReads > 0) {
+      this.failingReads--;
+      return Promise.reject(new Errno('EIO', 'the medium fails'));
+    }
     if (!this.#slow) return this.#piece(place).slice();
     return later(() => this.#piece(place).slice());
   }

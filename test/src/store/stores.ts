@@ -32,12 +32,14 @@ export interface Mounted {
 
 export async function mount(
   disk: Disk,
-  options: FakeOptions & Partial<Pick<StoreOptions, 'cacheLimit' | 'dirtyLimit' | 'now'>> = { slow: true },
+  options: FakeOptions & Partial<Pick<StoreOptions, 'cacheLimit' | 'dirtyLimit' | 'snapshotAfter' | 'now'>> = {
+    slow: true,
+  },
 ): Promise<Mounted> {
   const medium = new FakeMedium(disk, options);
   const timers = new ManualTimers();
   const logged: string[] = [];
-  const { cacheLimit, dirtyLimit, now } = options;
+  const { cacheLimit, dirtyLimit, snapshotAfter, now } = options;
   const store = await openStore({
     medium,
     now: now ?? risingClock(),
@@ -45,6 +47,7 @@ export async function mount(
     log: (message) => logged.push(message),
     ...(cacheLimit !== undefined && { cacheLimit }),
     ...(dirtyLimit !== undefined && { dirtyLimit }),
+    ...(snapshotAfter !== undefined && { snapshotAfter }),
   });
   return { store, medium, timers, logged };
 }
