@@ -181,6 +181,8 @@ export function dataTests(use: () => Guest): void {
       expect(await guest.read(file, beyond4GiB, 10)).toBe('far');
       expect(await guest.read(file, beyond4GiB - 2 ** 32, 10)).toBe('\0'.repeat(10));
       expect((await guest.attributes('file')).size).toBe(beyond4GiB + 3);
+      // Not every host that stores it on close has so much room.
+      await guest.unlink('file');
     });
 
     it('is cut and filled with zeros by a change of size', async () => {
@@ -195,6 +197,7 @@ export function dataTests(use: () => Guest): void {
       expect(await guest.read(file)).toBe('12');
       await guest.change('file', { size: beyond4GiB });
       expect((await guest.attributes('file')).size).toBe(beyond4GiB);
+      await guest.unlink('file');
     });
 
     it('of a folder or link has no size to set', async () => {
