@@ -32,22 +32,3 @@ async function resume<R>(coroutine: Coroutine<R>, first: Promise<unknown>): Prom
     pending = step.value;
   }
 }
-
-/** Runs a coroutine to its end: at once where nothing has to be waited for. */
-export function complete<R>(coroutine: Coroutine<R>): Awaitable<R> {
-  const step = coroutine.next();
-  return step.done === true ? step.value : finish(coroutine, step.value);
-}
-
-async function finish<R>(coroutine: Coroutine<R>, first: Promise<unknown>): Promise<R> {
-  let awaited = first;
-  for (;;) {
-    const outcome = await awaited.then(
-      (value) => () => coroutine.next(value),
-      (error: unknown) => () => coroutine.throw(error),
-    );
-    const step = outcome();
-    if (step.done === true) return step.value;
-    awaited = step.value;
-  }
-}

@@ -8,6 +8,10 @@ export { indexedDb } from './indexeddb/source.ts';
 export type { IndexedDbSource } from './indexeddb/source.ts';
 export { opfs } from './opfs/source.ts';
 export type { OpfsSource } from './opfs/source.ts';
+export { folderPermission, requestFolderPermission } from './picked-folder/permission.ts';
+export type { PermissionRequest } from './picked-folder/permission.ts';
+export { pickedFolder } from './picked-folder/source.ts';
+export type { PickedFolderSource } from './picked-folder/source.ts';
 export type { BrowserVmOptions, WorkerSource } from './platform.ts';
 
 /** Makes a VM whose machine runs in a dedicated worker. Nothing runs before `start`. Throws VmError 'bad-option'. */

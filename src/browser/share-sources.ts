@@ -5,14 +5,17 @@ import { openMemory } from '../memory-share.ts';
 import type { ShareSource } from '../vm-options.ts';
 import { openIndexedDb } from './indexeddb/open.ts';
 import { isIndexedDb } from './indexeddb/source.ts';
-import type { StoreHost } from './mount-store.ts';
 import { openOpfs } from './opfs/open.ts';
 import { isOpfs } from './opfs/source.ts';
+import { openPickedFolder } from './picked-folder/open.ts';
+import type { PickedFolderHost } from './picked-folder/open.ts';
+import { isPickedFolder } from './picked-folder/source.ts';
 
 /** Throws VmError 'bad-option' for a kind that browsers do not have, 'bad-file' for what cannot be opened. */
-export async function openShare(source: ShareSource, host: StoreHost): Promise<Backend> {
+export async function openShare(source: ShareSource, host: PickedFolderHost): Promise<Backend> {
   if (isIndexedDb(source)) return openIndexedDb(source, host);
   if (isOpfs(source)) return openOpfs(source, host);
+  if (isPickedFolder(source)) return openPickedFolder(source, host);
   const backend = openMemory(source, host.now);
   if (backend === undefined) {
     throw new VmError('bad-option', `a share of kind ${source.kind} has no meaning in a browser`);

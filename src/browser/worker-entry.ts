@@ -16,8 +16,9 @@ serveVm({
   },
   openPort,
   makeHost: (doorbell) => new BrowserHost(doorbell),
-  openBackend: (source) =>
+  openBackend: (source, { readOnly }) =>
     openShare(source, {
+      readOnly,
       now: () => BigInt(Date.now()) * 1_000_000n,
       log: (line) => postMessage({ type: 'log', line } satisfies FromWorker),
     }),
