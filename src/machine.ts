@@ -22,7 +22,7 @@ import { MachineCore } from './machine-core.ts';
 import { PanicWatcher } from './panic.ts';
 import { RunLoop } from './run-loop.ts';
 import type { RunTarget } from './run-loop.ts';
-import type { WorkerMachine, WorkerMachineOptions } from './worker-machine.ts';
+import type { MachineServer, MachineShare, WorkerMachine, WorkerMachineOptions } from './worker-machine.ts';
 import type { MachineEvent, MachineStatistics, ShareTraffic, VmExit } from './worker-protocol.ts';
 
 /** The virtio-mmio slots that are not the shares': the console's and the random generator's. */
@@ -47,7 +47,7 @@ export class Machine implements WorkerMachine {
   readonly #console: VirtioConsole;
   readonly #devices: VirtioDevice[] = [];
   readonly #slots: MmioRegion[] = [];
-  readonly #servers: { readonly tag: string; readonly server: Server }[] = [];
+  readonly #servers: { readonly tag: string; readonly server: MachineServer }[] = [];
   readonly #counted = new CountedRandomness();
   #panic = new PanicWatcher();
   #core: MachineCore | undefined;
@@ -223,7 +223,7 @@ export class Machine implements WorkerMachine {
     const { shares, clientsWait = () => false } = this.#options;
     const outstanding = (): boolean =>
       devices.some((device) => device.outstanding > 0 && device instanceof Virtio9p) ||
-      shares.some(({ backend }) => backend.busy === true) ||
+      shares.some(({ files }) => !('relay' in files) && files.busy === true) ||
       clientsWait();
     return {
       run: (instructions) => {
@@ -253,14 +253,9 @@ export class Machine implements WorkerMachine {
     };
   }
 
-  #share({ tag, backend, readOnly, maximumMessageSize }: WorkerMachineOptions['shares'][number]): void {
-    const { host } = this.#options;
-    const server = new Server({
-      backend,
-      readOnly,
-      maximumMessageSize,
-      now: () => host.now(),
-    });
+  #share({ tag, files, readOnly, maximumMessageSize }: MachineShare): void {
+    const now = (): number => this.#options.host.now();
+    const server = 'relay' in files ? files.relay : new Server({ backend: files, readOnly, maximumMessageSize, now });
     this.#servers.push({ tag, server });
     this.#plug(
       new Virtio9p({

@@ -29,6 +29,8 @@ export interface Platform {
   startWorker(): WorkerHandle;
   /** Makes a channel: an end in this thread, which keeps no process alive, and a port to be transferred to another. */
   makeChannel(onMessage: (message: FromShare) => void): { readonly end: PortEnd; readonly port: TransferablePort };
+  /** Makes a channel between two other threads. */
+  makePorts(): { readonly port: TransferablePort; readonly peer: TransferablePort };
   /** The image that is booted where the options name none. Calls `onLoading` again and again where that takes time. */
   loadGuestImage(onLoading: OnLoading): Promise<GuestImage>;
   /** Milliseconds of a monotonic clock, with fractions. */

@@ -16,6 +16,13 @@ const changesPause = 50;
 /** Bytes of a message at most: as for a guest, what virtio carries at once. */
 const messageSize = 512_000;
 
+export interface ConnectionOptions {
+  readonly tag: string;
+  /** Nothing may be changed, whatever the share allows. */
+  readonly readOnly: boolean;
+  readonly onChange: (change: ShareChange) => void;
+}
+
 export class ShareConnection implements Transport {
   readonly #platform: Platform;
   readonly #hold: WorkerHold;
@@ -26,24 +33,23 @@ export class ShareConnection implements Transport {
   #lastId = 0;
   #gone: VmError | undefined;
 
-  private constructor(platform: Platform, hold: WorkerHold, tag: string, onChange: (change: ShareChange) => void) {
+  private constructor(platform: Platform, hold: WorkerHold, { tag, readOnly, onChange }: ConnectionOptions) {
     this.#platform = platform;
     this.#hold = hold;
     this.#onChange = onChange;
     const { end, port } = platform.makeChannel((message) => this.#receive(message));
     this.#port = end;
     this.#forgetThread = hold.thread.onGone((error) => this.#fail(error));
-    hold.thread.post({ type: 'attach', tag, port }, [port]);
+    hold.thread.post({ type: 'attach', tag, port, readOnly }, [port]);
   }
 
   /** Connects to a share of the worker, which is held until `close`. Rejects where the share cannot be opened. */
   static async open(
     platform: Platform,
     hold: WorkerHold,
-    tag: string,
-    onChange: (change: ShareChange) => void,
+    options: ConnectionOptions,
   ): Promise<{ readonly connection: ShareConnection; readonly files: Files }> {
-    const connection = new ShareConnection(platform, hold, tag, onChange);
+    const connection = new ShareConnection(platform, hold, options);
     try {
       return { connection, files: new Files(await run(Client.connect(connection, messageSize))) };
     } catch (error) {

@@ -167,7 +167,8 @@ export class ShareFileHandle {
   }
 }
 
-interface Open {
+/** A connection to a share's files. */
+export interface OpenFiles {
   readonly connection: ShareConnection;
   readonly files: Files;
 }
@@ -177,14 +178,14 @@ interface Open {
  * share were all there is. It can be used before the VM is started, while it runs and after it has stopped.
  */
 export class ShareFiles {
-  readonly #connect: (onChange: (change: ShareChange) => void) => Promise<Open>;
+  readonly #connect: (onChange: (change: ShareChange) => void) => Promise<OpenFiles>;
   readonly #changes = new Emitter<{ change: ShareChange }>();
   /** Listeners of changes. */
   #watching = 0;
-  #open: Promise<Open> | undefined;
+  #open: Promise<OpenFiles> | undefined;
 
   /** For Vm only. */
-  constructor(connect: (onChange: (change: ShareChange) => void) => Promise<Open>) {
+  constructor(connect: (onChange: (change: ShareChange) => void) => Promise<OpenFiles>) {
     this.#connect = connect;
   }
 
@@ -323,7 +324,7 @@ export class ShareFiles {
     await opened?.connection.close();
   }
 
-  #opening(): Promise<Open> {
+  #opening(): Promise<OpenFiles> {
     const opening = (this.#open ??= this.#connecting());
     const forget = (): void => {
       if (this.#open === opening) this.#open = undefined;
@@ -342,7 +343,7 @@ export class ShareFiles {
     );
   }
 
-  async #connecting(): Promise<Open> {
+  async #connecting(): Promise<OpenFiles> {
     const open = await this.#connect((change) => this.#changes.emit('change', change));
     if (this.#watching > 0) open.connection.watch(true);
     return open;
@@ -385,12 +386,12 @@ export class ShareFiles {
   }
 }
 
-function watchOn(on: boolean): (open: Open) => void {
+function watchOn(on: boolean): (open: OpenFiles) => void {
   return ({ connection }) => connection.watch(on);
 }
 
 async function runOn<R>(
-  { files }: Open,
+  { files }: OpenFiles,
   operation: string,
   path: SharePath,
   action: (files: Files) => Coroutine<R>,

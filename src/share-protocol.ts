@@ -10,6 +10,8 @@ export type ToShare =
       readonly message: Uint8Array<ArrayBuffer>;
       readonly room: number;
     }
+  /** Ends the 9P session: what is under way is answered with nothing. */
+  | { readonly type: 'reset' }
   /** Whether changes of the share are to be told. */
   | { readonly type: 'watch'; readonly on: boolean }
   /** The changes last told have been heard: there may be more. */
@@ -18,7 +20,7 @@ export type ToShare =
   | { readonly type: 'close' };
 
 export type FromShare =
-  /** No bytes: the request was flushed. */
+  /** No bytes: the request was flushed, or its session has ended. */
   | { readonly type: 'reply'; readonly id: number; readonly message: Uint8Array<ArrayBuffer> }
   | { readonly type: 'changes'; readonly changes: readonly ShareChange[] }
   /** The share cannot be opened, or is no longer served. Nothing follows. */

@@ -51,6 +51,9 @@ export class ShareSession {
       case 'request':
         this.#answer(message);
         break;
+      case 'reset':
+        this.#server.reset();
+        break;
       case 'watch':
         this.#watch(message.on);
         break;

@@ -1,18 +1,23 @@
 // The shares that a worker owns: each opened once, when a machine or a client first needs it, and closed with the worker.
 import type { Backend } from '../devices/9p/backend.ts';
-import { asVmError } from './errors.ts';
+import { Deferred } from './agent/deferred.ts';
+import { VmError, asVmError } from './errors.ts';
 import type { PortEnd, TransferablePort } from './port.ts';
 import { ObservedBackend } from './share-observer.ts';
 import type { FromShare, ToShare } from './share-protocol.ts';
+import { ShareRelay } from './share-relay.ts';
 import { ShareSession } from './share-session.ts';
 import type { ShareSource } from './vm-options.ts';
+import { vmShareKind } from './vm-share.ts';
 import type { WorkerMachineOptions } from './worker-machine.ts';
 import type { ShareSetup, ToWorker } from './worker-protocol.ts';
 
 export interface ShareTableOptions {
   readonly shares: readonly ShareSetup[];
   openBackend(source: ShareSource, options: { readonly readOnly: boolean }): Promise<Backend>;
-  openPort(port: TransferablePort, onMessage: (message: ToShare) => void): PortEnd;
+  readonly openPort: (port: TransferablePort, onMessage: (message: never) => void) => PortEnd;
+  /** Milliseconds, for the latency of events. */
+  readonly now: () => number;
   /** A mistake of ours. */
   readonly onFatal: (error: unknown) => void;
 }
@@ -20,7 +25,9 @@ export interface ShareTableOptions {
 export class ShareTable {
   readonly #options: ShareTableOptions;
   readonly #open = new Map<ShareSetup, Promise<ObservedBackend>>();
-  readonly #sessions = new Set<ShareSession>();
+  readonly #sessions = new Map<ShareSession, number | undefined>();
+  /** Shares of other VMs, from when their owners are known. */
+  readonly #relays = new Map<string, Deferred<ShareRelay>>();
   #closed = false;
 
   constructor(options: ShareTableOptions) {
@@ -29,7 +36,7 @@ export class ShareTable {
 
   /** Whether a client waits for something that comes through the event loop. */
   get clientsWait(): boolean {
-    for (const { waiting } of this.#sessions) if (waiting > 0) return true;
+    for (const { waiting } of this.#sessions.keys()) if (waiting > 0) return true;
     return false;
   }
 
@@ -39,13 +46,15 @@ export class ShareTable {
     return Promise.all(
       shares.map(async (setup) => {
         const { tag, readOnly, maximumMessageSize } = setup;
-        return { tag, readOnly, maximumMessageSize, backend: await this.#backend(setup) };
+        const isLocal = setup.source.kind !== vmShareKind;
+        const files = isLocal ? await this.#backend(setup) : { relay: await this.#relay(tag).promise };
+        return { tag, readOnly, maximumMessageSize, files };
       }),
     );
   }
 
   /** Serves a share to a client until the client, or the table, closes the port. Never rejects: the client is told. */
-  async attach({ tag, port, readOnly, replies }: Extract<ToWorker, { type: 'attach' }>): Promise<void> {
+  async attach({ tag, id, port, readOnly, replies }: Extract<ToWorker, { type: 'attach' }>): Promise<void> {
     const refuse = (message: FromShare): void => {
       const end = this.#options.openPort(port, () => undefined);
       end.post(message);
@@ -63,18 +72,47 @@ export class ShareTable {
         onEnd: () => this.#sessions.delete(session),
         onFatal: this.#options.onFatal,
       });
-      this.#sessions.add(session);
-      session.connect(this.#options.openPort(port, (message) => session.receive(message)));
+      this.#sessions.set(session, id);
+      session.connect(this.#options.openPort(port, (message: ToShare) => session.receive(message)));
     } catch (error) {
       const { code, message } = asVmError(error);
       refuse({ type: 'gone', code, message });
     }
   }
 
+  /** Ends the session of a client that is gone. */
+  detach(id: number): void {
+    for (const [session, own] of this.#sessions) if (own === id) session.close();
+  }
+
+  /** The owner of a share of another VM is known. */
+  connect({ tag, port, doorbell }: Extract<ToWorker, { type: 'connect' }>): void {
+    const relay: ShareRelay = new ShareRelay({
+      port: this.#options.openPort(port, (message: FromShare) => relay.receive(message)),
+      doorbell,
+      now: this.#options.now,
+    });
+    this.#relay(tag).resolve(relay);
+  }
+
+  /** There is no owner. */
+  unreachable(tag: string, message: string): void {
+    this.#relay(tag).reject(new VmError('bad-file', `share "${tag}" of another VM: ${message}`));
+  }
+
+  /** The owner of a share of another VM is gone. */
+  disconnect(tag: string): void {
+    // One that never was there was told of where it was asked for.
+    this.#relay(tag).promise.then(
+      (relay) => relay.disconnect(),
+      () => undefined,
+    );
+  }
+
   /** Ends what the clients do, and closes the shares. Rejects with the first error after all have been tried. */
   async close(): Promise<void> {
     this.#closed = true;
-    for (const session of this.#sessions) session.close();
+    for (const session of this.#sessions.keys()) session.close();
     const closing = [...this.#open.values()].map(async (opening) => {
       // One that could not be opened was told of where it was asked for.
       const backend = await opening.catch(() => undefined);
@@ -83,6 +121,12 @@ export class ShareTable {
     this.#open.clear();
     const failure = (await Promise.allSettled(closing)).find(({ status }) => status === 'rejected');
     if (failure?.status === 'rejected') throw failure.reason;
+  }
+
+  #relay(tag: string): Deferred<ShareRelay> {
+    let relay = this.#relays.get(tag);
+    if (relay === undefined) this.#relays.set(tag, (relay = new Deferred()));
+    return relay;
   }
 
   #backend(setup: ShareSetup): Promise<ObservedBackend> {

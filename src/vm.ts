@@ -4,12 +4,14 @@ import { VmError, asVmError } from './errors.ts';
 import { observed } from './observed.ts';
 import type { OnLoading, Platform } from './platform.ts';
 import { ShareConnection } from './share-connection.ts';
-import { ShareFiles } from './share-files.ts';
+import type { ShareChange } from './share-changes.ts';
+import { ShareFiles, type OpenFiles } from './share-files.ts';
 import { VmCommand, feed, type InputSource } from './vm-command.ts';
 import { VmConsole } from './vm-console.ts';
 import type { VmEvents, VmStatistics } from './vm-events.ts';
-import { planCommandLine, planMemory, planShares, type Share, type VmOptions } from './vm-options.ts';
+import { planCommandLine, planMemory, planShares, type Share, type ShareSource, type VmOptions } from './vm-options.ts';
 import { VmRun } from './vm-run.ts';
+import { connectShare, leaseShare, VmShareSource, type ShareLease } from './vm-share.ts';
 import { WorkerKeeper, WorkerThread } from './worker-thread.ts';
 import type { MachineEvent, MachineSetup, VmExit } from './worker-protocol.ts';
 
@@ -70,11 +72,10 @@ export class Vm {
     this.#commandLine = planCommandLine(options.append);
     this.console = new VmConsole(options.console);
     this.#trace = options.trace ?? [];
-    const shares = this.shares.map(({ tag, readOnly, maximumMessageSize, source }) => {
-      return { tag, readOnly, maximumMessageSize, source };
-    });
-    const isVolatile = shares.some(({ source }) => source.volatile === true);
-    this.#worker = new WorkerKeeper(() => new WorkerThread(platform, shares), isVolatile);
+    this.#worker = new WorkerKeeper(
+      () => this.#startWorker(),
+      this.shares.some(({ source }) => source.volatile === true),
+    );
   }
 
   /** Calls `listener` for every event of that name until the returned function is called. */
@@ -123,21 +124,26 @@ export class Vm {
    * The files of a share from this side, without the guest; of the first share without a tag. There is one per share: who
    * calls again gets the same. Throws VmError 'bad-option' where there is no such share.
    */
-  fs(tag = this.shares[0]?.tag): ShareFiles {
-    if (tag === undefined)
-      throw new VmError('bad-option', 'the VM has no share: give createVm one with the option shares');
-    if (!this.shares.some((share) => share.tag === tag)) {
-      const tags = this.shares.map((share) => `"${share.tag}"`).join(', ');
-      throw new VmError('bad-option', `there is no share "${tag}": the VM has ${tags}`);
-    }
-    let files = this.#files.get(tag);
+  fs(tag?: string): ShareFiles {
+    const share = this.#share(tag);
+    let files = this.#files.get(share.tag);
     if (files === undefined) {
-      files = new ShareFiles(async (onChange) =>
-        ShareConnection.open(this.#platform, await this.#worker.hold(), tag, onChange),
-      );
-      this.#files.set(tag, files);
+      files = new ShareFiles((onChange) => this.#connect(share, share.readOnly, onChange));
+      this.#files.set(share.tag, files);
     }
     return files;
+  }
+
+  /**
+   * A share of this VM, of the first without a tag, as the source of another VM's: both guests see one folder. It is this
+   * VM's: when it is disposed of, the other guest gets EIO. Throws VmError 'bad-option' where there is no such share.
+   */
+  shareSource(tag?: string): ShareSource {
+    const share = this.#share(tag);
+    return new VmShareSource(share.tag, {
+      lease: (readOnly, replies) => this.#lease(share, readOnly, replies),
+      connect: (readOnly, onChange) => this.#connect(share, readOnly, onChange),
+    });
   }
 
   /** Runs a command in the guest as soon as that is ready: a line for sh, or a program with its arguments. */
@@ -259,6 +265,47 @@ export class Vm {
       ...(size !== undefined && { console: size }),
       trace: this.#trace,
     };
+  }
+
+  #share(tag = this.shares[0]?.tag): Share {
+    if (tag === undefined) {
+      throw new VmError('bad-option', 'the VM has no share: give createVm one with the option shares');
+    }
+    const share = this.shares.find((one) => one.tag === tag);
+    if (share !== undefined) return share;
+    const tags = this.shares.map((one) => `"${one.tag}"`).join(', ');
+    throw new VmError('bad-option', `there is no share "${tag}": the VM has ${tags}`);
+  }
+
+  #startWorker(): WorkerThread {
+    const shares = this.shares.map(({ tag, readOnly, maximumMessageSize, source }) => {
+      const { kind, name } = source;
+      // What leads to another VM cannot be posted: the worker is connected when the way is known.
+      const posted = source instanceof VmShareSource ? { kind, ...(name !== undefined && { name }) } : source;
+      return { tag, readOnly, maximumMessageSize, source: posted };
+    });
+    const thread = new WorkerThread(this.#platform, shares);
+    for (const { tag, readOnly, source } of this.shares) {
+      if (source instanceof VmShareSource) void connectShare(thread, tag, readOnly, source);
+    }
+    return thread;
+  }
+
+  /** Connects to the files of a share, wherever they are. */
+  async #connect(share: Share, readOnly: boolean, onChange: (change: ShareChange) => void): Promise<OpenFiles> {
+    const { source, tag } = share;
+    const only = readOnly || share.readOnly;
+    if (source instanceof VmShareSource) return source.connect(only, onChange);
+    return ShareConnection.open(this.#platform, await this.#worker.hold(), { tag, readOnly: only, onChange });
+  }
+
+  /** Leases a share out, to be used by another thread. */
+  async #lease(share: Share, readOnly: boolean, replies?: SharedArrayBuffer): Promise<ShareLease> {
+    const { source, tag } = share;
+    const only = readOnly || share.readOnly;
+    if (source instanceof VmShareSource) return source.lease(only, replies);
+    const hold = await this.#worker.hold();
+    return leaseShare(this.#platform, hold, { tag, readOnly: only, ...(replies !== undefined && { replies }) });
   }
 
   #firstMount(): string | undefined {

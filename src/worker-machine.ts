@@ -1,6 +1,8 @@
 // A machine in its worker: from what the main thread asks for to the machine's end, with its streams and messages.
 import type { Backend } from '../devices/9p/backend.ts';
+import type { P9Event, Statistics } from '../devices/9p/trace.ts';
 import type { Bytes, Log } from '../devices/ports.ts';
+import type { NinePServer } from '../devices/virtio/9p.ts';
 import type { ConsolePort } from '../devices/virtio/console-port.ts';
 import { GuestStream, type GuestPort } from './guest-stream.ts';
 import type { Host } from './host.ts';
@@ -33,14 +35,24 @@ export interface WorkerMachine {
   statistics(): MachineStatistics;
 }
 
+/** A 9P server, as a machine puts it behind a device. */
+export interface MachineServer extends NinePServer {
+  readonly statistics: Statistics;
+  /** Gets an event for every message that arrives from now on, once it is answered. */
+  onEvent: ((event: P9Event) => void) | undefined;
+}
+
+export interface MachineShare {
+  readonly tag: string;
+  readonly readOnly: boolean;
+  readonly maximumMessageSize: number;
+  /** Where the files are: in a backend of this worker, or behind the server of another. */
+  readonly files: Backend | { readonly relay: MachineServer };
+}
+
 export interface WorkerMachineOptions extends Omit<MachineSetup, 'trace'> {
   readonly host: Host;
-  readonly shares: readonly {
-    readonly tag: string;
-    readonly backend: Backend;
-    readonly readOnly: boolean;
-    readonly maximumMessageSize: number;
-  }[];
+  readonly shares: readonly MachineShare[];
   /** While the promise it returned is pending the machine stands still, as before a UART that is not ready. */
   onUartOutput(bytes: Bytes): void | Promise<void>;
   /** The UART has room, after `receive` took less than it was given. */
@@ -66,7 +78,10 @@ export interface MachineRunOptions {
 }
 
 /** What is meant for a machine, among the messages to its worker. */
-export type ToMachine = Exclude<ToWorker, { type: 'open' | 'start' | 'attach' | 'close' }>;
+export type ToMachine = Exclude<
+  ToWorker,
+  { type: 'open' | 'start' | 'attach' | 'detach' | 'connect' | 'unreachable' | 'disconnect' | 'close' }
+>;
 
 export class MachineRun {
   readonly #options: MachineRunOptions;

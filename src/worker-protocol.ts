@@ -83,12 +83,27 @@ export type ToWorker =
   | {
       readonly type: 'attach';
       readonly tag: string;
+      /** For `detach`. */
+      readonly id?: number;
       readonly port: TransferablePort;
       /** The client may change nothing, whatever the share allows. */
       readonly readOnly?: boolean;
       /** Where replies go, for a client that blocks its thread (reply-slot.ts). */
       readonly replies?: SharedArrayBuffer;
     }
+  /** Ends what an `attach` began: its client is gone, perhaps without a word. */
+  | { readonly type: 'detach'; readonly id: number }
+  /** Where the owner of a share of another VM listens: `port` is transferred, `doorbell` is rung after each message. */
+  | {
+      readonly type: 'connect';
+      readonly tag: string;
+      readonly port: TransferablePort;
+      readonly doorbell: Int32Array<ArrayBufferLike>;
+    }
+  /** There is no way to the owner of that share. */
+  | { readonly type: 'unreachable'; readonly tag: string; readonly message: string }
+  /** The owner of that share is gone. */
+  | { readonly type: 'disconnect'; readonly tag: string }
   /** Closes the shares, when no machine runs; `closed` follows. */
   | { readonly type: 'close' }
   /** For the agent with the number of the port's opening that they are meant for: a later one is another agent's. */

@@ -5,7 +5,6 @@ import { VmError } from './errors.ts';
 import type { Host } from './host.ts';
 import type { PortEnd, TransferablePort } from './port.ts';
 import { ShareTable } from './share-table.ts';
-import type { ToShare } from './share-protocol.ts';
 import type { ShareSource } from './vm-options.ts';
 import { MachineRun, type WorkerMachine, type WorkerMachineOptions } from './worker-machine.ts';
 import type { FromWorker, ToWorker, WorkerSetup } from './worker-protocol.ts';
@@ -15,7 +14,7 @@ export interface WorkerPlatform {
   post(message: FromWorker, transfer?: readonly ArrayBuffer[]): void;
   onMessage(listener: (message: ToWorker) => void): void;
   /** Opens a port that was transferred to this thread. What was posted to it before is not lost. */
-  openPort(port: TransferablePort, onMessage: (message: ToShare) => void): PortEnd;
+  openPort(port: TransferablePort, onMessage: (message: never) => void): PortEnd;
   makeHost(doorbell: Int32Array<ArrayBufferLike>): Host;
   /** Throws VmError 'bad-file' where the share cannot be used. */
   openBackend(source: ShareSource, options: { readonly readOnly: boolean }): Promise<Backend>;
@@ -34,7 +33,8 @@ export function serveVm(platform: WorkerPlatform): void {
 
 class VmServer {
   readonly #platform: WorkerPlatform;
-  readonly #setup: WorkerSetup;
+  readonly #host: Host;
+  readonly #traceAcknowledged: Int32Array<ArrayBufferLike>;
   readonly #shares: ShareTable;
   #machine: MachineRun | undefined;
   /** The end was told: nothing more may be. */
@@ -42,11 +42,13 @@ class VmServer {
 
   constructor(platform: WorkerPlatform, setup: WorkerSetup) {
     this.#platform = platform;
-    this.#setup = setup;
+    this.#host = platform.makeHost(setup.doorbell);
+    this.#traceAcknowledged = setup.traceAcknowledged;
     this.#shares = new ShareTable({
       shares: setup.shares,
       openBackend: (source, options) => platform.openBackend(source, options),
       openPort: (port, onMessage) => platform.openPort(port, onMessage),
+      now: () => this.#host.now(),
       onFatal: (error) => void this.#fail(error),
     });
   }
@@ -61,6 +63,18 @@ class VmServer {
       case 'attach':
         void this.#shares.attach(message);
         break;
+      case 'detach':
+        this.#shares.detach(message.id);
+        break;
+      case 'connect':
+        this.#shares.connect(message);
+        break;
+      case 'unreachable':
+        this.#shares.unreachable(message.tag, message.message);
+        break;
+      case 'disconnect':
+        this.#shares.disconnect(message.tag);
+        break;
       case 'close':
         void this.#close();
         break;
@@ -73,8 +87,8 @@ class VmServer {
   async #run(setup: Extract<ToWorker, { type: 'start' }>['setup']): Promise<void> {
     const machine = new MachineRun({
       setup,
-      host: this.#platform.makeHost(this.#setup.doorbell),
-      traceAcknowledged: this.#setup.traceAcknowledged,
+      host: this.#host,
+      traceAcknowledged: this.#traceAcknowledged,
       openShares: () => this.#shares.openAll(),
       clientsWait: () => this.#shares.clientsWait,
       makeMachine: (options) => this.#platform.makeMachine(options),

@@ -9,7 +9,6 @@ import { Errno, errnos } from './errno.ts';
 import type { ErrnoName } from './errno.ts';
 import { noFid, payloadHeaderLength, version9P2000L } from './messages.ts';
 import type { Body, ReplyName, RequestName } from './messages.ts';
-import type { AnyBody } from './wire.ts';
 
 export interface Transport {
   /**
@@ -24,6 +23,11 @@ export type Reply<T extends RequestName> = Body<ReplyName<T>> & { readonly data:
 
 /** More than any reply without a payload takes: the longest is a symbolic link's, of 4,095 bytes. */
 const ampleRoom = 8192;
+/** Bytes that a request's reply takes at most; `asked` is the count of a request that reads. */
+export function replyRoom(name: RequestName | undefined, asked: number): number {
+  return name === 'Tread' || name === 'Treaddir' ? Math.max(ampleRoom, payloadHeaderLength + asked) : ampleRoom;
+}
+
 /** Requests under way at once. A server holds 1,024, and the next would be refused. */
 const maximumOutstanding = 256;
 const nothing = new Uint8Array(0);
@@ -32,7 +36,8 @@ const errnoNames: ReadonlyMap<number, ErrnoName> = new Map(
   Object.entries(errnos).map(([name, number]) => [number, name as ErrnoName]),
 );
 
-function errnoOf(number: number): Errno {
+/** The error of an Rlerror. */
+export function errnoOf(number: number): Errno {
   const name = errnoNames.get(number);
   return name === undefined ? new Errno('EIO', `error ${number} of the server`) : new Errno(name);
 }
@@ -73,8 +78,8 @@ export class Client {
     let reply: Bytes;
     try {
       const asked = 'count' in body ? (body.count as number) : 0;
-      const room = name === 'Twrite' ? ampleRoom : Math.max(ampleRoom, payloadHeaderLength + asked);
-      reply = yield* wait(this.#transport.request(encodeMessage(name, tag, body as AnyBody, payload), room));
+      const message = encodeMessage(name, tag, body, payload);
+      reply = yield* wait(this.#transport.request(message, replyRoom(name, asked)));
     } finally {
       this.#freeTags.push(tag);
       this.#waiting.shift()?.();

@@ -77,6 +77,10 @@ export function browserPlatform({ image, worker, sharedMemory = true }: BrowserV
       const { port1, port2 } = new MessageChannel();
       return { end: openPort(port1, onMessage), port: port2 };
     },
+    makePorts: () => {
+      const { port1, port2 } = new MessageChannel();
+      return { port: port1, peer: port2 };
+    },
     loadGuestImage: (onLoading) => loadGuestImage(image, onLoading),
     now: () => performance.now(),
     after,

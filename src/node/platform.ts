@@ -55,6 +55,10 @@ export const nodePlatform: Platform = {
     port1.unref();
     return { end, port: port2 };
   },
+  makePorts: () => {
+    const { port1, port2 } = new MessageChannel();
+    return { port: port1, peer: port2 };
+  },
   loadGuestImage,
   now: () => performance.now(),
   after,

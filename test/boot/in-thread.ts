@@ -1,4 +1,5 @@
 // A VM whose worker is this thread, without shared memory: tests can give it backends of their own.
+import type { MessagePort } from 'node:worker_threads';
 import type { Backend } from '../../devices/9p/backend.ts';
 import { Machine } from '../../src/machine.ts';
 import { NodeHost } from '../../src/node/host.ts';
@@ -28,8 +29,8 @@ function startWorker(backend: Backend): WorkerHandle {
     makeMachine: (options) => new Machine(options),
   });
   return {
-    post: (message) => {
-      const copy = structuredClone(message);
+    post: (message, transfer = []) => {
+      const copy = structuredClone(message, { transfer: transfer as MessagePort[] });
       setImmediate(() => toWorker(copy));
     },
     onMessage: (listener) => (toMain = listener),

@@ -226,6 +226,11 @@ export class FakePlatform implements Platform {
     return { end: openPort(port1, onMessage), port: port2 };
   }
 
+  makePorts(): { port: TransferablePort; peer: TransferablePort } {
+    const { port1, port2 } = new MessageChannel();
+    return { port: port1, peer: port2 };
+  }
+
   loadGuestImage(): Promise<{ kernel: Uint8Array; initrd: Uint8Array }> {
     return Promise.resolve({ kernel: Uint8Array.of(1), initrd: Uint8Array.of(2) });
   }

@@ -1,0 +1,70 @@
+// Two guests on one folder: the share of one VM is the source of the other's.
+import { createVm, memory, type MachineEvent, type ShareChange, type Vm } from 'vm9';
+import { expect, onTestFinished, test } from 'vitest';
+
+const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
+
+async function output(vm: Vm, command: string): Promise<string> {
+  const { stdout, stderr, status } = await vm.exec(command).output();
+  if (status !== 0) throw new Error(`${command}: status ${status}: ${text(stderr)}`);
+  return text(stdout);
+}
+
+async function until(condition: () => boolean): Promise<void> {
+  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+}
+
+test('both see what either writes; when the owner goes, the other gets EIO and does not hang', async () => {
+  const owner = createVm({ shares: [{ source: memory() }] });
+  onTestFinished(() => owner.dispose());
+  const other = createVm({
+    shares: [{ source: owner.shareSource() }, { source: owner.shareSource(), tag: 'ro', readOnly: true }],
+  });
+  onTestFinished(() => other.dispose());
+  expect(other.shares.map(({ tag }) => tag)).toEqual(['host', 'ro']);
+  const changes: ShareChange[] = [];
+  other.fs().watch((change) => changes.push(change));
+  const events: MachineEvent[] = [];
+  other.on('trace', (event) => events.push(event));
+  await Promise.all([owner.start(), other.start()]);
+
+  await output(owner, 'echo "by the owner" > file && ln -s file link && dd if=/dev/urandom of=big bs=1M count=3 2>&1');
+  expect(await output(other, 'cat link')).toBe('by the owner\n');
+  const sums = await Promise.all([output(owner, 'sha256sum big'), output(other, 'sha256sum big')]);
+  expect(sums[0]).toBe(sums[1]);
+  other.setTrace(['9p']);
+  await output(other, 'mkdir folder && seq 20000 > folder/numbers && mv folder/numbers numbers');
+  other.setTrace([]);
+  expect(await output(owner, 'tail -n 1 numbers; ls')).toBe('20000\nbig\nfile\nfolder\nlink\nnumbers\n');
+  await until(() => changes.some(({ type, path }) => type === 'renamed' && path === '/numbers'));
+  expect(text(await other.fs().readFile('/file'))).toBe('by the owner\n');
+  const renames = events.map((event) => (event.type === '9p' ? event.event : undefined));
+  expect(renames.filter((event) => event?.type === 'Trenameat' && event.error === undefined)).toHaveLength(1);
+  const { p9 } = await other.statistics();
+  expect(p9.bytesIn).toBeGreaterThan(100_000);
+
+  expect((await other.exec('cat /mnt/ro/file && echo x > /mnt/ro/new').output()).status).not.toBe(0);
+  await expect(other.fs('ro').writeFile('/new', '')).rejects.toMatchObject({ errno: 'EROFS' });
+
+  // The owner's machine may stop: the share stays for the other.
+  await owner.stop();
+  expect(await output(other, 'cat file')).toBe('by the owner\n');
+  await other.reset();
+  await other.ready;
+  expect(await output(other, 'cat file')).toBe('by the owner\n');
+
+  // Under way when the owner goes: a hundred readers.
+  const readers = other.exec(
+    'i=0; while [ $i -lt 100 ]; do while cat big > /dev/null; do :; done 2>&1 & i=$((i + 1)); done; wait',
+  );
+  await readers.started;
+  await owner.dispose();
+  expect(await readers.stdout.text()).toContain('Input/output error');
+  expect((await other.exec('ls /mnt/host', { cwd: '/' }).output()).status).not.toBe(0);
+  await expect(other.fs().readFile('/file')).rejects.toMatchObject({ code: 'stopped' });
+  await other.stop();
+  await expect(other.start()).rejects.toMatchObject({
+    code: 'bad-file',
+    message: 'share "host" of another VM: the VM was disposed of: create another',
+  });
+});
