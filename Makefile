@@ -43,6 +43,7 @@ check: $(installed)
 	echo 'format'; npm run --silent format:check
 	echo 'unused files, exports and dependencies'; npx knip
 	echo 'the package'; npx publint --strict
+	node scripts/size-report.js
 
 conformance: tools build ## compare the processor with QEMU, boot other kernels (needs make deps)
 	@missing="$$(scripts/tools.sh missing conformance | xargs)"

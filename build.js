@@ -1,5 +1,5 @@
 // Bundles the package into dist/: for Node.js its entry, the worker of a VM, and the command line; for browsers an entry
-// and a worker.
+// and a worker; the devices for any host.
 import { build } from 'esbuild';
 
 const common = {
@@ -33,4 +33,5 @@ await Promise.all([
     platform: 'browser',
     target: 'es2022',
   }),
+  build({ ...common, entryPoints: { devices: 'devices/index.ts' }, platform: 'neutral', target: 'es2022' }),
 ]);

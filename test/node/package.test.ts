@@ -1,6 +1,6 @@
 // The two packages as users get them: packed, unpacked into an empty folder without a network, run.
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -39,10 +39,13 @@ const installed = (...path: string[]): string => join(consumer, 'node_modules', 
 beforeAll(() => {
   if (!existsSync(join(repository, 'dist/cli.js'))) execFileSync(process.execPath, ['build.js'], { cwd: repository });
   if (!existsSync(join(repository, 'dist/types/src/node/index.d.ts'))) npm(repository, 'run', 'typecheck');
-  const packages = ['.', './guest-images', './node_modules/fzstd'];
+  const { dependencies } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as {
+    dependencies: Readonly<Record<string, string>>;
+  };
+  const packages = ['.', './guest-images', ...Object.keys(dependencies).map((name) => `./node_modules/${name}`)];
   const packed = JSON.parse(
     npm(repository, 'pack', '--json', '--ignore-scripts', '--pack-destination', folder, ...packages),
-  ) as [Packed, Packed, Packed];
+  ) as [Packed, Packed, ...Packed[]];
   [vm9, images] = packed;
   mkdirSync(consumer);
   writeFileSync(join(consumer, 'package.json'), '{ "name": "consumer", "private": true, "type": "module" }');
@@ -82,6 +85,12 @@ test('the API can be imported, and its types are complete', () => {
   const program = 'const { createVm } = await import("vm9"); process.stdout.write(typeof createVm)';
   const output = execFileSync(process.execPath, ['--input-type=module', '-e', program], { cwd: consumer });
   expect(output.toString()).toBe('function');
+}, 30_000);
+
+test('the devices can be plugged into a host of a few lines', () => {
+  copyFileSync(join(repository, 'examples/toy-host.js'), join(consumer, 'toy-host.js'));
+  const output = execFileSync(process.execPath, ['toy-host.js'], { cwd: consumer, encoding: 'utf8' });
+  expect(output).toBe("{ used: 1, type: 101, msize: 8192, version: '9P2000.L' }\n");
 }, 30_000);
 
 test('vm9 holds the built program and its types, and nothing else', () => {

@@ -1,0 +1,25 @@
+// The devices as a library: a virtio-9p device with its 9P2000.L server, for any machine that has memory and an interrupt line.
+export { Errno, type ErrnoName } from './9p/errno.ts';
+export { fileType, noId, openFlags, renameFlags, xattrFlags } from './9p/backend.ts';
+export type {
+  AttributeChanges,
+  Attributes,
+  Awaitable,
+  Backend,
+  Caller,
+  EmitEntry,
+  FilesystemStatistics,
+  Node,
+  OpenFile,
+  OutsideChange,
+} from './9p/backend.ts';
+export { MemoryBackend, type MemoryBackendOptions } from './9p/memory.ts';
+export { defaultMaximumMessageSize, minimumMessageSize, Server, type ServerOptions } from './9p/server.ts';
+export { formatP9Event, type P9Event, type Statistics } from './9p/trace.ts';
+export { GuestFault } from './guest-fault.ts';
+export { GuestMemory, type GuestMemoryLayout, type WrittenListener } from './guest-memory.ts';
+export type { Bytes, Clock, IrqLine, Log, MmioRegion } from './ports.ts';
+export { Virtio9p, type NinePExchange, type NinePServer, type Virtio9pOptions } from './virtio/9p.ts';
+export { deviceStatus, feature, VirtioDevice, type DeviceType, type VirtioDeviceOptions } from './virtio/device.ts';
+export type { DescriptorRecord, VirtioEvent, VirtioListener } from './virtio/events.ts';
+export { mmioInterrupt, mmioRegister, VirtioMmio } from './virtio/mmio.ts';
