@@ -16,6 +16,18 @@ const programs = ['main.tsx', 'main.ts'];
 const common = { bundle: true, format: 'esm', target: 'es2022', minify: true, logLevel: 'warning' };
 
 /**
+ * The machine's worker as the page has it: what few need is in files of its own, fetched when it is used.
+ * @type {import('esbuild').BuildOptions}
+ */
+export const workerBuild = {
+  ...common,
+  entryPoints: { 'browser-worker': join(repository, 'src/browser/worker-entry.ts') },
+  splitting: true,
+  platform: 'browser',
+  chunkNames: 'worker-[name]-[hash]',
+};
+
+/**
  * Replaces `folder` by the built page.
  * @param {string} folder
  * @param {string} [source] the folder of the page's own files: its program, HTML and icons
@@ -29,15 +41,13 @@ export async function buildSite(folder, source = web) {
   await build({
     ...common,
     // The page imports vm9 by name: what an embedder gets.
-    entryPoints: {
-      page: join(source, program),
-      'browser-worker': join(repository, 'dist/browser-worker.js'),
-    },
+    entryPoints: { page: join(source, program) },
     outdir: folder,
     sourcemap: true,
     sourcesContent: false,
     legalComments: 'linked',
   });
+  await build({ ...workerBuild, outdir: folder, sourcemap: true, sourcesContent: false, legalComments: 'linked' });
   for (const name of files) {
     if (/\.(html|svg|png|ico|webmanifest)$/.test(name)) cpSync(join(source, name), join(folder, name));
   }

@@ -1,5 +1,4 @@
 // RFC 1952 (gzip) and RFC 8878 (Zstandard), told apart by their first bytes.
-import { decompress as unzstd } from 'fzstd';
 import type { Bytes } from '../devices/ports.ts';
 import { BootError } from './boot-error.ts';
 
@@ -13,7 +12,11 @@ const zstdMagic = [0x28, 0xb5, 0x2f, 0xfd];
 export async function decompress(bytes: Bytes, gunzip: Gunzip, what: string): Promise<Bytes> {
   try {
     if (startsWith(bytes, gzipMagic)) return await gunzip(bytes);
-    if (startsWith(bytes, zstdMagic)) return unzstd(bytes);
+    if (startsWith(bytes, zstdMagic)) {
+      // Few need it: a page fetches it when it does.
+      const fzstd = await import('fzstd');
+      return fzstd.decompress(bytes);
+    }
   } catch (error) {
     const format = startsWith(bytes, gzipMagic) ? 'gzip' : 'Zstandard';
     const reason = error instanceof Error ? error.message : String(error);

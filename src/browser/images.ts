@@ -1,5 +1,4 @@
 // Fetches the guest image: the two files of the package vm9-guest-images, wherever the page has put them.
-import { decompress } from '../decompress.ts';
 import { VmError } from '../errors.ts';
 import type { GuestImage, OnLoading } from '../platform.ts';
 import { gunzip } from './gunzip.ts';
@@ -25,11 +24,11 @@ export async function loadGuestImage(sources: ImageSources | undefined, onLoadin
     const total = files.reduce<number | undefined>((sum, file) => add(sum, file.total), 0);
     onLoading(loaded, total);
   };
-  const load = async (name: 'kernel' | 'initrd', address: string | URL): Promise<Uint8Array> => {
+  const load = async (address: string | URL): Promise<Uint8Array> => {
     const loading: Loading = { loaded: 0, total: undefined };
     files.push(loading);
     try {
-      return await decompress(await fetchFile(address, loading, changed), gunzip, name);
+      return await unpacked(await fetchFile(address, loading, changed));
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause);
       throw new VmError(
@@ -39,7 +38,7 @@ export async function loadGuestImage(sources: ImageSources | undefined, onLoadin
       );
     }
   };
-  const [kernelBytes, initrdBytes] = await Promise.all([load('kernel', kernel), load('initrd', initrd)]);
+  const [kernelBytes, initrdBytes] = await Promise.all([load(kernel), load(initrd)]);
   return { kernel: kernelBytes, initrd: initrdBytes };
 }
 
@@ -50,6 +49,11 @@ function besideThisModule(): ImageSources {
     kernel: new URL('images/vmlinux-riscv64.gz', url),
     initrd: new URL('images/initramfs-riscv64.cpio.gz', url),
   };
+}
+
+/** Some hosts send a gzip file so that it arrives unpacked. */
+function unpacked(bytes: Uint8Array): Uint8Array | Promise<Uint8Array> {
+  return bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzip(bytes) : bytes;
 }
 
 function add(one: number | undefined, other: number | undefined): number | undefined {

@@ -12,6 +12,8 @@ export { folderPermission, requestFolderPermission } from './picked-folder/permi
 export type { PermissionRequest } from './picked-folder/permission.ts';
 export { pickedFolder } from './picked-folder/source.ts';
 export type { PickedFolderSource } from './picked-folder/source.ts';
+export { storage } from './storage/source.ts';
+export type { StorageSource } from './storage/source.ts';
 export type { BrowserVmOptions, WorkerSource } from './platform.ts';
 
 /** Makes a VM whose machine runs in a dedicated worker. Nothing runs before `start`. Throws VmError 'bad-option'. */

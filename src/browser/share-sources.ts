@@ -7,15 +7,21 @@ import { openIndexedDb } from './indexeddb/open.ts';
 import { isIndexedDb } from './indexeddb/source.ts';
 import { openOpfs } from './opfs/open.ts';
 import { isOpfs } from './opfs/source.ts';
-import { openPickedFolder } from './picked-folder/open.ts';
 import type { PickedFolderHost } from './picked-folder/open.ts';
 import { isPickedFolder } from './picked-folder/source.ts';
+import { openStorage } from './storage/open.ts';
+import { isStorage } from './storage/source.ts';
 
 /** Throws VmError 'bad-option' for a kind that browsers do not have, 'bad-file' for what cannot be opened. */
 export async function openShare(source: ShareSource, host: PickedFolderHost): Promise<Backend> {
   if (isIndexedDb(source)) return openIndexedDb(source, host);
   if (isOpfs(source)) return openOpfs(source, host);
-  if (isPickedFolder(source)) return openPickedFolder(source, host);
+  if (isStorage(source)) return openStorage(source, host);
+  if (isPickedFolder(source)) {
+    // A page that has no use for it need not fetch it.
+    const { openPickedFolder } = await import('./picked-folder/open.ts');
+    return openPickedFolder(source, host);
+  }
   const backend = openMemory(source, host.now);
   if (backend === undefined) {
     throw new VmError('bad-option', `a share of kind ${source.kind} has no meaning in a browser`);

@@ -10,12 +10,16 @@ import type { IndexedDbSource } from './source.ts';
 
 const databaseVersion = 1;
 
+export function databaseName(name: string): string {
+  return `vm9:${name}`;
+}
+
 /** Throws VmError 'bad-file'. */
 export function openIndexedDb({ name }: Pick<IndexedDbSource, 'name'>, host: StoreHost): Promise<StoredBackend> {
   return mountStore(name, host, async () => {
     const release = await lockStore('indexeddb', name);
     try {
-      const database = await openDB<Schema>(`vm9:${name}`, databaseVersion, {
+      const database = await openDB<Schema>(databaseName(name), databaseVersion, {
         upgrade: (made) => {
           made.createObjectStore('journal');
           made.createObjectStore('packs');

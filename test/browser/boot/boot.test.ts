@@ -1,6 +1,6 @@
 // Linux in a page: the package as it is built, imported by its name.
 import { expect, onTestFinished, test } from 'vitest';
-import { createVm, memory, type BrowserVmOptions, type Vm } from 'vm9';
+import { createVm, indexedDb, memory, storage, type BrowserVmOptions, type ShareSource, type Vm } from 'vm9';
 
 const images = new URL('/guest-images/images/', location.href);
 const image = {
@@ -78,4 +78,26 @@ test('the worker can be given as a function', async () => {
 test('a share of a kind that browsers do not have is refused', async () => {
   const vm = makeVm({ shares: [{ source: { kind: 'host-folder' } }] });
   await expect(vm.start()).rejects.toMatchObject({ code: 'bad-option', message: expect.stringMatching(/host-folder/) });
+});
+
+test('storage keeps files in OPFS, or where they were kept before', async () => {
+  const name = crypto.randomUUID();
+  const kept: string[] = [];
+  const run = async (source: ShareSource, command: string): Promise<string> => {
+    const vm = makeVm({ shares: [{ source }] });
+    vm.on('log', ({ line }) => kept.push(line));
+    await vm.start();
+    const text = await vm.exec(command).stdout.text();
+    await vm.powerOff();
+    return text;
+  };
+  await run(storage({ name }), 'echo fresh > file');
+  expect(await run(storage({ name }), 'cat file')).toBe('fresh\n');
+  await run(indexedDb({ name: `${name} 2` }), 'echo older > file');
+  expect(await run(storage({ name: `${name} 2` }), 'cat file')).toBe('older\n');
+  expect(kept).toEqual([
+    `the files "${name}" are kept in OPFS`,
+    `the files "${name}" are kept in OPFS`,
+    `the files "${name} 2" are kept in IndexedDB`,
+  ]);
 });
