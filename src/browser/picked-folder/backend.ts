@@ -24,18 +24,21 @@ import type { Bytes, Log } from '../../../devices/ports.ts';
 import type { After } from '../../sleep.ts';
 import type { FolderHandle } from './access.ts';
 import { hostCall } from './host-errors.ts';
+import type { HostData } from './host-data.ts';
 import { HostFiles } from './host-files.ts';
 import { HostFolders } from './host-folders.ts';
 import { HostMoves } from './host-moves.ts';
+import type { Observe } from './observer.ts';
+import { freshTime, OutsideChanges } from './outside-changes.ts';
 import { dataOf, Overlay } from './overlay.ts';
 import type { RecordStore } from './records.ts';
 import { Sidecar } from './sidecar.ts';
 import { Turns } from './turns.ts';
 
-/** Milliseconds for which a look at the host serves, where the browser does not tell of changes, and where it does. */
-const freshTime = { alone: 100, observed: 10_000 } as const;
 /** Bytes of changes in memory beyond which a write waits until its file is stored. */
 const waitingLimit = 256 * 2 ** 20;
+/** Bytes that every folder claims. */
+const folderSize = 4096;
 export interface PickedFolderOptions {
   readonly records: RecordStore;
   /** Every change is refused with EROFS. */
@@ -46,6 +49,7 @@ export interface PickedFolderOptions {
   readonly clock: () => number;
   readonly after: After;
   readonly log: Log;
+  readonly observe: Observe;
 }
 
 interface Opened {
@@ -60,10 +64,14 @@ export class PickedFolderBackend implements Backend {
   readonly #folders: HostFolders;
   readonly #files: HostFiles;
   readonly #moves: HostMoves;
+  readonly #outside: OutsideChanges;
   readonly #opened = new Map<OpenFile, Opened>();
   readonly #listeners = new Set<(change: OutsideChange) => void>();
   /** Changes of names, one after another. */
   readonly #names = new Turns();
+  readonly #log: Log;
+  /** Whether the browser has taken back its permission. */
+  #isRefused = false;
 
   static async open(root: FolderHandle, options: PickedFolderOptions): Promise<PickedFolderBackend> {
     const { records, after, log } = options;
@@ -71,12 +79,14 @@ export class PickedFolderBackend implements Backend {
     await sidecar.load();
     const backend = new PickedFolderBackend(root, options, sidecar);
     await backend.#folders.refresh(backend.#overlay.rootInode);
+    await backend.#outside.start(root, options.observe);
     return backend;
   }
 
   private constructor(root: FolderHandle, options: PickedFolderOptions, sidecar: Sidecar) {
     const { readOnly, now, clock, after, log } = options;
     this.#readOnly = readOnly;
+    this.#log = log;
     this.#sidecar = sidecar;
     const changed = (change: OutsideChange): void => {
       for (const listener of this.#listeners) listener(change);
@@ -99,6 +109,14 @@ export class PickedFolderBackend implements Backend {
       changed,
       isNeeded: (entry) => this.#isNeeded(entry),
     });
+    this.#outside = new OutsideChanges({
+      overlay: this.#overlay,
+      folders: this.#folders,
+      files: this.#files,
+      changed,
+      turns: this.#names,
+      isWatched: () => this.#listeners.size > 0,
+    });
     this.#moves = new HostMoves({ overlay: this.#overlay, folders: this.#folders, files: this.#files, log });
   }
 
@@ -108,7 +126,7 @@ export class PickedFolderBackend implements Backend {
   }
 
   get busy(): boolean {
-    return this.#files.dirty.size > 0 || this.#sidecar.isBusy || this.#listeners.size > 0;
+    return this.#files.dirty.size > 0 || this.#sidecar.isBusy || this.#outside.isObserving;
   }
 
   root(): Node {
@@ -142,7 +160,7 @@ export class PickedFolderBackend implements Backend {
     const entry = this.#overlay.entry(node);
     const data = dataOf(entry.inode);
     if (data === undefined || entry.parent === undefined || this.#files.isFresh(data)) return attributesOf(entry.inode);
-    return this.#files.look(entry).then(() => attributesOf(entry.inode));
+    return this.#look(entry).then(() => attributesOf(entry.inode));
   }
 
   setattr(node: Node, changes: AttributeChanges, _caller: Caller): Awaitable<void> {
@@ -191,12 +209,12 @@ export class PickedFolderBackend implements Backend {
       return;
     }
     if (entry.inode.nlink === 0) throw new Errno('ENOENT');
-    await this.#files.store(data);
+    await this.#store(data);
     await this.#make(parent, name, (folder, hostName) =>
       data.turns.take(async () => {
         const [first] = data.names.keys();
         if (first === undefined) throw new Errno('ENOENT');
-        const file = await this.#moves.copyFile(first, { folder, hostName });
+        const file = await this.#moves.copyFile(first, { folder, hostName, isFree: true });
         this.#overlay.link(node, parent, name);
         for (const added of data.names.keys()) {
           if (this.#overlay.isOnHost(added)) continue;
@@ -209,7 +227,7 @@ export class PickedFolderBackend implements Backend {
 
   async unlink(parent: Node, name: Bytes, isFolder: boolean): Promise<void> {
     this.#changing();
-    await this.#names.take(async () => {
+    await this.#changeNames(async () => {
       const { inode: folder } = this.#overlay.entry(parent);
       await this.#refresh(folder);
       const below = this.#overlay.find(folder, name);
@@ -225,7 +243,7 @@ export class PickedFolderBackend implements Backend {
   async rename(parent: Node, name: Bytes, newParent: Node, newName: Bytes, flags: number): Promise<void> {
     this.#changing();
     if ((flags & renameFlags.exchange) !== 0) throw new Errno('EINVAL', 'a browser can not exchange names');
-    await this.#names.take(async () => {
+    await this.#changeNames(async () => {
       const { inode: folder } = this.#overlay.entry(parent);
       const { inode: newFolder } = this.#overlay.entry(newParent);
       await this.#refresh(folder);
@@ -271,7 +289,7 @@ export class PickedFolderBackend implements Backend {
     const open = (): OpenFile => this.#open(this.#overlay.open(node, flags), entry.inode, flags);
     const data = dataOf(inode);
     if (data === undefined || data.isDirty || entry.parent === undefined) return open();
-    return this.#files.look(entry).then(open);
+    return this.#look(entry).then(open);
   }
 
   async release(file: OpenFile): Promise<void> {
@@ -283,7 +301,7 @@ export class PickedFolderBackend implements Backend {
       if (writes) data.writers--;
     }
     try {
-      if (writes && data?.isDirty === true) await this.#files.store(data);
+      if (writes && data?.isDirty === true) await this.#store(data);
     } finally {
       this.#overlay.release(file);
     }
@@ -306,7 +324,7 @@ export class PickedFolderBackend implements Backend {
     const count = this.#overlay.write(file, offset, from);
     if (this.#files.space.used <= waitingLimit) return count;
     const data = dataOf(this.#overlay.inode(file));
-    return data === undefined || data.names.size === 0 ? count : this.#files.store(data).then(() => count);
+    return data === undefined || data.names.size === 0 ? count : this.#store(data).then(() => count);
   }
 
   readdir(file: OpenFile, cookie: bigint, emit: EmitEntry): Awaitable<void> {
@@ -317,7 +335,7 @@ export class PickedFolderBackend implements Backend {
 
   async fsync(file: OpenFile, _dataOnly: boolean): Promise<void> {
     const data = dataOf(this.#overlay.inode(file));
-    if (data?.isDirty === true) await this.#files.store(data);
+    if (data?.isDirty === true) await this.#store(data);
     await this.#overlay.fsync(file);
   }
 
@@ -350,9 +368,11 @@ export class PickedFolderBackend implements Backend {
 
   /** Throws what could not be stored, with everything else stored. */
   async close(): Promise<void> {
+    this.#outside.stop();
     try {
       await this.#files.storeAll();
     } finally {
+      await this.#outside.settled();
       this.#files.close();
       await this.#overlay.close();
     }
@@ -368,7 +388,34 @@ export class PickedFolderBackend implements Backend {
   }
 
   #refresh(inode: Inode): Promise<void> {
-    return this.#isStale(inode) ? this.#folders.refresh(inode) : Promise.resolve();
+    return this.#isStale(inode) ? this.#told(this.#folders.refresh(inode)) : Promise.resolve();
+  }
+
+  #look(entry: Entry): Promise<void> {
+    return this.#told(this.#files.look(entry));
+  }
+
+  #store(data: HostData): Promise<void> {
+    return this.#told(this.#files.store(data));
+  }
+
+  #changeNames<T>(action: () => Promise<T>): Promise<T> {
+    return this.#told(this.#names.take(action));
+  }
+
+  /** Tells the user when the browser has taken back its permission: the guest sees no more than EACCES. */
+  async #told<T>(result: Promise<T>): Promise<T> {
+    try {
+      const value = await result;
+      this.#isRefused = false;
+      return value;
+    } catch (error) {
+      if (error instanceof Errno && error.code === 'EACCES' && !this.#isRefused) {
+        this.#isRefused = true;
+        this.#log('the browser does not allow to use it any more: allow it in the page, then load the page again');
+      }
+      throw error;
+    }
   }
 
   #open(file: OpenFile, inode: Inode, flags: number): OpenFile {
@@ -384,10 +431,10 @@ export class PickedFolderBackend implements Backend {
   *#setattr(entry: Entry, changes: AttributeChanges, change: () => void): Coroutine<void> {
     this.#changing();
     const data = dataOf(entry.inode);
-    if (data !== undefined && entry.parent !== undefined && !data.isDirty) yield* wait(this.#files.look(entry));
+    if (data !== undefined && entry.parent !== undefined && !data.isDirty) yield* wait(this.#look(entry));
     change();
     // truncate(2): there is no close to come.
-    if (changes.size !== undefined && data !== undefined && data.writers === 0) yield* wait(this.#files.store(data));
+    if (changes.size !== undefined && data !== undefined && data.writers === 0) yield* wait(this.#store(data));
   }
 
   /** Opens what is there, if there is something. Throws as `create` does. */
@@ -415,7 +462,7 @@ export class PickedFolderBackend implements Backend {
   async #make<T>(parent: Node, name: Bytes, make: (folder: Inode, hostName: string) => Promise<T>): Promise<T> {
     this.#changing();
     const copy = name.slice();
-    return this.#names.take(async () => {
+    return this.#changeNames(async () => {
       const { inode: folder } = this.#overlay.entry(parent);
       await this.#refresh(folder);
       this.#overlay.checkFree(parent, copy);
@@ -427,7 +474,7 @@ export class PickedFolderBackend implements Backend {
   /** Makes something that the host can not have. */
   async #makeHere<T>(parent: Node, name: Bytes, make: () => T): Promise<T> {
     this.#changing();
-    return this.#names.take(async () => {
+    return this.#changeNames(async () => {
       const { inode: folder } = this.#overlay.entry(parent);
       await this.#refresh(folder);
       this.#overlay.checkFree(parent, name);
@@ -474,7 +521,7 @@ export class PickedFolderBackend implements Backend {
       return;
     }
     const hostName = replaced ?? (await this.#folders.freeName(newFolder, newName));
-    const place = { folder: newFolder, hostName };
+    const place = { folder: newFolder, hostName, isFree: replaced === undefined };
     await this.#folders.changing(folder, () =>
       this.#folders.changing(newFolder, async () => {
         const data = dataOf(source.inode);
@@ -509,6 +556,7 @@ export class PickedFolderBackend implements Backend {
 
 function attributesOf(inode: Inode): Attributes {
   const attributes = inode.attributes();
-  // How many folders a folder has is known only once it was listed: 1 says that they are not counted.
-  return inode.content.kind === 'folder' && inode.nlink > 1 ? { ...attributes, nlink: 1 } : attributes;
+  if (inode.content.kind !== 'folder') return attributes;
+  // What a folder has is known only once it was listed. A link count of 1 says that its folders are not counted.
+  return { ...attributes, nlink: Math.min(inode.nlink, 1), size: folderSize };
 }

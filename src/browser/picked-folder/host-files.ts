@@ -218,9 +218,9 @@ export class HostFiles {
     const { parent } = entry;
     if (parent === undefined) throw new Error('a name that is in no folder');
     const hostName = this.#overlay.hostNameOf(entry);
-    const known = data.names.get(entry);
     try {
       const handle = await this.#handleForStoring(entry, parent, data);
+      const known = data.names.get(entry);
       const file = await this.#folders.writing(parent, hostName, () => this.#write(handle, data, known));
       this.noteStored(entry, file);
       return file;

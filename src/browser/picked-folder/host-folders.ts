@@ -68,6 +68,11 @@ export class HostFolders {
     return this.#clock() - this.#state(folder).listedAt <= this.freshTime;
   }
 
+  /** Whether the folder was ever listed. */
+  isKnown(folder: Inode): boolean {
+    return this.#state(folder).isKnown;
+  }
+
   /** Notes that what is known of a folder may not hold any more. */
   doubt(folder: Inode): void {
     this.#state(folder).listedAt = -Infinity;

@@ -5,7 +5,7 @@ import type { Entry } from '../../../devices/9p/memory/folder.ts';
 import type { Inode } from '../../../devices/9p/memory/inode.ts';
 import type { Log } from '../../../devices/ports.ts';
 import { isSameStamp, stampOf } from './access.ts';
-import type { FileHandle, FileSnapshot, FolderHandle, Stamp } from './access.ts';
+import type { FileHandle, FileSnapshot, FileWriter, FolderHandle, Stamp } from './access.ts';
 import { hostCall, isHostError, throwErrno } from './host-errors.ts';
 import type { HostFiles } from './host-files.ts';
 import { textOfPath } from './host-folders.ts';
@@ -19,12 +19,14 @@ const pieceLength = 8 * 2 ** 20;
 export interface Place {
   readonly folder: Inode;
   readonly hostName: string;
+  /** Whether nothing has the name. */
+  readonly isFree: boolean;
 }
 
-interface Copy {
-  readonly entry: Entry;
-  readonly source: Stamp;
-  readonly file: FileSnapshot;
+/** What was copied so far, by the entries of the source. */
+interface Copies {
+  readonly folders: Set<Entry>;
+  readonly files: Map<Entry, { readonly source: Stamp; readonly file: FileSnapshot }>;
 }
 
 export interface HostMovesOptions {
@@ -48,10 +50,10 @@ export class HostMoves {
   }
 
   /** Copies the host's file of an entry to a name, whose file it replaces. */
-  async copyFile(entry: Entry, { folder, hostName }: Place): Promise<FileSnapshot> {
+  async copyFile(entry: Entry, { folder, hostName, isFree }: Place): Promise<FileSnapshot> {
     const source = await hostCall((await this.#folders.fileHandle(entry)).getFile());
     const target = await this.#folders.handle(folder);
-    return this.#folders.writing(folder, hostName, () => this.#copy(source, target, hostName));
+    return this.#folders.writing(folder, hostName, () => this.#copy(source, target, hostName, isFree));
   }
 
   /** Moves the host's file of an entry to a name, whose file it replaces. Returns the file at its new place. */
@@ -68,12 +70,12 @@ export class HostMoves {
   }
 
   /** Moves the host's folder of an entry to a name that is free. */
-  async moveFolder(entry: Entry, { folder, hostName }: Place): Promise<void> {
+  async moveFolder(entry: Entry, { folder, hostName }: Omit<Place, 'isFree'>): Promise<void> {
     const { inode, parent } = entry;
     if (parent === undefined) throw new Errno('ENOENT');
     await this.#lookAtAll(inode);
     await this.#files.withoutStores(async () => {
-      const copies: Copy[] = [];
+      const copies: Copies = { folders: new Set(), files: new Map() };
       const target = await this.#folders.handle(folder);
       try {
         await this.#copyFolder(inode, await hostCall(target.getDirectoryHandle(hostName, { create: true })), copies);
@@ -82,7 +84,7 @@ export class HostMoves {
         throw error;
       }
       await this.#removeFolder(entry, parent, copies);
-      for (const { entry: moved, file } of copies) this.#files.noteStored(moved, file);
+      for (const [moved, { file }] of copies.files) this.#files.noteStored(moved, file);
       this.#folders.moved(inode);
     });
   }
@@ -110,22 +112,32 @@ export class HostMoves {
     }
   }
 
-  async #copyFolder(folder: Inode, target: FolderHandle, copies: Copy[]): Promise<void> {
+  async #copyFolder(folder: Inode, target: FolderHandle, copies: Copies): Promise<void> {
     for (const entry of this.#overlay.onHost(folder)) {
       const hostName = this.#overlay.hostNameOf(entry);
       if (entry.inode.content.kind === 'folder') {
         const below = await hostCall(target.getDirectoryHandle(hostName, { create: true }));
+        copies.folders.add(entry);
         await this.#copyFolder(entry.inode, below, copies);
         continue;
       }
       const source = await hostCall((await this.#folders.fileHandle(entry)).getFile());
-      copies.push({ entry, source: stampOf(source), file: await this.#copy(source, target, hostName) });
+      copies.files.set(entry, { source: stampOf(source), file: await this.#copy(source, target, hostName, true) });
     }
   }
 
-  async #copy(source: FileSnapshot, folder: FolderHandle, hostName: string): Promise<FileSnapshot> {
+  async #copy(source: FileSnapshot, folder: FolderHandle, hostName: string, isFree: boolean): Promise<FileSnapshot> {
     const target = await hostCall(folder.getFileHandle(hostName, { create: true }));
-    const writer = await hostCall(target.createWritable());
+    try {
+      await this.#write(source, await hostCall(target.createWritable()));
+    } catch (error) {
+      if (isFree) await hostCall(folder.removeEntry(hostName));
+      throw error;
+    }
+    return hostCall(target.getFile());
+  }
+
+  async #write(source: FileSnapshot, writer: FileWriter): Promise<void> {
     try {
       for (let at = 0; at < source.size; at += pieceLength) {
         const piece = source.slice(at, Math.min(at + pieceLength, source.size));
@@ -137,7 +149,6 @@ export class HostMoves {
       await writer.abort();
       throw error;
     }
-    return hostCall(target.getFile());
   }
 
   /** Removes what was copied, if it still is what was copied. */
@@ -154,10 +165,10 @@ export class HostMoves {
     await hostCall((await this.#folders.handle(parent)).removeEntry(this.#overlay.hostNameOf(entry)));
   }
 
-  async #removeFolder(entry: Entry, parent: Inode, copies: readonly Copy[]): Promise<void> {
+  async #removeFolder(entry: Entry, parent: Inode, copies: Copies): Promise<void> {
     const path = textOfPath(this.#folders.pathOf(entry));
     try {
-      for (const copy of copies) await this.#removeSource(copy.entry, copy.source);
+      for (const [copied, { source }] of copies.files) await this.#removeSource(copied, source);
       await this.#removeFolders(entry, parent);
     } catch (error) {
       if (!(error instanceof Errno)) throw error;
@@ -175,15 +186,15 @@ export class HostMoves {
   }
 
   /** Takes back a copy that could not be finished: only what was made for it. */
-  async #undo(target: FolderHandle, hostName: string, folder: Inode, copies: readonly Copy[]): Promise<void> {
-    const made = new Set(copies.map(({ entry }) => entry));
+  async #undo(target: FolderHandle, hostName: string, folder: Inode, made: Copies): Promise<void> {
     const remove = async (from: Inode, below: FolderHandle): Promise<void> => {
       for (const entry of this.#overlay.onHost(from)) {
         const name = this.#overlay.hostNameOf(entry);
         if (entry.inode.content.kind === 'folder') {
+          if (!made.folders.has(entry)) continue;
           await remove(entry.inode, await below.getDirectoryHandle(name));
           await below.removeEntry(name);
-        } else if (made.has(entry)) await below.removeEntry(name);
+        } else if (made.files.has(entry)) await below.removeEntry(name);
       }
     };
     try {

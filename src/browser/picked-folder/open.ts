@@ -6,6 +6,7 @@ import { after } from '../timer.ts';
 import type { FolderHandle } from './access.ts';
 import { PickedFolderBackend } from './backend.ts';
 import { IndexedDbRecords } from './indexed-db-records.ts';
+import { observeByBrowser } from './observer.ts';
 import { folderPermission } from './permission.ts';
 import type { PickedFolderSource } from './source.ts';
 
@@ -27,7 +28,15 @@ export async function openPickedFolder(
     records = await IndexedDbRecords.open(handle, (folder) => lockStore(`picked-folder ${folder}`, name));
     const clock = (): number => performance.now();
     const prefixed = (line: string): void => log(`the folder "${name}": ${line}`);
-    return await PickedFolderBackend.open(handle, { records, readOnly: !mayWrite, now, clock, after, log: prefixed });
+    return await PickedFolderBackend.open(handle, {
+      records,
+      readOnly: !mayWrite,
+      now,
+      clock,
+      after,
+      log: prefixed,
+      observe: observeByBrowser,
+    });
   } catch (error) {
     records?.close();
     throw asBadFile(name, error);

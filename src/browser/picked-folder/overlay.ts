@@ -67,6 +67,13 @@ export class Overlay extends FileTree {
     return [...(folderOf(folder)?.after(0) ?? [])].filter((entry) => this.#hostNames.has(entry));
   }
 
+  /** What has a name on the host; undefined where nothing is known of it. */
+  onHostAs(folder: Inode, hostName: string): Entry | undefined {
+    const entry = folderOf(folder)?.get(guestNameOf(hostName));
+    if (entry !== undefined && this.#hostNames.get(entry) === hostName) return entry;
+    return this.onHost(folder).find((each) => this.#hostNames.get(each) === hostName);
+  }
+
   isOnHost(entry: Entry): boolean {
     return this.#hostNames.has(entry);
   }
@@ -163,6 +170,13 @@ export class Overlay extends FileTree {
     dataOf(inode)?.names.delete(entry);
     parent.modified(this.now());
     if (inode.content.kind === 'folder' || inode.nlink === 0) this.dropName(inode);
+  }
+
+  /** Gives a file that the guest has not changed the permissions of another. */
+  inherit(entry: Entry, permissions: Pick<Inode, 'mode' | 'uid' | 'gid'>): void {
+    if (this.#records.file(entry.inode.ino) !== undefined) return;
+    Object.assign(entry.inode, permissions);
+    this.#sidecar.noteName(entry);
   }
 
   /** Gives an entry a file of its own, for the host has put another in the place of the one that it shared. */

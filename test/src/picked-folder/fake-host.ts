@@ -1,5 +1,6 @@
 // A folder of a host behind the File System Access interfaces, as Chromium has them: handles are paths, what is written counts
 // on close, snapshots end when the file changes. It can be changed from outside, and made to fail.
+import type { HostChange } from '../../../src/browser/picked-folder/observer.ts';
 import type {
   EntryHandle,
   FileHandle,
@@ -96,6 +97,7 @@ export class FakeHost {
   /** Calls so far, by operation. */
   readonly calls = new Map<Operation, number>();
   /** Runs before an operation is done: what the host's user does at that moment. */
+  readonly #observers = new Set<(changes: readonly HostChange[]) => void>();
   before: ((operation: Operation, path: string) => void) | undefined;
 
   constructor(options: FakeHostOptions = {}) {
@@ -119,6 +121,28 @@ export class FakeHost {
     return new FakeFolderHandle(this, []);
   }
 
+  /** Tells of every change, by whomever. */
+  observe(listener: (changes: readonly HostChange[]) => void): () => void {
+    this.#observers.add(listener);
+    return () => this.#observers.delete(listener);
+  }
+
+  /** Tells the observers, in a moment. */
+  tell(type: HostChange['type'], path: readonly string[], from?: readonly string[]): void {
+    const change = { type, relativePathComponents: path, relativePathMovedFrom: from ?? null };
+    for (const observer of this.#observers) queueMicrotask(() => observer([change]));
+  }
+
+  rename(from: string, to: string): void {
+    const [source, target] = [from.split('/'), to.split('/')];
+    const { entries } = this.folder(source.slice(0, -1));
+    const moved = entries.get(source.at(-1) as string);
+    if (moved === undefined) throw failure('NotFoundError');
+    entries.delete(source.at(-1) as string);
+    this.folder(target.slice(0, -1)).entries.set(target.at(-1) as string, moved);
+    this.tell('moved', target, source);
+  }
+
   /** What the host's user does and sees. */
   write(path: string, text: string): void {
     const names = path.split('/');
@@ -128,17 +152,21 @@ export class FakeHost {
       0,
       Uint8Array.from(text, (character) => character.charCodeAt(0)),
     );
+    const isNew = !folder.entries.has(names.at(-1) as string);
     folder.entries.set(names.at(-1) as string, { kind: 'file', content, lastModified: this.tick(), writers: 0 });
+    this.tell(isNew ? 'appeared' : 'modified', names);
   }
 
   mkdir(path: string): void {
     const names = path.split('/');
     this.folder(names.slice(0, -1)).entries.set(names.at(-1) as string, { kind: 'directory', entries: new Map() });
+    this.tell('appeared', names);
   }
 
   remove(path: string): void {
     const names = path.split('/');
     this.folder(names.slice(0, -1)).entries.delete(names.at(-1) as string);
+    this.tell('disappeared', names);
   }
 
   read(path: string): string | undefined {
@@ -225,7 +253,10 @@ class FakeFolderHandle implements FolderHandle {
     const found = folder.entries.get(key);
     if (found === undefined && !create) throw failure('NotFoundError');
     if (found?.kind === 'file') throw failure('TypeMismatchError');
-    if (found === undefined) folder.entries.set(name, { kind: 'directory', entries: new Map() });
+    if (found === undefined) {
+      folder.entries.set(name, { kind: 'directory', entries: new Map() });
+      this.host.tell('appeared', [...this.path, name]);
+    }
     return new FakeFolderHandle(this.host, [...this.path, name]);
   }
 
@@ -237,6 +268,7 @@ class FakeFolderHandle implements FolderHandle {
     if (found?.kind === 'directory') throw failure('TypeMismatchError');
     if (found === undefined) {
       folder.entries.set(name, { kind: 'file', content: new Content(), lastModified: this.host.tick(), writers: 0 });
+      this.host.tell('appeared', [...this.path, name]);
     }
     return fileHandle(this.host, [...this.path, name]);
   }
@@ -250,6 +282,7 @@ class FakeFolderHandle implements FolderHandle {
     if (found.kind === 'directory' && found.entries.size > 0) throw failure('InvalidModificationError');
     if (found.kind === 'file' && found.writers > 0) throw failure('NoModificationAllowedError');
     entries.delete(key);
+    this.host.tell('disappeared', [...this.path, key]);
   }
 
   async isSameEntry(other: FolderHandle): Promise<boolean> {
@@ -302,6 +335,7 @@ function fileHandle(host: FakeHost, path: readonly string[]): FileHandle {
       const target = host.folder((folder as FakeFolderHandle).path);
       host.folder(present.slice(0, -1)).entries.delete(present.at(-1) as string);
       target.entries.set(name, moved);
+      host.tell('moved', [...(folder as FakeFolderHandle).path, name], present);
       present = [...(folder as FakeFolderHandle).path, name];
     },
   };
@@ -349,6 +383,7 @@ function writer(host: FakeHost, path: readonly string[], file: HostFile, keeps: 
         file.lastModified = host.tick();
         // The swap file takes the name, whatever became of the file.
         host.folder(path.slice(0, -1)).entries.set(path.at(-1) as string, file);
+        host.tell('modified', path);
       } finally {
         end();
       }

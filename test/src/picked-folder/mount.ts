@@ -55,12 +55,16 @@ export interface Mounted {
   again(): Promise<Mounted>;
 }
 
+export interface MountOptions {
+  readonly readOnly?: boolean;
+  readonly records?: MemoryRecords;
+  /** Whether the browser tells of changes. */
+  readonly observed?: boolean;
+}
+
 export async function mount(
   host: FakeHost = new FakeHost(),
-  {
-    readOnly = false,
-    records = new MemoryRecords(),
-  }: { readonly readOnly?: boolean; readonly records?: MemoryRecords } = {},
+  { readOnly = false, records = new MemoryRecords(), observed = false }: MountOptions = {},
 ): Promise<Mounted> {
   const log: string[] = [];
   const backend = await PickedFolderBackend.open(host.handle(), {
@@ -73,6 +77,9 @@ export async function mount(
       return () => clearTimeout(timer);
     },
     log: (line) => log.push(line),
+    observe: observed
+      ? (_folder, listener) => Promise.resolve(host.observe(listener))
+      : () => Promise.resolve(undefined),
   });
   const guest = new Guest(backend);
   const leave = async (): Promise<void> => {
@@ -81,7 +88,7 @@ export async function mount(
   };
   const again = async (): Promise<Mounted> => {
     await leave();
-    return mount(host, { readOnly, records });
+    return mount(host, { readOnly, records, observed });
   };
   return { backend, guest, host, records, log, leave, again };
 }
