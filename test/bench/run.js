@@ -20,6 +20,17 @@ const ownAddresses = {
   },
 };
 
+/** Packages that find their own parts beside them. */
+const packages = {
+  name: 'packages',
+  setup({ onResolve }) {
+    onResolve({ filter: /^(esbuild|playwright|sirv)$/ }, ({ path }) => ({
+      path: import.meta.resolve(path),
+      external: true,
+    }));
+  },
+};
+
 /** The product is measured as it is built: its worker is a file beside it. */
 const builtProduct = {
   name: 'built product',
@@ -46,7 +57,7 @@ try {
     target: 'node20',
     sourcemap: 'inline',
     logLevel: 'warning',
-    plugins: [ownAddresses, builtProduct],
+    plugins: [ownAddresses, builtProduct, packages],
   });
   const main = join(folder, 'main.mjs');
   const { status } = spawnSync(process.execPath, ['--enable-source-maps', main, ...process.argv.slice(2)], {
