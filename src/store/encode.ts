@@ -5,7 +5,7 @@ import type { Changes } from './changes.ts';
 import type { Chunk } from './chunk.ts';
 import { frameHeaderLength } from './frame.ts';
 import { RecordWriter } from './records.ts';
-import { StoredData } from './stored-data.ts';
+import { chunksOf, inodesBelow } from './tree.ts';
 
 /** An inode without a name is none of the journal's business: it can not get one again, and is gone after a mount. */
 function isJournaled({ nlink }: Inode): boolean {
@@ -78,14 +78,10 @@ export function encodeChanges({ inodes, entries, chunks }: Changes, nextIno: big
 export function encodeSnapshot(root: Inode, nextIno: bigint): Uint8Array<ArrayBuffer> {
   const writer = new RecordWriter(frameHeaderLength);
   writer.put('next', { ino: Number(nextIno) });
-  const inodes = new Set([root]);
-  // A set hands out what is added while it is gone through.
+  const inodes = inodesBelow(root);
   for (const inode of inodes) {
     putInode(writer, inode);
-    const { content } = inode;
-    if (content.kind === 'folder') for (const entry of content.folder.after(0)) inodes.add(entry.inode);
-    if (content.kind !== 'file' || !(content.data instanceof StoredData)) continue;
-    for (const chunk of content.data.chunks) putChunk(writer, numberOf(inode), chunk);
+    for (const chunk of chunksOf(inode)) putChunk(writer, numberOf(inode), chunk);
   }
   for (const { content } of inodes) {
     if (content.kind === 'folder') for (const entry of content.folder.after(0)) putEntry(writer, entry);

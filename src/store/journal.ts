@@ -9,6 +9,9 @@ import type { Frame } from './frame.ts';
 import type { Place } from './medium.ts';
 import type { Volume } from './volume.ts';
 
+/** Bytes that a frame counts for at least: many small ones take long to read. */
+const frameCost = 4096;
+
 export interface Tree {
   readonly root: Inode;
   readonly nextIno: bigint;
@@ -49,7 +52,7 @@ export class Journal {
     this.#sequence = frames.at(-1)?.sequence ?? 0;
     for (const { kind, payload } of frames) {
       if (kind === 'snapshot') this.#snapshotLength = payload.length;
-      else this.#logLength += payload.length;
+      else this.#logLength += Math.max(frameCost, payload.length);
     }
   }
 
@@ -164,7 +167,7 @@ export class Journal {
     this.#sequence++;
     this.#unflushed = !strict && !this.#volume.medium.alwaysStrict;
     this.#snapshotLength = isSnapshot ? frameLength : this.#snapshotLength;
-    this.#logLength = isSnapshot ? 0 : this.#logLength + frameLength;
+    this.#logLength = isSnapshot ? 0 : this.#logLength + Math.max(frameCost, frameLength);
     for (const [chunk] of written) this.#settle(chunk);
   }
 

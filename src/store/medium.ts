@@ -46,6 +46,11 @@ export interface Medium {
   discard(places: readonly Place[]): void;
   /** Makes the frame the journal's last, and what was written before it durable. One at a time. */
   commit(commit: Commit): Awaitable<void>;
+  /**
+   * Packs that hold mostly what nobody refers to, once there is so much of it that it pays to write the rest anew. Media
+   * that reuse any place have none.
+   */
+  worn?(): ReadonlySet<number>;
   /** Bytes that may still be stored. */
   available(): Awaitable<number>;
   close(): Awaitable<void>;

@@ -11,6 +11,7 @@ import type { Bytes, Log } from '../../devices/ports.ts';
 import type { After } from '../sleep.ts';
 import { Journal } from './journal.ts';
 import type { Medium } from './medium.ts';
+import { rewriteWorn } from './rewrite.ts';
 import { Replay } from './replay.ts';
 import { StoreError } from './store-error.ts';
 import { StoredData } from './stored-data.ts';
@@ -25,6 +26,8 @@ const mebibyte = 2 ** 20;
 const defaultDirtyLimit = 32 * mebibyte;
 const defaultCacheLimit = 64 * mebibyte;
 const defaultSnapshotAfter = 8 * mebibyte;
+/** Bytes by which the files may grow or shrink before the medium is asked again how much room it has. */
+const measureAfter = 64 * mebibyte;
 /** Linux's magic number of ext4, which has what this has. */
 const magic = 0xef53;
 
@@ -66,6 +69,7 @@ export async function openStore(options: StoreOptions): Promise<StoredBackend> {
 export class StoredBackend extends FileTree {
   readonly #volume: Volume;
   readonly #journal: Journal;
+  readonly #root: Inode;
   readonly #after: After;
   readonly #log: Log;
   readonly #dirtyLimit: number;
@@ -74,6 +78,10 @@ export class StoredBackend extends FileTree {
   #cancelTimer: (() => void) | undefined;
   /** The medium has no room: until a commit succeeds nothing is taken that would need more. */
   #full = false;
+  /** Bytes of the files when the medium was last asked for its room. */
+  #measuredAt = 0;
+  /** Whether a failure has been told. */
+  #told = false;
   #closed = false;
 
   constructor(
@@ -90,6 +98,7 @@ export class StoredBackend extends FileTree {
     this.#log = log;
     this.#dirtyLimit = dirtyLimit ?? defaultDirtyLimit;
     if (isNew) volume.changes.inodes.set(state.root, false);
+    this.#root = state.root;
     journal.tree = () => ({ root: state.root, nextIno: this.nextIno });
   }
 
@@ -101,7 +110,9 @@ export class StoredBackend extends FileTree {
   /** Asks the medium how much room it has. */
   async measure(): Promise<void> {
     const { space, medium } = this.#volume;
-    space.capacity = space.used + (await medium.available());
+    const available = await medium.available();
+    this.#measuredAt = space.used;
+    space.capacity = space.used + available;
   }
 
   override open(node: Node, flags: number): OpenFile {
@@ -218,9 +229,14 @@ export class StoredBackend extends FileTree {
   }
 
   #succeeded(): void {
+    const { changes, space } = this.#volume;
+    const isStale = this.#full || Math.abs(space.used - this.#measuredAt) > measureAfter;
     this.#full = false;
-    const { isEmpty } = this.#volume.changes;
-    if (isEmpty) this.#stopTimer();
+    this.#told = false;
+    if (changes.isEmpty) this.#stopTimer();
+    if (this.#closed) return;
+    if (isStale) void this.measure();
+    if (rewriteWorn(this.#volume, this.#root)) this.#startTimer(commitDelay);
   }
 
   #failed(error: unknown): unknown {
@@ -234,7 +250,8 @@ export class StoredBackend extends FileTree {
   #commitUnasked(): void {
     const tell = (error: unknown): void => {
       if (!(error instanceof Errno)) throw error;
-      this.#log(`changes are not stored yet: ${error.message}`);
+      if (!this.#told) this.#log(`changes are not stored yet, and kept in memory: ${error.message}`);
+      this.#told = true;
     };
     try {
       const result = this.#commit(false);

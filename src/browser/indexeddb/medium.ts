@@ -1,12 +1,13 @@
 // IndexedDB as a store's medium: frames in one object store, packs of data in another, a commit is one transaction.
 import type { DBSchema, IDBPDatabase } from 'idb';
 import type { Bytes } from '../../../devices/ports.ts';
-import { readFrame } from '../../store/frame.ts';
+import { readFrame, readHeader } from '../../store/frame.ts';
 import type { Frame } from '../../store/frame.ts';
 import type { Commit, Medium, Place } from '../../store/medium.ts';
 import { StoreError } from '../../store/store-error.ts';
 import { availableStorage, storageError } from '../storage-error.ts';
 import { PackReader } from './pack-reader.ts';
+import { PackUse } from './pack-use.ts';
 import { gatherPacks } from './packs.ts';
 import type { Pack } from './packs.ts';
 
@@ -25,8 +26,8 @@ export class IndexedDbMedium implements Medium {
   readonly #database: IDBPDatabase<Schema>;
   readonly #release: () => void;
   readonly #reader: PackReader;
-  /** Bytes of each pack that the journal refers to. */
-  readonly #live = new Map<number, number>();
+  /** The packs that the journal refers to. */
+  readonly #use = new PackUse();
   /** Written, and not in a commit yet. */
   #staged: readonly Pack[] = [];
   #nextPack = 1;
@@ -53,13 +54,13 @@ export class IndexedDbMedium implements Medium {
   }
 
   async adopt(places: Iterable<Place>): Promise<void> {
-    for (const { pack, length } of places) this.#live.set(pack, (this.#live.get(pack) ?? 0) + length);
+    for (const place of places) this.#use.add(place);
     const keys = new Set(await this.#database.getAllKeys('packs'));
-    for (const pack of this.#live.keys()) {
+    for (const pack of this.#use.packs) {
       if (!keys.has(pack)) throw new StoreError('damaged', `the data that the journal calls ${pack} is missing`);
     }
     for (const key of keys) this.#nextPack = Math.max(this.#nextPack, key + 1);
-    const orphans = [...keys].filter((key) => !this.#live.has(key));
+    const orphans = [...keys].filter((key) => !this.#use.has(key));
     if (orphans.length === 0) return;
     const transaction = this.#database.transaction('packs', 'readwrite');
     await Promise.all([...orphans.map((key) => transaction.store.delete(key)), transaction.done]);
@@ -80,28 +81,22 @@ export class IndexedDbMedium implements Medium {
     // What no commit has named is in no transaction either.
   }
 
-  async commit({ frame, kind, strict, freed }: Commit): Promise<void> {
+  async commit(commit: Commit): Promise<void> {
     const packs = this.#staged;
     this.#staged = [];
-    const { sequence } = readFrame(frame, 0) ?? raise('a commit of what is no frame');
-    const dead = this.#forget(freed);
+    const dead = this.#use.remove(commit.freed);
     try {
-      const durability = strict ? 'strict' : 'relaxed';
-      const transaction = this.#database.transaction(['journal', 'packs'], 'readwrite', { durability });
-      const journal = transaction.objectStore('journal');
-      const data = transaction.objectStore('packs');
-      const steps: Promise<unknown>[] = packs.map(({ number, bytes }) => data.put(bytes, number));
-      // A value is copied with all of its buffer.
-      steps.push(journal.put(frame.slice(), sequence));
-      if (kind === 'snapshot') steps.push(journal.delete(IDBKeyRange.upperBound(sequence, true)));
-      for (const pack of dead) steps.push(data.delete(pack));
-      await Promise.all([...steps, transaction.done]);
+      await this.#store(commit, packs, dead);
     } catch (error) {
-      for (const { pack, length } of freed) this.#live.set(pack, (this.#live.get(pack) ?? 0) + length);
+      for (const place of commit.freed) this.#use.add(place);
       throw storageError(error);
     }
-    for (const { number, bytes } of packs) this.#live.set(number, bytes.length);
+    for (const { number, bytes } of packs) this.#use.add({ pack: number, offset: 0, length: bytes.length });
     for (const pack of dead) this.#reader.forget(pack);
+  }
+
+  worn(): ReadonlySet<number> {
+    return this.#use.worn();
   }
 
   available(): Promise<number> {
@@ -113,17 +108,26 @@ export class IndexedDbMedium implements Medium {
     this.#release();
   }
 
-  /** Takes the places off the count. Returns the packs of which nothing is left. */
-  #forget(places: readonly Place[]): readonly number[] {
-    const dead: number[] = [];
-    for (const { pack, length } of places) {
-      const left = (this.#live.get(pack) ?? raise(`pack ${pack} is not counted`)) - length;
-      if (left === 0) {
-        this.#live.delete(pack);
-        dead.push(pack);
-      } else this.#live.set(pack, left);
+  async #store({ frame, kind, strict }: Commit, packs: readonly Pack[], dead: readonly number[]): Promise<void> {
+    const { sequence } = readHeader(frame, 0) ?? raise('a commit of what is no frame');
+    const durability = strict ? 'strict' : 'relaxed';
+    const transaction = this.#database.transaction(['journal', 'packs'], 'readwrite', { durability });
+    const steps: Promise<unknown>[] = [transaction.done];
+    try {
+      const journal = transaction.objectStore('journal');
+      const data = transaction.objectStore('packs');
+      for (const { number, bytes } of packs) steps.push(data.put(bytes, number));
+      // A value is stored with all of its buffer.
+      steps.push(journal.put(frame.slice(), sequence));
+      if (kind === 'snapshot') steps.push(journal.delete(IDBKeyRange.upperBound(sequence, true)));
+      for (const pack of dead) steps.push(data.delete(pack));
+    } catch (error) {
+      // Half of it must not be stored.
+      transaction.abort();
+      await Promise.allSettled(steps);
+      throw error;
     }
-    return dead;
+    await Promise.all(steps);
   }
 
   async #fetch(pack: number): Promise<Uint8Array<ArrayBuffer>> {

@@ -35,6 +35,10 @@ export class FakeMedium implements Medium {
   /** Reads that fail with EIO, from the next one on. */
   failingReads = 0;
   commits = 0;
+  /** Whether each commit was strict. */
+  readonly strictness: boolean[] = [];
+  /** What `worn` answers. */
+  wornPacks: ReadonlySet<number> = new Set();
   reads = 0;
   room: number;
   /** Places that are taken, to find out which are lost or given back twice. */
@@ -100,10 +104,15 @@ export class FakeMedium implements Medium {
 
   commit(commit: Commit): void | Promise<void> {
     const number = ++this.commits;
+    this.strictness.push(commit.strict);
     const frame = commit.frame.slice();
     const staged = [...this.#staged];
     if (this.#slow) return later(() => this.#store(number, { ...commit, frame }, staged));
     return this.#store(number, { ...commit, frame }, staged);
+  }
+
+  worn(): ReadonlySet<number> {
+    return this.wornPacks;
   }
 
   available(): number {

@@ -2,7 +2,7 @@
 import { Errno } from '../../../devices/9p/errno.ts';
 import { FileMedium } from '../../../src/store/file-medium.ts';
 import { openStore } from '../../../src/store/stored-backend.ts';
-import type { StoredBackend } from '../../../src/store/stored-backend.ts';
+import type { StoredBackend, StoreOptions } from '../../../src/store/stored-backend.ts';
 import { Crash, FakeFile, Power } from './fake-file.ts';
 import { ManualTimers } from './stores.ts';
 
@@ -22,8 +22,8 @@ export function after({ data, logs: [one, other] }: Files, change: (file: FakeFi
 
 export async function mountFiles(
   files: Files,
-  { now, dirtyLimit }: { readonly now: () => bigint; readonly dirtyLimit?: number },
-): Promise<{ readonly store: StoredBackend; readonly timers: ManualTimers; readonly medium: FileMedium }> {
+  options: Partial<StoreOptions> & Pick<StoreOptions, 'now'>,
+): Promise<{ readonly store: StoredBackend; readonly timers: ManualTimers }> {
   const medium = new FileMedium({
     ...files,
     available: () => Promise.resolve(2 ** 40),
@@ -31,8 +31,7 @@ export async function mountFiles(
     release: () => undefined,
   });
   const timers = new ManualTimers();
-  const { after: afterwards } = timers;
-  const options = { medium, now, after: afterwards, log: () => undefined, snapshotAfter: 400 };
-  const store = await openStore({ ...options, ...(dirtyLimit !== undefined && { dirtyLimit }) });
-  return { store, timers, medium };
+  const { after: later } = timers;
+  const store = await openStore({ medium, after: later, log: () => undefined, snapshotAfter: 400, ...options });
+  return { store, timers };
 }
