@@ -12,7 +12,11 @@ const repository = fileURLToPath(new URL('../../', import.meta.url));
 const copy = mkdtempSync(join(tmpdir(), 'vm9-readme-'));
 
 const isInstall = /^(sudo |git clone |cd |npm (ci|i|install)\b|apt(-get)? |make deps\b)/;
+/** In a project that embeds vm9: test/page/readme.test.ts is one. */
+const isEmbedding = /^(npx esbuild|cp -r node_modules)\b/;
 const isSuite = /^(make (test|conformance|soak|bench|guest)\b|\.ci\/run\b)/;
+/** Runs until it is stopped, once it has printed an address. */
+const isServer = /^make web\b/;
 const isInteractive = /^make run\b|^(npx vm9|node run-vm\.js)(?!.*--(exec|help|version)\b)/;
 /** As it is on a terminal without colours. */
 const prompt = /vm9:\S*[$#] /;
@@ -28,7 +32,8 @@ function commandsOf(markdown: string): string[] {
 }
 
 const commands = commandsOf(readFileSync(join(repository, 'README.md'), 'utf8'));
-const toRun = commands.filter((command) => !isInstall.test(command) && !isSuite.test(command));
+const notRun = [isInstall, isSuite, isEmbedding];
+const toRun = commands.filter((command) => !notRun.some((kind) => kind.test(command)));
 
 /** The repository as it is here, installed and built, without its history. */
 function copyRepository(): void {
@@ -97,7 +102,22 @@ describe('the README', () => {
     expect({ status, stdout }).toEqual({ status: 0, stdout: expect.stringMatching(/vm9:\S*[$#] .*exit\r\n/) });
   });
 
-  test.each(toRun.filter((command) => !isInteractive.test(command)))('%s', { timeout: patience }, async (command) => {
+  test.each(toRun.filter((command) => isServer.test(command)))('%s', { timeout: patience }, async (command) => {
+    // A port of its own, as no other server has it; a group of its own, so that what make has started is ended too.
+    const child = spawn('bash', ['-c', command], { cwd: copy, detached: true, env: { ...process.env, PORT: '0' } });
+    onTestFinished(() => void process.kill(-child.pid!, 'SIGKILL'));
+    let printed = '';
+    for await (const bytes of child.stdout) {
+      printed += String(bytes);
+      if (/^http:\S+$/m.test(printed)) break;
+    }
+    const response = await fetch(/^http:\S+$/m.exec(printed)?.[0] ?? printed);
+    expect(response.headers.get('Cross-Origin-Embedder-Policy')).toBe('require-corp');
+    expect(await response.text()).toMatch(/^<!doctype html>/i);
+  });
+
+  const rest = toRun.filter((command) => !isInteractive.test(command) && !isServer.test(command));
+  test.each(rest)('%s', { timeout: patience }, async (command) => {
     const { status, stderr } = await run('bash', ['-eo', 'pipefail', '-c', command]);
     expect({ status, stderr }).toEqual({ status: 0, stderr: expect.not.stringMatching(/^vm9: /m) });
   });

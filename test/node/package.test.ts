@@ -4,6 +4,7 @@ import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync,
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { build } from 'esbuild';
 import { publint } from 'publint';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 
@@ -30,6 +31,16 @@ function npm(cwd: string, ...words: string[]): string {
 
 function vm9Command(...words: string[]): string {
   return npm(consumer, 'exec', '--no', '--', 'vm9', ...words);
+}
+
+/** Compiles as a strict user would, the package's own declarations included. */
+function checkTypes(file: string, ...options: string[]): void {
+  const strict = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--skipLibCheck', 'false'];
+  const typeRoots = ['--typeRoots', join(repository, 'node_modules/@types')];
+  execFileSync(join(repository, 'node_modules/.bin/tsc'), [...strict, ...typeRoots, ...options, file], {
+    cwd: consumer,
+    stdio: ['ignore', 'inherit', 'inherit'],
+  });
 }
 
 const pathsOf = ({ files }: Packed): string[] => files.map(({ path }) => path);
@@ -72,20 +83,36 @@ test('the API can be imported, and its types are complete', () => {
      createVm({ shares: [{ source: hostFolder('.'), cache: 'most' }] });
      await exit;`,
   );
-  const options = ['--noEmit', '--strict', '--module', 'nodenext', '--target', 'es2023', '--skipLibCheck', 'false'];
-  const compiler = join(repository, 'node_modules/.bin/tsc');
-  execFileSync(
-    compiler,
-    [...options, '--typeRoots', join(repository, 'node_modules/@types'), '--types', 'node', 'use.ts'],
-    {
-      cwd: consumer,
-      stdio: ['ignore', 'inherit', 'inherit'],
-    },
-  );
+  checkTypes('use.ts', '--types', 'node');
   const program = 'const { createVm } = await import("vm9"); process.stdout.write(typeof createVm)';
   const output = execFileSync(process.execPath, ['--input-type=module', '-e', program], { cwd: consumer });
   expect(output.toString()).toBe('function');
 }, 30_000);
+
+test("README's programs fit the types, and can be bundled; the one for Node.js runs", async () => {
+  const readme = readFileSync(join(repository, 'README.md'), 'utf8');
+  const programs = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, program]) => program ?? '');
+  expect(programs).toHaveLength(2);
+  for (const program of programs) {
+    const forPage = program.includes("'vm9/browser'");
+    const file = forPage ? 'in-a-page.ts' : 'in-node.ts';
+    writeFileSync(join(consumer, file), program);
+    checkTypes(file, ...(forPage ? ['--lib', 'es2023,dom'] : ['--types', 'node']));
+    await build({
+      absWorkingDir: consumer,
+      entryPoints: [file, ...(forPage ? ['vm9/worker'] : [])],
+      bundle: true,
+      format: 'esm',
+      platform: forPage ? 'browser' : 'node',
+      // In Node.js the worker is found beside the package's own module.
+      packages: forPage ? 'bundle' : 'external',
+      outdir: 'bundled',
+      logLevel: 'error',
+    });
+  }
+  const output = execFileSync(process.execPath, ['bundled/in-node.js'], { cwd: consumer, encoding: 'utf8' });
+  expect(output.split('\n')).toContain('package.json');
+}, 60_000);
 
 test('the devices can be plugged into a host of a few lines', () => {
   copyFileSync(join(repository, 'examples/toy-host.js'), join(consumer, 'toy-host.js'));
