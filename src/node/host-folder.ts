@@ -30,11 +30,14 @@ export function hostFolder(path: string): ShareSource {
 }
 
 /** Opens a source that `hostFolder` made. For the worker. Throws VmError 'bad-file'. */
-export async function openHostFolder(source: ShareSource, { readOnly }: { readOnly: boolean }): Promise<Backend> {
+export async function openHostFolder(
+  source: ShareSource,
+  options: { readonly readOnly: boolean; readonly log: (line: string) => void },
+): Promise<Backend> {
   if (!isHostFolder(source))
     throw new VmError('bad-option', `a share of kind ${source.kind} has no meaning in Node.js`);
   try {
-    return NodeFsBackend.open(source.path, { readOnly });
+    return NodeFsBackend.open(source.path, options);
   } catch (cause) {
     throw new VmError(
       'bad-file',

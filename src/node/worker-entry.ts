@@ -2,7 +2,7 @@
 import { parentPort } from 'node:worker_threads';
 import { Machine } from '../machine.ts';
 import { serveVm } from '../worker.ts';
-import type { ToWorker } from '../worker-protocol.ts';
+import type { FromWorker, ToWorker } from '../worker-protocol.ts';
 import { openMemory } from '../memory-share.ts';
 import { openHostFolder } from './host-folder.ts';
 import { NodeHost } from './host.ts';
@@ -22,6 +22,7 @@ serveVm({
   openPort,
   makeHost: (doorbell) => new NodeHost(doorbell),
   openBackend: async (source, options) =>
-    openMemory(source, () => BigInt(Date.now()) * 1_000_000n) ?? openHostFolder(source, options),
+    openMemory(source, () => BigInt(Date.now()) * 1_000_000n) ??
+    openHostFolder(source, { ...options, log: (line) => port.postMessage({ type: 'log', line } satisfies FromWorker) }),
   makeMachine: (options) => new Machine(options),
 });

@@ -1,10 +1,10 @@
 // What the guest sees of a file's attributes, and what it may change of them.
-import type { BigIntStats } from 'node:fs';
 import { fileType } from '../../../devices/9p/backend.ts';
 import type { AttributeChanges, Attributes } from '../../../devices/9p/backend.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
 import type { InodeNumbers } from './inode-numbers.ts';
 import { isErrno } from './host.ts';
+import type { HostStat } from './host.ts';
 import type { Owners } from './owners.ts';
 import type { Target } from './targets.ts';
 import { setTimes } from './times.ts';
@@ -16,7 +16,7 @@ export const setGroupId = 0o2000;
 const permissions = 0o7777;
 const groupExecute = 0o010;
 
-export function attributesOf(stat: BigIntStats, numbers: InodeNumbers, owners: Owners): Attributes {
+export function attributesOf(stat: HostStat, numbers: InodeNumbers, owners: Owners): Attributes {
   return {
     ino: numbers.numberOf(stat),
     mode: Number(stat.mode),
@@ -42,7 +42,7 @@ export function checkMode(mode: number, present: number): void {
 }
 
 /** Sets permissions where a umask or the parent's bits have left others. */
-export function completeMode(target: Target, stat: BigIntStats, mode: number): void {
+export function completeMode(target: Target, stat: HostStat, mode: number): void {
   const inherited = typeOf(stat) === fileType.folder ? Number(stat.mode) & setGroupId : 0;
   const wanted = mode | inherited;
   if ((Number(stat.mode) & permissions) === wanted) return;
@@ -58,7 +58,7 @@ export function completeMode(target: Target, stat: BigIntStats, mode: number): v
  * Takes away what a change of the content must not leave: SUID, and SGID of a program. The kernel does it for every user
  * but root.
  */
-export function dropPrivileges(target: Target, stat: BigIntStats): void {
+export function dropPrivileges(target: Target, stat: HostStat): void {
   const mode = Number(stat.mode) & permissions;
   const dropped = setUserId | ((mode & groupExecute) === 0 ? 0 : setGroupId);
   if ((mode & dropped) !== 0) target.chmod(mode & ~dropped);

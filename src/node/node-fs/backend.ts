@@ -1,7 +1,6 @@
 // A folder of the host as a share. Every operation is done when its call returns, but fsync: a slow disk must not stop the
 // guest. What reaches the host, and what does not, is walk.ts's; who owns what is owners.ts's.
 import { constants } from 'node:fs';
-import type { BigIntStats } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { fileType, openFlags, renameFlags } from '../../../devices/9p/backend.ts';
 import type {
@@ -23,18 +22,23 @@ import { descriptorLimit, Descriptors } from './descriptors.ts';
 import { HostFile, hostFlags } from './host-file.ts';
 import type { Share } from './host-file.ts';
 import { host, isErrno, nameToBytes, pathToBytes } from './host.ts';
-import type { HostName, HostPath } from './host.ts';
+import type { HostName, HostPath, HostStat } from './host.ts';
 import { InodeNumbers } from './inode-numbers.ts';
+import { loadNative } from './load-native.ts';
+import type { Native } from './native.ts';
 import { openRoot } from './open-root.ts';
 import type { WalkKind } from './open-root.ts';
 import { Owners } from './owners.ts';
 import { moveWithoutReplacing } from './no-replace.ts';
 import { Places } from './places.ts';
-import { OpenTarget } from './targets.ts';
+import { linkOf, OpenTarget } from './targets.ts';
+import type { Target } from './targets.ts';
 import { timeAbilities } from './times.ts';
+import type { TimeAbilities } from './times.ts';
 import { Tree, typeOf } from './tree.ts';
 import type { Entry } from './tree.ts';
 import { componentOf } from './walk.ts';
+import { isUsersXattr } from './xattrs.ts';
 import type { Walk } from './walk.ts';
 
 const { O_CREAT, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
@@ -52,13 +56,12 @@ const mostAttempts = 8;
 export interface NodeFsOptions {
   /** Every change is refused with EROFS. */
   readonly readOnly: boolean;
+  /** Whether system calls that Node.js does not have are used where they can be had (load-native.ts). Default: yes. */
+  readonly native?: boolean;
+  /** Is told why they can not be had. */
+  readonly log?: (line: string) => void;
   /** How files are reached. Default: through descriptors where the host has /proc, by checked paths elsewhere. */
   readonly walk?: WalkKind;
-}
-
-/** Node.js has no calls for extended attributes. */
-function noXattrs(): Errno {
-  return new Errno('EOPNOTSUPP');
 }
 
 export class NodeFsBackend implements Backend {
@@ -70,24 +73,28 @@ export class NodeFsBackend implements Backend {
   readonly #numbers: InodeNumbers;
   readonly #share: Share;
   readonly #owners = Owners.ofProcess();
-  readonly #times = timeAbilities(process.versions.uv);
+  readonly #native: Native | undefined;
+  readonly #times: TimeAbilities;
   readonly #files = new Handles<HostFile, OpenFile>('open file');
   readonly #opened = new Set<HostFile>();
   /** What the last lookup saw. */
-  #seen: { readonly entry: Entry; readonly stat: BigIntStats; readonly at: number } | undefined;
+  #seen: { readonly entry: Entry; readonly stat: HostStat; readonly at: number } | undefined;
 
   /** Shares `directory`. Throws Error naming it where it is missing, no folder, or may not be read. */
   static open(directory: string, options: NodeFsOptions): NodeFsBackend {
     return new NodeFsBackend(directory, options);
   }
 
-  private constructor(directory: string, { readOnly, walk: kind }: NodeFsOptions) {
+  private constructor(directory: string, { readOnly, walk: kind, native: wanted, log }: NodeFsOptions) {
     this.#readOnly = readOnly;
     const descriptors = new Descriptors(descriptorLimit());
-    const { walk, stat } = openRoot(directory, descriptors, kind);
+    const loaded = wanted === false ? undefined : loadNative(log ?? (() => undefined));
+    const { walk, stat, native } = openRoot(directory, descriptors, kind, loaded);
     const numbers = new InodeNumbers(stat.dev);
     this.#descriptors = descriptors;
     this.#walk = walk;
+    this.#native = native;
+    this.#times = { ...timeAbilities(process.versions.uv), native };
     this.#tree = new Tree(stat, (entry) => walk.freed(entry));
     this.#places = new Places(this.#tree, walk);
     this.#numbers = numbers;
@@ -117,7 +124,7 @@ export class NodeFsBackend implements Backend {
     if (known.isGone) return undefined;
     const component = componentOf(name);
     return this.#places.following(known, (folder) => {
-      const stat = host.lstat(this.#walk.child(folder, component));
+      const stat = this.#walk.stat(folder, component);
       if (stat === undefined) return undefined;
       const entry = this.#tree.reach(folder, component, stat);
       this.#seen = { entry, stat, at: performance.now() };
@@ -151,12 +158,7 @@ export class NodeFsBackend implements Backend {
     const entry = this.#tree.get(node);
     // Permissions that go must not keep what is open from being opened again.
     if (changes.mode !== undefined) this.#reopenFiles(entry);
-    const rules = { owners: this.#owners, times: this.#times };
-    this.#places.reaching(
-      entry,
-      (found) => this.#walk.withTarget(found, (target) => change(target, changes, rules)),
-      (opened) => change(new OpenTarget(opened), changes, rules),
-    );
+    this.#withTarget(node, (target) => change(target, changes, { owners: this.#owners, times: this.#times }));
   }
 
   readlink(node: Node): Bytes {
@@ -235,7 +237,8 @@ export class NodeFsBackend implements Backend {
 
   rename(parent: Node, name: Bytes, newParent: Node, newName: Bytes, flags: number): void {
     this.#changing();
-    if ((flags & ~renameFlags.noReplace) !== 0) throw new Errno('EINVAL', 'this host can not exchange names');
+    const known = renameFlags.noReplace | (this.#native === undefined ? 0 : renameFlags.exchange);
+    if ((flags & ~known) !== 0) throw new Errno('EINVAL', 'this host can not exchange names');
     const component = componentOf(name);
     const newComponent = componentOf(newName);
     this.#inFolder(parent, (folder) =>
@@ -299,20 +302,28 @@ export class NodeFsBackend implements Backend {
     return this.#files.get(file).sync(dataOnly);
   }
 
-  getxattr(): undefined {
-    throw noXattrs();
+  getxattr(node: Node, name: Bytes): Bytes | undefined {
+    const xattrs = this.#xattrs();
+    return isUsersXattr(name) ? this.#withTarget(node, (target) => xattrs.getxattr(linkOf(target), name)) : undefined;
   }
 
-  setxattr(): void {
-    throw noXattrs();
+  setxattr(node: Node, name: Bytes, value: Bytes, flags: number): void {
+    const xattrs = this.#xattrs();
+    this.#changing();
+    if (!isUsersXattr(name)) throw new Errno('EOPNOTSUPP', 'only the attributes of users are kept');
+    this.#withTarget(node, (target) => xattrs.setxattr(linkOf(target), name, value, flags));
   }
 
-  listxattr(): readonly Bytes[] {
-    throw noXattrs();
+  listxattr(node: Node): readonly Bytes[] {
+    const xattrs = this.#xattrs();
+    return this.#withTarget(node, (target) => xattrs.listxattr(linkOf(target))).filter(isUsersXattr);
   }
 
-  removexattr(): void {
-    throw noXattrs();
+  removexattr(node: Node, name: Bytes): void {
+    const xattrs = this.#xattrs();
+    this.#changing();
+    if (!isUsersXattr(name)) throw new Errno('ENODATA');
+    this.#withTarget(node, (target) => xattrs.removexattr(linkOf(target), name));
   }
 
   statfs(node: Node): FilesystemStatistics {
@@ -345,6 +356,21 @@ export class NodeFsBackend implements Backend {
     return entry.node;
   }
 
+  /** The calls for extended attributes. Throws EOPNOTSUPP where there are none. */
+  #xattrs(): Native {
+    if (this.#native === undefined) throw new Errno('EOPNOTSUPP');
+    return this.#native;
+  }
+
+  /** Does `action` to the file of a node. */
+  #withTarget<T>(node: Node, action: (target: Target) => T): T {
+    return this.#places.reaching(
+      this.#tree.get(node),
+      (found) => this.#walk.withTarget(found, action),
+      (opened) => action(new OpenTarget(opened)),
+    );
+  }
+
   /** Does `action` in a folder. */
   #inFolder<T>(node: Node, action: (folder: Entry) => T): T {
     const entry = this.#tree.get(node);
@@ -359,11 +385,11 @@ export class NodeFsBackend implements Backend {
     if (this.#readOnly) throw new Errno('EROFS');
   }
 
-  #attributes(stat: BigIntStats): Attributes {
+  #attributes(stat: HostStat): Attributes {
     return attributesOf(stat, this.#numbers, this.#owners);
   }
 
-  #stat(entry: Entry): BigIntStats {
+  #stat(entry: Entry): HostStat {
     if (entry.parent === undefined) return this.#walk.withTarget(entry, (target) => target.stat());
     const stat = this.#statByName(entry, entry.parent);
     if (stat !== undefined && entry.isSame(stat)) return stat;
@@ -373,9 +399,9 @@ export class NodeFsBackend implements Backend {
     throw new Errno('ENOENT', 'another file has the name');
   }
 
-  #statByName({ name }: Entry, parent: Entry): BigIntStats | undefined {
+  #statByName({ name }: Entry, parent: Entry): HostStat | undefined {
     try {
-      return host.lstat(this.#walk.child(parent, name));
+      return this.#walk.stat(parent, name);
     } catch (error) {
       if (isErrno(error, 'ESTALE')) return undefined;
       throw error;
@@ -384,7 +410,7 @@ export class NodeFsBackend implements Backend {
 
   /** The entry of a name that was just made. */
   #made(folder: Entry, name: HostName): Entry {
-    const stat = host.lstat(this.#walk.child(folder, name));
+    const stat = this.#walk.stat(folder, name);
     if (stat === undefined) throw new Errno('ENOENT', 'removed as soon as made');
     return this.#tree.reach(folder, name, stat);
   }
@@ -407,7 +433,12 @@ export class NodeFsBackend implements Backend {
     const [from, to] = paths();
     const moved = host.lstat(from);
     if (moved === undefined) throw new Errno('ENOENT');
-    if ((flags & renameFlags.noReplace) !== 0) moveWithoutReplacing(from, to, typeOf(moved));
+    if ((flags & renameFlags.exchange) !== 0) {
+      this.#native?.rename(from, to, flags);
+      this.#tree.exchange(folder, component, newFolder, newComponent);
+      return;
+    }
+    if ((flags & renameFlags.noReplace) !== 0) moveWithoutReplacing(from, to, typeOf(moved), this.#native);
     else {
       const replaced = host.lstat(to);
       // rename(2): two names of one file both stay.
@@ -428,7 +459,7 @@ export class NodeFsBackend implements Backend {
     for (let attempt = 0; attempt < mostAttempts; attempt++) {
       const made = this.#readOnly ? undefined : this.#createFile(folder, component, asked, mode);
       if (made !== undefined) return { node: made.entry.node, file: this.#addFile(made.entry, made.fd, asked) };
-      const stat = host.lstat(this.#walk.child(folder, component));
+      const stat = this.#walk.stat(folder, component);
       if (stat === undefined) {
         this.#changing();
         continue;

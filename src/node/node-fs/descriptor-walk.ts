@@ -6,11 +6,12 @@ import { performance } from 'node:perf_hooks';
 import { Errno } from '../../../devices/9p/errno.ts';
 import type { Descriptors, Reclaimable } from './descriptors.ts';
 import { host, isErrno, join, O_PATH } from './host.ts';
-import type { HostName, HostPath } from './host.ts';
+import type { HostName, HostPath, HostStat } from './host.ts';
+import type { Native } from './native.ts';
 import { magicLink, PathDescriptorTarget } from './targets.ts';
 import type { Target } from './targets.ts';
 import type { Entry } from './tree.ts';
-import type { Walk } from './walk.ts';
+import type { Listed, Walk } from './walk.ts';
 
 const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
 
@@ -72,6 +73,7 @@ export class DescriptorWalk implements Walk {
   readonly #root: number;
   readonly #rootPath: HostPath;
   readonly #descriptors: Descriptors;
+  readonly #native: Native | undefined;
   readonly #folders = new Map<Entry, FolderDescriptor>();
   /** Of files whose names were removed. */
   readonly #pins = new Map<Entry, number>();
@@ -82,13 +84,14 @@ export class DescriptorWalk implements Walk {
   }
 
   /** Opens the share's root folder, which may be named through links. Throws Errno. */
-  constructor(root: HostPath, descriptors: Descriptors) {
+  constructor(root: HostPath, descriptors: Descriptors, native?: Native) {
     this.#descriptors = descriptors;
+    this.#native = native;
     this.#root = descriptors.withRoom(() => host.open(root, O_PATH | O_DIRECTORY));
     this.#rootPath = magicLink(this.#root);
   }
 
-  rootStat(): ReturnType<typeof host.fstat> {
+  rootStat(): HostStat {
     return host.fstat(this.#root);
   }
 
@@ -119,25 +122,21 @@ export class DescriptorWalk implements Walk {
     }
   }
 
-  folder(folder: Entry): HostPath {
-    const known = this.#known(folder);
-    if (known !== undefined) return known;
-    // Up to a folder that is certain, and down again. Not recursive: the guest decides how deep its folders are.
-    const uncertain = [folder];
-    let above = folder.parent;
-    let path: HostPath | undefined;
-    for (; above !== undefined; above = above.parent) {
-      path = this.#known(above);
-      if (path !== undefined) break;
-      uncertain.push(above);
-    }
-    if (path === undefined) throw new Error('a tree of folders without a root');
-    for (let entry = uncertain.pop(); entry !== undefined; entry = uncertain.pop()) path = this.#reach(entry, path);
-    return path;
+  stat(folder: Entry, name: HostName): HostStat | undefined {
+    return this.statListed(folder, this.#descriptorOf(folder), name);
   }
 
-  listing(_folder: Entry, fd: number): HostPath {
-    return magicLink(fd);
+  folder(folder: Entry): HostPath {
+    return magicLink(this.#descriptorOf(folder));
+  }
+
+  list(_folder: Entry, fd: number): readonly Listed[] {
+    if (this.#native !== undefined) return this.#native.list(fd);
+    return this.#descriptors.withRoom(() => host.list(magicLink(fd))).map((name) => ({ name }));
+  }
+
+  statListed(_folder: Entry, fd: number, name: HostName): HostStat | undefined {
+    return this.#native === undefined ? host.lstat(join(magicLink(fd), name)) : this.#native.statAt(fd, name);
   }
 
   withTarget<T>(entry: Entry, action: (target: Target) => T): T {
@@ -156,7 +155,7 @@ export class DescriptorWalk implements Walk {
   pin(entry: Entry): void {
     if (entry.parent === undefined || this.#pins.has(entry)) return;
     try {
-      this.#pins.set(entry, this.#openPath(entry, this.folder(entry.parent), 0));
+      this.#pins.set(entry, this.#openPath(entry, this.#descriptorOf(entry.parent), 0));
     } catch (error) {
       // Without a pin the file is out of reach once its name is gone, as it is when the host removes it.
       if (!isErrno(error, 'ESTALE', 'EACCES', 'EMFILE', 'ENFILE')) throw error;
@@ -179,7 +178,7 @@ export class DescriptorWalk implements Walk {
     if (entry.parent === undefined) return false;
     try {
       host.access(magicLink(fd), how);
-      const stat = host.lstat(this.child(entry.parent, entry.name));
+      const stat = this.stat(entry.parent, entry.name);
       return stat !== undefined && entry.isSame(stat);
     } catch (error) {
       if (error instanceof Errno) return false;
@@ -201,7 +200,7 @@ export class DescriptorWalk implements Walk {
 
   #withDescriptor<T>(entry: Entry, action: (fd: number) => T): T {
     if (entry.parent === undefined) return action(entry.isRoot ? this.#root : this.#pinOf(entry));
-    const fd = this.#openPath(entry, this.folder(entry.parent), 0);
+    const fd = this.#openPath(entry, this.#descriptorOf(entry.parent), 0);
     try {
       return action(fd);
     } finally {
@@ -209,24 +208,42 @@ export class DescriptorWalk implements Walk {
     }
   }
 
-  /** The path of a folder that is known to be where it should; undefined where it has to be walked to. */
-  #known(folder: Entry): HostPath | undefined {
-    if (folder.parent === undefined) return folder.isRoot ? this.#rootPath : magicLink(this.#pinOf(folder));
+  /** A descriptor of a folder, for the system calls that come next: another use of the walk may close it. */
+  #descriptorOf(folder: Entry): number {
+    const known = this.#known(folder);
+    if (known !== undefined) return known;
+    // Up to a folder that is certain, and down again. Not recursive: the guest decides how deep its folders are.
+    const uncertain = [folder];
+    let above = folder.parent;
+    let fd: number | undefined;
+    for (; above !== undefined; above = above.parent) {
+      fd = this.#known(above);
+      if (fd !== undefined) break;
+      uncertain.push(above);
+    }
+    if (fd === undefined) throw new Error('a tree of folders without a root');
+    for (let entry = uncertain.pop(); entry !== undefined; entry = uncertain.pop()) fd = this.#reach(entry, fd);
+    return fd;
+  }
+
+  /** The descriptor of a folder that is known to be where it should; undefined where it has to be walked to. */
+  #known(folder: Entry): number | undefined {
+    if (folder.parent === undefined) return folder.isRoot ? this.#root : this.#pinOf(folder);
     const kept = this.#folders.get(folder);
     if (kept?.isInPlace() !== true) return undefined;
     this.#descriptors.folders.use(kept);
-    return kept.path;
+    return kept.fd;
   }
 
-  /** Walks from a folder's parent, which is at `parentPath`, to the folder. */
-  #reach(folder: Entry, parentPath: HostPath): HostPath {
+  /** Walks from a folder's parent to the folder. */
+  #reach(folder: Entry, parent: number): number {
     this.#drop(folder);
-    const fd = this.#openPath(folder, parentPath, O_DIRECTORY);
+    const fd = this.#openPath(folder, parent, O_DIRECTORY);
     const place = this.#placeIn(folder.parent, folder.name);
     const descriptor = new FolderDescriptor(fd, folder, place, (entry) => this.#folders.delete(entry));
     this.#folders.set(folder, descriptor);
     this.#descriptors.folders.use(descriptor);
-    return descriptor.path;
+    return fd;
   }
 
   /** Where a name in a folder that was just walked to belongs. */
@@ -239,8 +256,8 @@ export class DescriptorWalk implements Walk {
   }
 
   /** A descriptor of the entry's file that opens nothing: FIFOs and devices do not notice. */
-  #openPath(entry: Entry, parentPath: HostPath, flags: number): number {
-    const path = join(parentPath, entry.name);
+  #openPath(entry: Entry, parent: number, flags: number): number {
+    const path = join(magicLink(parent), entry.name);
     let fd: number;
     try {
       fd = this.#descriptors.withRoom(() => host.open(path, O_PATH | O_NOFOLLOW | flags));

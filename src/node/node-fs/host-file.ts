@@ -1,19 +1,19 @@
 // A file or folder that the guest has open.
 import { constants } from 'node:fs';
 import type { EmitEntry } from '../../../devices/9p/backend.ts';
-import { fileType, openFlags } from '../../../devices/9p/backend.ts';
+import { openFlags } from '../../../devices/9p/backend.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
 import { slice, totalLength } from '../../../devices/9p/scatter.ts';
 import type { Bytes } from '../../../devices/ports.ts';
 import { dropPrivileges } from './attributes.ts';
 import type { Descriptors, Reclaimable } from './descriptors.ts';
-import { host, isErrno, join, nameToBytes } from './host.ts';
+import { host, isErrno, nameToBytes } from './host.ts';
 import type { HostName } from './host.ts';
 import type { InodeNumbers } from './inode-numbers.ts';
 import { OpenTarget } from './targets.ts';
 import { typeOf } from './tree.ts';
 import type { Entry, OpenedFile } from './tree.ts';
-import type { Walk } from './walk.ts';
+import type { Listed, Walk } from './walk.ts';
 
 const { O_APPEND, O_DSYNC, O_RDONLY, O_RDWR, O_SYNC, O_TRUNC, O_WRONLY, R_OK, W_OK } = constants;
 
@@ -33,6 +33,8 @@ export function hostFlags(flags: number): number {
   );
 }
 
+const dots: readonly Listed[] = [{ name: '.' as HostName }, { name: '..' as HostName }];
+
 export interface Share {
   readonly walk: Walk;
   readonly descriptors: Descriptors;
@@ -46,8 +48,8 @@ export class HostFile implements OpenedFile, Reclaimable {
   readonly #share: Share;
   readonly #flags: number;
   #fd: number;
-  /** Names of a folder; a name's cookie is one more than its place here. */
-  #names: readonly HostName[] | undefined;
+  /** Entries of a folder; an entry's cookie is one more than its place here. */
+  #listed: readonly Listed[] | undefined;
   /** Operations that run in another thread. */
   #pending = 0;
   #closesWhenDone: (() => void) | undefined;
@@ -145,25 +147,32 @@ export class HostFile implements OpenedFile, Reclaimable {
     const { entry } = this;
     // A folder that was removed lists nothing, not even itself.
     if (entry.isGone) return;
-    const folder = this.#share.walk.listing(entry, this.opened());
-    if (cookie === 0n || this.#names === undefined)
-      this.#names = ['.' as HostName, '..' as HostName, ...this.#share.descriptors.withRoom(() => host.list(folder))];
-    const { numbers } = this.#share;
-    for (let index = Number(cookie); index < this.#names.length; index++) {
-      const name = this.#names[index] as HostName;
-      let ino: bigint;
-      let type: number = fileType.folder;
-      if (name === '.') ino = numbers.numberOf(entry);
-      else if (name === '..') ino = numbers.numberOf(entry.parent ?? entry);
-      else {
-        const stat = host.lstat(join(folder, name));
-        // Removed since the snapshot.
-        if (stat === undefined) continue;
-        ino = numbers.numberOf(stat);
-        type = typeOf(stat);
-      }
-      if (!emit({ name: nameToBytes(name), cookie: BigInt(index + 1), ino, type })) return;
+    const fd = this.opened();
+    const isFresh = cookie === 0n || this.#listed === undefined;
+    if (isFresh || this.#listed === undefined) this.#listed = [...dots, ...this.#share.walk.list(entry, fd)];
+    for (let index = Number(cookie); index < this.#listed.length; index++) {
+      const listed = this.#listed[index] as Listed;
+      const file = this.#identify(listed, fd, isFresh);
+      if (file === undefined) continue;
+      const taken = emit({ name: nameToBytes(listed.name), cookie: BigInt(index + 1), ...file });
+      if (!taken) return;
     }
+  }
+
+  /** Number and type of what was listed, just now or some time ago; undefined where it has been removed since. */
+  #identify(
+    { name, ino, type }: Listed,
+    fd: number,
+    isFresh: boolean,
+  ): { readonly ino: bigint; readonly type: number } | undefined {
+    const { entry } = this;
+    const { walk, numbers } = this.#share;
+    if (name === '.') return { ino: numbers.numberOf(entry), type: entry.type };
+    if (name === '..') return { ino: numbers.numberOf(entry.parent ?? entry), type: entry.type };
+    if (isFresh && ino !== undefined && type !== undefined)
+      return { ino: numbers.numberOf({ dev: entry.dev, ino }), type };
+    const stat = walk.statListed(entry, fd, name);
+    return stat && { ino: numbers.numberOf(stat), type: typeOf(stat) };
   }
 
   async sync(dataOnly: boolean): Promise<void> {

@@ -42,6 +42,24 @@ export type HostPath = string & { readonly brand: 'HostPath' };
 /** One component of a path, in the same form. */
 export type HostName = string & { readonly brand: 'HostName' };
 
+/** Of a file's attributes what is used here: node:fs has them so, and native.ts. Times are nanoseconds since 1970. */
+export type HostStat = Pick<
+  BigIntStats,
+  | 'dev'
+  | 'ino'
+  | 'mode'
+  | 'nlink'
+  | 'uid'
+  | 'gid'
+  | 'rdev'
+  | 'size'
+  | 'blksize'
+  | 'blocks'
+  | 'atimeNs'
+  | 'mtimeNs'
+  | 'ctimeNs'
+>;
+
 /** Linux's O_PATH, which node:fs does not name: a descriptor that stands for a file without opening it. */
 export const O_PATH = 0o1000_0000;
 
@@ -51,6 +69,11 @@ const otherNames: ReadonlyMap<string, ErrnoName> = new Map([['ENOTSUP', 'EOPNOTS
 const namesByNumber: ReadonlyMap<number, ErrnoName> = new Map(
   Object.entries(errnos).map(([name, number]) => [number, name as ErrnoName]),
 );
+
+/** What the guest is told of an error number of Linux. */
+export function errnoByNumber(number: number): Errno {
+  return new Errno(namesByNumber.get(number) ?? 'EIO');
+}
 
 function isErrnoName(code: string): code is ErrnoName {
   return Object.hasOwn(errnos, code);
@@ -64,8 +87,7 @@ export function errnoOf(error: unknown): unknown {
   const other = otherNames.get(code);
   if (other !== undefined) return new Errno(other);
   // libuv has no name for ESTALE and EDQUOT; on Linux the number says it.
-  const number = 'errno' in error && process.platform === 'linux' ? -Number(error.errno) : 0;
-  return new Errno(namesByNumber.get(number) ?? 'EIO');
+  return errnoByNumber('errno' in error && process.platform === 'linux' ? -Number(error.errno) : 0);
 }
 
 export function isErrno(error: unknown, ...codes: readonly ErrnoName[]): error is Errno {
@@ -118,8 +140,8 @@ const exactIfThere = { bigint: true, throwIfNoEntry: false } as const;
 /** Each throws Errno. */
 export const host = {
   /** Never follows a link in the last component. Undefined where there is nothing of that name. */
-  lstat: told((path: HostPath): BigIntStats | undefined => lstatSync(asBytes(path), exactIfThere)),
-  fstat: told((fd: number): BigIntStats => fstatSync(fd, exact)),
+  lstat: told((path: HostPath): HostStat | undefined => lstatSync(asBytes(path), exactIfThere)),
+  fstat: told((fd: number): HostStat => fstatSync(fd, exact)),
   open: told((path: HostPath, flags: number, mode?: number) => openSync(asBytes(path), flags, mode)),
   close: told((fd: number) => closeSync(fd)),
   /** Whether this process may: `how` in terms of R_OK, W_OK, X_OK. Throws EACCES where not. */

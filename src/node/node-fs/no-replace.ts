@@ -1,8 +1,9 @@
-// renameat2(2) with RENAME_NOREPLACE, which Node.js does not have: the new name is taken first, by what fails if it exists.
-import { fileType } from '../../../devices/9p/backend.ts';
+// renameat2(2) with RENAME_NOREPLACE, and what stands in for it: the new name is taken first, by what fails if it exists.
+import { fileType, renameFlags } from '../../../devices/9p/backend.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
 import { host, isErrno } from './host.ts';
 import type { HostPath } from './host.ts';
+import type { Native } from './native.ts';
 
 const privateMode = 0o700;
 
@@ -41,8 +42,21 @@ function moveFile(from: HostPath, to: HostPath): void {
   }
 }
 
-/** Throws EEXIST where `to` exists. For a moment a file has both names. */
-export function moveWithoutReplacing(from: HostPath, to: HostPath, type: number): void {
+/** Whether renameat2 did it. Throws EEXIST. */
+function moveAtOnce(from: HostPath, to: HostPath, native: Native): boolean {
+  try {
+    native.rename(from, to, renameFlags.noReplace);
+    return true;
+  } catch (error) {
+    // The file system does not know the flag.
+    if (isErrno(error, 'EINVAL', 'ENOSYS')) return false;
+    throw error;
+  }
+}
+
+/** Throws EEXIST where `to` exists. Without `native` a file has both names for a moment. */
+export function moveWithoutReplacing(from: HostPath, to: HostPath, type: number, native: Native | undefined): void {
+  if (native !== undefined && moveAtOnce(from, to, native)) return;
   if (type === fileType.folder) moveFolder(from, to);
   else moveFile(from, to);
 }

@@ -3,7 +3,7 @@
 // the client forgets it, and nobody could say when that is. So whatever reaches a file by its name goes on with the file
 // that has taken its place, as a program on the host would. Only attributes are refused: that makes the client look.
 import { Errno } from '../../../devices/9p/errno.ts';
-import { host, isErrno } from './host.ts';
+import { isErrno } from './host.ts';
 import type { Entry, Tree } from './tree.ts';
 import type { Walk } from './walk.ts';
 
@@ -54,7 +54,7 @@ export class Places {
     for (const name of names) {
       const folder = found;
       try {
-        const stat = host.lstat(this.#walk.child(folder, name));
+        const stat = this.#walk.stat(folder, name);
         if (stat === undefined) throw new Errno('ENOENT');
         found = this.#tree.reach(folder, name, stat);
       } finally {

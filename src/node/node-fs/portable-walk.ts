@@ -7,11 +7,11 @@ import { fileType } from '../../../devices/9p/backend.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
 import type { Descriptors } from './descriptors.ts';
 import { host, isErrno, join } from './host.ts';
-import type { HostName, HostPath } from './host.ts';
+import type { HostName, HostPath, HostStat } from './host.ts';
 import { OpenTarget, PathTarget } from './targets.ts';
 import type { Target } from './targets.ts';
 import type { Entry } from './tree.ts';
-import type { Walk } from './walk.ts';
+import type { Listed, Walk } from './walk.ts';
 
 // Undefined on Windows, which is 0 among bits.
 const { O_NOFOLLOW, O_NONBLOCK, O_NOCTTY, O_RDONLY, O_TRUNC } = constants;
@@ -51,8 +51,17 @@ export class PortableWalk implements Walk {
     return path;
   }
 
-  listing(folder: Entry): HostPath {
-    return this.folder(folder);
+  stat(folder: Entry, name: HostName): HostStat | undefined {
+    return host.lstat(this.child(folder, name));
+  }
+
+  list(folder: Entry): readonly Listed[] {
+    const path = this.folder(folder);
+    return this.#descriptors.withRoom(() => host.list(path)).map((name) => ({ name }));
+  }
+
+  statListed(folder: Entry, _fd: number, name: HostName): HostStat | undefined {
+    return this.stat(folder, name);
   }
 
   withTarget<T>(entry: Entry, action: (target: Target) => T): T {
@@ -122,7 +131,7 @@ export class PortableWalk implements Walk {
     throw new Errno('ESTALE', 'a file whose name is gone');
   }
 
-  #look(entry: Entry, path: HostPath): ReturnType<typeof host.fstat> {
+  #look(entry: Entry, path: HostPath): HostStat {
     const stat = host.lstat(path);
     if (stat === undefined || !entry.isSame(stat)) throw new Errno('ESTALE', 'another file has the name');
     return stat;

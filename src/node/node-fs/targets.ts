@@ -1,14 +1,16 @@
 // Three ways to name a file in a system call that changes its attributes.
 import { constants } from 'node:fs';
-import type { BigIntStats, TimeLike } from 'node:fs';
+import type { TimeLike } from 'node:fs';
 import { fileType } from '../../../devices/9p/backend.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
 import { host } from './host.ts';
-import type { HostPath } from './host.ts';
+import type { HostPath, HostStat } from './host.ts';
 import { typeOf } from './tree.ts';
 
 export interface Target {
-  stat(): BigIntStats;
+  /** A path that leads to the file itself, whatever happens to names; undefined where there is none. */
+  readonly link: HostPath | undefined;
+  stat(): HostStat;
   chmod(mode: number): void;
   setTimes(atime: TimeLike, mtime: TimeLike): void;
   /** Only of regular files. */
@@ -18,6 +20,12 @@ export interface Target {
 /** A name in /proc for what a descriptor stands for. It leads there directly, never through a path. */
 export function magicLink(fd: number): HostPath {
   return `/proc/self/fd/${fd}` as HostPath;
+}
+
+/** The path of a target for the native calls, which are used only where files are reached through descriptors. */
+export function linkOf({ link }: Target): HostPath {
+  if (link === undefined) throw new Error('a native call for a file that is reached by its path');
+  return link;
 }
 
 function truncateOpened(path: HostPath, flags: number, size: number): void {
@@ -34,11 +42,15 @@ function truncateOpened(path: HostPath, flags: number, size: number): void {
 export class OpenTarget implements Target {
   readonly #fd: number;
 
+  get link(): HostPath {
+    return magicLink(this.#fd);
+  }
+
   constructor(fd: number) {
     this.#fd = fd;
   }
 
-  stat(): BigIntStats {
+  stat(): HostStat {
     return host.fstat(this.#fd);
   }
 
@@ -59,11 +71,15 @@ export class OpenTarget implements Target {
 export class PathDescriptorTarget implements Target {
   readonly #fd: number;
 
+  get link(): HostPath {
+    return magicLink(this.#fd);
+  }
+
   constructor(fd: number) {
     this.#fd = fd;
   }
 
-  stat(): BigIntStats {
+  stat(): HostStat {
     return host.fstat(this.#fd);
   }
 
@@ -82,16 +98,17 @@ export class PathDescriptorTarget implements Target {
 
 /** A path, where there is nothing better. */
 export class PathTarget implements Target {
+  readonly link = undefined;
   readonly #path: HostPath;
-  readonly #stat: BigIntStats;
+  readonly #stat: HostStat;
 
   /** `stat` is what was found there. */
-  constructor(path: HostPath, stat: BigIntStats) {
+  constructor(path: HostPath, stat: HostStat) {
     this.#path = path;
     this.#stat = stat;
   }
 
-  stat(): BigIntStats {
+  stat(): HostStat {
     return host.lstat(this.#path) ?? this.#stat;
   }
 

@@ -1,4 +1,4 @@
-// Times of files, set as exactly as node:fs can. It takes seconds as a double and hands them to libuv, which
+// Times of files, set as exactly as node:fs can, where there are no native calls. It takes seconds as a double and hands them to libuv, which
 //   before 1.52  cuts them to microseconds,
 //   from 1.52 on keeps what the double holds: steps of 238 ns at present,
 //   from 1.51 on takes an infinite time for "now" (by the kernel's own clock) and NaN for "leave it".
@@ -6,6 +6,7 @@
 // (a string does not), which is why all times go there as strings.
 import type { TimeLike } from 'node:fs';
 import type { AttributeChanges } from '../../../devices/9p/backend.ts';
+import type { Native } from './native.ts';
 import type { Target } from './targets.ts';
 
 export interface TimeAbilities {
@@ -13,6 +14,8 @@ export interface TimeAbilities {
   readonly nanoseconds: boolean;
   /** Whether "now" and "leave it" can be said. */
   readonly keywords: boolean;
+  /** Sets them exactly. */
+  readonly native?: Native | undefined;
 }
 
 export function timeAbilities(libuv: string): TimeAbilities {
@@ -46,6 +49,10 @@ export function secondsFor(time: bigint, { nanoseconds }: TimeAbilities): string
 /** Sets the times that `changes` names. Throws Errno. */
 export function setTimes(target: Target, { atime, mtime }: AttributeChanges, abilities: TimeAbilities): void {
   if (atime === undefined && mtime === undefined) return;
+  if (abilities.native !== undefined && target.link !== undefined) {
+    abilities.native.setTimes(target.link, atime, mtime);
+    return;
+  }
   if (abilities.keywords) {
     const said = (time: bigint | 'now' | undefined): TimeLike =>
       time === undefined ? unchanged : time === 'now' ? kernelsNow : secondsFor(time, abilities);

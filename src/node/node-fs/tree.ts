@@ -1,12 +1,11 @@
 // The names of the share that the guest holds, as far as it has walked. An entry is a name in a folder together with the
 // identity of the file that it led to; no path is kept, so that a rename moves one entry and all below it follow.
-import type { BigIntStats } from 'node:fs';
 import { fileType } from '../../../devices/9p/backend.ts';
 import type { Node } from '../../../devices/9p/backend.ts';
 import { Handles } from '../../../devices/9p/memory/handles.ts';
-import type { HostName } from './host.ts';
+import type { HostName, HostStat } from './host.ts';
 
-export function typeOf({ mode }: BigIntStats): number {
+export function typeOf({ mode }: HostStat): number {
   return Number(mode) & fileType.mask;
 }
 
@@ -32,7 +31,7 @@ export class Entry {
   children: Map<HostName, Entry> | undefined;
   files: Set<OpenedFile> | undefined;
 
-  constructor(name: HostName, parent: Entry | undefined, stat: BigIntStats) {
+  constructor(name: HostName, parent: Entry | undefined, stat: HostStat) {
     this.name = name;
     this.parent = parent;
     this.dev = stat.dev;
@@ -60,7 +59,7 @@ export class Entry {
   }
 
   /** Whether `stat` is of this entry's file. A number is used again for another file, but seldom for another type. */
-  isSame(stat: BigIntStats): boolean {
+  isSame(stat: HostStat): boolean {
     return stat.ino === this.ino && stat.dev === this.dev && typeOf(stat) === this.type;
   }
 }
@@ -71,7 +70,7 @@ export class Tree {
   readonly #freed: (entry: Entry) => void;
 
   /** `freed` releases what an entry holds of the host when nobody refers to it any more. */
-  constructor(root: BigIntStats, freed: (entry: Entry) => void) {
+  constructor(root: HostStat, freed: (entry: Entry) => void) {
     this.#freed = freed;
     this.root = this.#add(new Entry('' as HostName, undefined, root));
     // The root stays.
@@ -102,7 +101,7 @@ export class Tree {
    * The entry of a name that leads to the file of `stat` now, with one more hold. An entry of another file that had the name
    * keeps its place in the tree, but is not found by its name any more.
    */
-  reach(parent: Entry, name: HostName, stat: BigIntStats): Entry {
+  reach(parent: Entry, name: HostName, stat: HostStat): Entry {
     const known = parent.children?.get(name);
     if (known?.isSame(stat) === true) {
       known.holds++;
@@ -138,6 +137,14 @@ export class Tree {
     this.#unname(entry);
     this.#attach(entry, parent, name);
     if (from !== undefined) this.release(from);
+  }
+
+  /** Two names have changed places. */
+  exchange(parent: Entry, name: HostName, otherParent: Entry, otherName: HostName): void {
+    const one = this.find(parent, name);
+    const other = this.find(otherParent, otherName);
+    if (one !== undefined) this.move(one, otherParent, otherName);
+    if (other !== undefined) this.move(other, parent, name);
   }
 
   #add(entry: Entry): Entry {

@@ -4,7 +4,7 @@
 import { Errno } from '../../../devices/9p/errno.ts';
 import type { Bytes } from '../../../devices/ports.ts';
 import { nameFromBytes } from './host.ts';
-import type { HostName, HostPath } from './host.ts';
+import type { HostName, HostPath, HostStat } from './host.ts';
 import type { Target } from './targets.ts';
 import type { Entry } from './tree.ts';
 
@@ -20,6 +20,14 @@ export function componentOf(name: Bytes): HostName {
   return component;
 }
 
+/** An entry of a listing, which may know no more than the name. */
+export interface Listed {
+  readonly name: HostName;
+  readonly ino?: bigint;
+  /** `fileType` bits. */
+  readonly type?: number;
+}
+
 /** All throw Errno; ESTALE where an entry's name does not lead to its file any more. */
 export interface Walk {
   /**
@@ -29,10 +37,14 @@ export interface Walk {
   child(folder: Entry, name: HostName): HostPath;
   /** The paths of two names in two folders, both for the system calls that come next. */
   children(folder: Entry, name: HostName, otherFolder: Entry, otherName: HostName): readonly [HostPath, HostPath];
+  /** The attributes of a name in a folder, never through a link; undefined where there is nothing of that name. */
+  stat(folder: Entry, name: HostName): HostStat | undefined;
+  /** The names in a folder that is open as `fd`, without "." and "..": the one that was opened, whatever became of its name. */
+  list(folder: Entry, fd: number): readonly Listed[];
+  /** As `stat`, of a name in a folder that is open as `fd`. */
+  statListed(folder: Entry, fd: number, name: HostName): HostStat | undefined;
   /** The path of a folder, for the system calls that come next. */
   folder(folder: Entry): HostPath;
-  /** The path of a folder that is open as `fd`: the one that was opened, whatever became of its name. */
-  listing(folder: Entry, fd: number): HostPath;
   /** Hands over the file of an entry, whatever its type and whether or not it still has a name. */
   withTarget<T>(entry: Entry, action: (target: Target) => T): T;
   /** Opens the file of an entry, which is a file or a folder; `flags` are the host's. */

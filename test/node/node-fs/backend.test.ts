@@ -1,6 +1,7 @@
-// The conformance suite over a folder of the host, through descriptors and by paths.
+// The conformance suite over a folder of the host: through descriptors, with and without the native calls, and by paths.
 import { backendSuite } from '../../backend-suite.ts';
-import { capabilities, SharedFolder } from './shared-folder.ts';
+import { capabilities, hasNative, plainCapabilities, SharedFolder } from './shared-folder.ts';
 
-backendSuite('NodeFsBackend', () => new SharedFolder(), capabilities);
-backendSuite('NodeFsBackend where there is no /proc', () => new SharedFolder({ walk: 'portable' }), capabilities);
+if (hasNative) backendSuite('NodeFsBackend with native calls', () => new SharedFolder(), capabilities);
+backendSuite('NodeFsBackend', () => new SharedFolder({ native: false }), plainCapabilities);
+backendSuite('NodeFsBackend where there is no /proc', () => new SharedFolder({ walk: 'portable' }), plainCapabilities);

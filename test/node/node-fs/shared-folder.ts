@@ -2,10 +2,12 @@
 import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Errno } from '../../../devices/9p/errno.ts';
 import { NodeFsBackend } from '../../../src/node/node-fs/backend.ts';
 import type { NodeFsOptions } from '../../../src/node/node-fs/backend.ts';
+import { loadNative } from '../../../src/node/node-fs/load-native.ts';
 import type { Capabilities, Harness } from '../../backend-suite.ts';
-import { Guest } from '../../backend-suite/guest.ts';
+import { bytes, Guest } from '../../backend-suite/guest.ts';
 
 export class SharedFolder implements Harness {
   /** A folder of the test's own; the share and what is outside of it are below. */
@@ -33,8 +35,8 @@ export class SharedFolder implements Harness {
   }
 }
 
-/** libuv before 1.52 cuts times to microseconds. */
-export const capabilities: Capabilities = {
+/** What there is without the native calls: libuv before 1.52 cuts times to microseconds. */
+export const plainCapabilities: Capabilities = {
   timeTolerance: 999n,
   chown: false,
   specials: false,
@@ -42,3 +44,29 @@ export const capabilities: Capabilities = {
   changesOrphans: true,
   xattrs: false,
 };
+
+/** Whether the native calls can be had here. */
+export const hasNative =
+  loadNative((line) => {
+    throw new Error(line);
+  }) !== undefined;
+
+/** Whether the file system of temporary folders keeps extended attributes. */
+function keepsXattrs(): boolean {
+  const share = new SharedFolder();
+  try {
+    const root = share.backend.root();
+    share.backend.setxattr(root, bytes('user.x'), bytes('1'), 0);
+    share.backend.forget(root);
+    return true;
+  } catch (error) {
+    if (error instanceof Errno && error.code === 'EOPNOTSUPP') return false;
+    throw error;
+  } finally {
+    void share.dispose();
+  }
+}
+
+export const capabilities: Capabilities = hasNative
+  ? { ...plainCapabilities, timeTolerance: 0n, exchange: true, xattrs: keepsXattrs() }
+  : plainCapabilities;

@@ -1,0 +1,206 @@
+// System calls that Node.js does not have, on Linux: relative to a folder's descriptor, with times to the nanosecond, with
+// inode numbers in listings, extended attributes, renameat2. Without them everything works too (host.ts), by longer ways.
+// Not among them: open(2). Node.js closes what a worker thread has left open, and only what node:fs has opened.
+// Structures: statx(2), getdents64(2), utimensat(2), as every 64-bit little-endian Linux has them.
+import { Errno } from '../../../devices/9p/errno.ts';
+import type { Bytes } from '../../../devices/ports.ts';
+import { errnoByNumber, pathToBytes } from './host.ts';
+import type { HostName, HostPath, HostStat } from './host.ts';
+import type { Listed } from './walk.ts';
+
+/** A call of the C library: numbers, and memory of which it gets the address. -1 for an error. */
+type Call = (...parameters: readonly (number | Uint8Array)[]) => number | bigint;
+
+/** The calls, by name. */
+export type Calls = Readonly<Record<keyof typeof signatures, Call>> & { errno(): number };
+
+/** Types of the results and parameters, in the words of C. */
+export const signatures = {
+  statx: ['int', ['int', 'void *', 'int', 'unsigned int', 'void *']],
+  getdents64: ['int64_t', ['int', 'void *', 'uint64_t']],
+  lseek: ['int64_t', ['int', 'int64_t', 'int']],
+  utimensat: ['int', ['int', 'void *', 'void *', 'int']],
+  renameat2: ['int', ['int', 'void *', 'int', 'void *', 'unsigned int']],
+  getxattr: ['int64_t', ['void *', 'void *', 'void *', 'uint64_t']],
+  setxattr: ['int', ['void *', 'void *', 'void *', 'uint64_t', 'int']],
+  listxattr: ['int64_t', ['void *', 'void *', 'uint64_t']],
+  removexattr: ['int', ['void *', 'void *']],
+} as const satisfies Readonly<Record<string, readonly [result: string, parameters: readonly string[]]>>;
+
+/** Paths are absolute, or relative to this process's folder. */
+const AT_FDCWD = -100;
+const AT_SYMLINK_NOFOLLOW = 0x100;
+const STATX_BASIC_STATS = 0x7ff;
+const UTIME_NOW = 0x3fff_ffffn;
+const UTIME_OMIT = 0x3fff_fffen;
+const perSecond = 1_000_000_000n;
+/** XATTR_SIZE_MAX, and XATTR_LIST_MAX. */
+const longestXattr = 65_536;
+const longestPath = 4095;
+/** Bytes of entries that one call gets. */
+const listing = 65_536;
+
+/** A path that a call reads, with its NUL. */
+class PathArgument {
+  readonly bytes = Buffer.alloc(longestPath + 1);
+
+  set(path: HostPath | HostName): Uint8Array {
+    if (path.length > longestPath) throw new Errno('ENAMETOOLONG');
+    this.bytes.write(path, 0, 'latin1');
+    this.bytes[path.length] = 0;
+    return this.bytes;
+  }
+}
+
+/** glibc's makedev: as node:fs has device numbers. */
+function deviceNumber(major: number, minor: number): bigint {
+  const [high, low] = [BigInt(major), BigInt(minor)];
+  return ((high & ~0xfffn) << 32n) | ((high & 0xfffn) << 8n) | ((low & ~0xffn) << 12n) | (low & 0xffn);
+}
+
+function nanoseconds(seconds: bigint, fraction: number): bigint {
+  return seconds * perSecond + BigInt(fraction);
+}
+
+/** Each throws Errno. Folders are descriptors, also ones opened with O_PATH. */
+export class Native {
+  readonly #calls: Calls;
+  readonly #path = new PathArgument();
+  readonly #otherPath = new PathArgument();
+  readonly #stat = new BigInt64Array(32);
+  readonly #statBytes = new Uint8Array(this.#stat.buffer);
+  readonly #statWords = new Uint32Array(this.#stat.buffer);
+  readonly #times = new BigInt64Array(4);
+  readonly #timeBytes = new Uint8Array(this.#times.buffer);
+  readonly #entries = Buffer.alloc(listing);
+  /** The device of the file that was looked at last, which is mostly that of the next. */
+  #device = { major: -1, minor: -1, number: 0n };
+
+  constructor(calls: Calls) {
+    this.#calls = calls;
+  }
+
+  /** Never follows a link. Undefined where there is nothing of that name. */
+  statAt(folder: number, name: HostName): HostStat | undefined {
+    const { statx } = this.#calls;
+    if (statx(folder, this.#path.set(name), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, this.#statBytes) === 0)
+      return this.#decodeStat();
+    const error = this.#error();
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  }
+
+  /** The names in an open folder, without "." and "..". */
+  list(folder: number): Listed[] {
+    const { lseek, getdents64 } = this.#calls;
+    this.#check(lseek(folder, 0, 0));
+    const listed: Listed[] = [];
+    for (;;) {
+      const length = this.#check(getdents64(folder, this.#entries, listing));
+      if (length === 0) return listed;
+      for (let at = 0; at < length; at += this.#entries.readUInt16LE(at + 16)) {
+        // struct linux_dirent64: ino[8] off[8] reclen[2] type[1], the name with its NUL.
+        const start = at + 19;
+        const name = this.#entries.toString('latin1', start, this.#entries.indexOf(0, start)) as HostName;
+        if (name === '.' || name === '..') continue;
+        // Linux's DT_ numbers are the type bits of the mode; 0 (DT_UNKNOWN) is for file systems that do not know.
+        const type = (this.#entries[at + 18] as number) << 12;
+        listed.push(type === 0 ? { name } : { name, ino: this.#entries.readBigUInt64LE(at), type });
+      }
+    }
+  }
+
+  /** Follows links. A time that is undefined stays. */
+  setTimes(path: HostPath, atime: bigint | 'now' | undefined, mtime: bigint | 'now' | undefined): void {
+    for (const [index, time] of [atime, mtime].entries()) {
+      if (typeof time !== 'bigint') {
+        this.#times[2 * index] = 0n;
+        this.#times[2 * index + 1] = time === 'now' ? UTIME_NOW : UTIME_OMIT;
+        continue;
+      }
+      const fraction = ((time % perSecond) + perSecond) % perSecond;
+      this.#times[2 * index] = (time - fraction) / perSecond;
+      this.#times[2 * index + 1] = fraction;
+    }
+    this.#check(this.#calls.utimensat(AT_FDCWD, this.#path.set(path), this.#timeBytes, 0));
+  }
+
+  /** `flags` are `renameFlags`. EINVAL where the file system does not know them. */
+  rename(from: HostPath, to: HostPath, flags: number): void {
+    const { renameat2 } = this.#calls;
+    this.#check(renameat2(AT_FDCWD, this.#path.set(from), AT_FDCWD, this.#otherPath.set(to), flags));
+  }
+
+  /** Undefined where there is none. Follows links, as all of these do. */
+  getxattr(path: HostPath, name: Bytes): Bytes | undefined {
+    const value = new Uint8Array(longestXattr);
+    const length = Number(this.#calls.getxattr(this.#path.set(path), terminated(name), value, value.length));
+    if (length >= 0) return value.slice(0, length);
+    const error = this.#error();
+    if (error.code === 'ENODATA') return undefined;
+    throw error;
+  }
+
+  setxattr(path: HostPath, name: Bytes, value: Bytes, flags: number): void {
+    const { setxattr } = this.#calls;
+    this.#check(setxattr(this.#path.set(path), terminated(name), new Uint8Array(value), value.length, flags));
+  }
+
+  listxattr(path: HostPath): Bytes[] {
+    const list = Buffer.alloc(longestXattr);
+    const length = this.#check(this.#calls.listxattr(this.#path.set(path), list, list.length));
+    const names = list.toString('latin1', 0, length).split('\0').slice(0, -1);
+    return names.map((name) => pathToBytes(name as HostPath));
+  }
+
+  removexattr(path: HostPath, name: Bytes): void {
+    this.#check(this.#calls.removexattr(this.#path.set(path), terminated(name)));
+  }
+
+  #check(result: number | bigint): number {
+    if (result < 0) throw this.#error();
+    return Number(result);
+  }
+
+  #error(): Errno {
+    return errnoByNumber(this.#calls.errno());
+  }
+
+  /** struct statx. */
+  #decodeStat(): HostStat {
+    const quads = this.#stat;
+    const words = this.#statWords;
+    const word = (index: number): number => words[index] as number;
+    const quad = (index: number): bigint => quads[index] as bigint;
+    const [major, minor] = [word(34), word(35)];
+    if (major !== this.#device.major || minor !== this.#device.minor)
+      this.#device = { major, minor, number: deviceNumber(major, minor) };
+    const rdev = word(32) === 0 && word(33) === 0 ? 0n : deviceNumber(word(32), word(33));
+    return {
+      dev: this.#device.number,
+      ino: quad(4),
+      mode: BigInt(word(7) & 0xffff),
+      nlink: BigInt(word(4)),
+      uid: BigInt(word(5)),
+      gid: BigInt(word(6)),
+      rdev,
+      size: quad(5),
+      blksize: BigInt(word(1)),
+      blocks: quad(6),
+      atimeNs: nanoseconds(quad(8), word(18)),
+      mtimeNs: nanoseconds(quad(14), word(30)),
+      ctimeNs: nanoseconds(quad(12), word(26)),
+    };
+  }
+}
+
+function terminated(name: Bytes): Uint8Array {
+  const bytes = new Uint8Array(name.length + 1);
+  bytes.set(name);
+  return bytes;
+}
+
+/** Whether the structures above are those of this system. */
+export function isNativePossible(): boolean {
+  return process.platform === 'linux' && ['x64', 'arm64', 'riscv64'].includes(process.arch);
+}
