@@ -1,0 +1,115 @@
+// The page as a whole: its parts, and what they do together.
+import { effect, signal } from '@preact/signals';
+import { FileActions } from './files/file-actions.ts';
+import { PickedFolder } from './files/picked-folder.ts';
+import { StorageWatch } from './files/storage-state.ts';
+import { FileTree } from './files/tree.ts';
+import { Viewer } from './files/viewer.ts';
+import { Inspector } from './inspector/inspector.ts';
+import { Layout, tabs, type Tab } from './layout.ts';
+import { homePlace, pickedPlace } from './machine/places.ts';
+import { Session } from './machine/session.ts';
+import { registerServiceWorker, type OfflineTrouble } from './offline.ts';
+import { pageOptions, type PageOptions, type Store } from './page-options.ts';
+import { Screen } from './terminal/screen.ts';
+import { Menus } from './ui/menu.tsx';
+import { Notices } from './ui/notices.tsx';
+import { Questions } from './ui/questions.tsx';
+
+export class Page {
+  readonly options: PageOptions;
+  readonly layout = new Layout();
+  readonly notices = new Notices();
+  readonly questions = new Questions();
+  readonly menus = new Menus();
+  readonly screen = new Screen();
+  readonly session = new Session(this.screen);
+  readonly inspector = new Inspector(this.session);
+  readonly tree = new FileTree(this.session);
+  readonly viewer = new Viewer(this.tree);
+  readonly actions = new FileActions(this);
+  readonly storage = new StorageWatch();
+  readonly picked = new PickedFolder();
+  readonly helpOpen = signal(false);
+  /** Why the page cannot be used offline; undefined where it can. */
+  readonly offlineTrouble = signal<OfflineTrouble>(undefined);
+  /** What the home folder is kept in, while the user has not asked for another. */
+  #store: Store;
+
+  constructor(search: string) {
+    this.options = pageOptions(search);
+    this.#store = this.options.store;
+    effect(() => this.screen.setDark(this.layout.dark.value));
+    effect(() => {
+      this.inspector.open.value = this.layout.inspectorOpen.value;
+    });
+    effect(() => {
+      if (this.session.state.value.phase === 'running') this.focus('terminal');
+    });
+  }
+
+  /** Finds what earlier visits have left, and boots. */
+  async start(): Promise<void> {
+    addEventListener('keydown', (event) => this.#shortcut(event));
+    this.offlineTrouble.value = await registerServiceWorker({
+      onUpdate: (apply) =>
+        this.notices.offer('A new version of this page is there. It restarts Linux.', 'Load it', apply),
+    });
+    this.storage.start();
+    await this.actions.try(undefined, () => this.picked.recall());
+    await this.boot();
+  }
+
+  /** Boots, in place of the machine that runs. `store` is where the home folder is kept from now on. */
+  async boot(store: Store = this.#store): Promise<void> {
+    this.#store = store;
+    const folder = this.picked.granted.value;
+    const places = [homePlace(store), ...(folder === undefined ? [] : [pickedPlace(folder)])];
+    if (store !== 'memory') void this.storage.persist();
+    await this.session.start({ memory: this.options.memory, places });
+  }
+
+  /** Lets the user pick a folder of the computer, and boots with it. */
+  async pickFolder(): Promise<void> {
+    await this.actions.try(undefined, async () => {
+      if (await this.picked.pick()) await this.boot();
+    });
+  }
+
+  async reopenFolder(): Promise<void> {
+    await this.actions.try(undefined, async () => {
+      if (await this.picked.reopen()) await this.boot();
+    });
+  }
+
+  /** Asks the browser to keep the folder. */
+  async protect(): Promise<void> {
+    if (await this.storage.persist()) this.notices.done('The browser keeps your folder until you remove it');
+    else this.notices.error('The browser declined. A bookmark, or installing the page, makes it likelier to agree.');
+  }
+
+  focus(tab: Tab): void {
+    this.layout.go(tab);
+    // After the panel was drawn.
+    requestAnimationFrame(() => {
+      if (tab === 'terminal') this.screen.focus();
+      else
+        document
+          .querySelector<HTMLElement>(tab === 'files' ? '#files [role=tree]' : '#inspector [role=listbox]')
+          ?.focus();
+    });
+  }
+
+  #shortcut(event: KeyboardEvent): void {
+    const tab = tabs[Number(/^Digit(\d)$/.exec(event.code)?.[1]) - 1];
+    if (event.ctrlKey && event.shiftKey && tab !== undefined) {
+      event.preventDefault();
+      this.focus(tab);
+    }
+    if (event.key === '?' && !isTypedInto(event.target)) this.helpOpen.value = true;
+  }
+}
+
+function isTypedInto(target: EventTarget | null): boolean {
+  return target instanceof Element && target.closest('input, textarea, select, [role=tree]') !== null;
+}
