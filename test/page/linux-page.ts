@@ -1,0 +1,91 @@
+// The page as its user has it: booted, typed into, looked at.
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { Page } from 'playwright';
+import { afterAll, beforeAll, expect, onTestFinished } from 'vitest';
+import { buildSite } from '../../scripts/build-site.js';
+import { isolatingHeaders, serveFolder } from '../../scripts/static-server.js';
+import { TestBrowser, temporaryProfile } from './browser.ts';
+
+/** Milliseconds for something that takes a fraction of that on an idle computer. */
+const patience = 30_000;
+
+/** Builds the page for the tests of a file. Returns what gives its folder. */
+export function builtSite(): () => string {
+  const folder = mkdtempSync(join(tmpdir(), 'vm9-site-'));
+  beforeAll(() => buildSite(folder));
+  afterAll(() => rmSync(folder, { recursive: true }));
+  return () => folder;
+}
+
+type ServeOptions = NonNullable<Parameters<typeof serveFolder>[1]>;
+
+/** Serves the site until the test is over, isolated unless told otherwise. */
+export async function serve(folder: string, options: ServeOptions = { headers: isolatingHeaders }): Promise<string> {
+  const { url, close } = await serveFolder(folder, options);
+  onTestFinished(close);
+  return url;
+}
+
+export class LinuxPage {
+  readonly page: Page;
+  readonly browser: TestBrowser;
+  #commands = 0;
+
+  constructor(browser: TestBrowser, page: Page) {
+    this.browser = browser;
+    this.page = page;
+    page.setDefaultTimeout(patience);
+    page.on('pageerror', (error) => {
+      throw error;
+    });
+  }
+
+  /** Opens the page in a browser of its own and waits for the prompt. */
+  static async boot(url: string, profile = temporaryProfile()): Promise<LinuxPage> {
+    const browser = await TestBrowser.launch(profile);
+    const linux = new LinuxPage(browser, await browser.context.newPage());
+    await linux.page.setViewportSize({ width: 1200, height: 760 });
+    await linux.page.goto(url);
+    await linux.prompt();
+    return linux;
+  }
+
+  /** Resolves when the shell of this boot waits for a command. */
+  async prompt(): Promise<void> {
+    await this.page.waitForSelector('.status.running', { timeout: patience });
+    await this.sees(/# ?$/);
+  }
+
+  /** What the terminal shows, without the spaces at the ends of lines. */
+  async screen(): Promise<string> {
+    const lines = await this.page.locator('.xterm-rows > div').allInnerTexts();
+    return lines
+      .map((line) => line.replaceAll('\u00a0', ' ').trimEnd())
+      .join('\n')
+      .trimEnd();
+  }
+
+  /** Resolves when the terminal shows this. */
+  async sees(text: RegExp): Promise<void> {
+    await expect.poll(() => this.screen(), { timeout: patience, interval: 50 }).toMatch(text);
+  }
+
+  /** Types a command and waits for its end. Resolves with what it printed. */
+  async run(command: string): Promise<string> {
+    const mark = `end-${++this.#commands}`;
+    await this.page.locator('.xterm-helper-textarea').focus();
+    // The mark is put together by the shell, so that the typed line does not hold it.
+    await this.page.keyboard.type(`clear; ${command}; echo "en""d-${this.#commands}:$?"\n`);
+    await this.sees(new RegExp(`^${mark}:\\d+$`, 'm'));
+    const screen = await this.screen();
+    const at = screen.indexOf(`\n${mark}:`);
+    return at === -1 ? '' : screen.slice(0, at);
+  }
+
+  /** The row of the files panel with this name. */
+  row(name: string) {
+    return this.page.getByRole('treeitem', { name, exact: true });
+  }
+}
