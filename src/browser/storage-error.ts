@@ -10,7 +10,7 @@ export function storageError(error: unknown): unknown {
 /** Bytes kept free of the quota, for what the browser needs itself. */
 const reserve = 8 * 2 ** 20;
 
-/** Bytes that the origin may still store. */
+/** Bytes that the origin may still store, as the browser says: Chromium promises 10 GiB whatever there is. */
 export async function availableStorage(): Promise<number> {
   const { quota, usage } = await navigator.storage.estimate();
   if (quota === undefined || usage === undefined) return Number.MAX_SAFE_INTEGER;
