@@ -1,7 +1,7 @@
 // The page's end of its service worker: isolation where the host cannot send headers, use offline, and new versions.
 
 export interface OfflineOptions {
-  /** A new version of the page is there. `apply` loads it, and ends what runs in every tab of this page. */
+  /** A new version of the page is there. `apply` loads it in this tab; other tabs go on with what they have. */
   readonly onUpdate: (apply: () => void) => void;
 }
 
@@ -23,7 +23,7 @@ export async function registerServiceWorker({ onUpdate }: OfflineOptions): Promi
     return error instanceof Error ? error.message : String(error);
   }
   if (needsReload()) {
-    await controlled();
+    if (!(await activated(registration))) return 'the files of this page cannot be kept: the console tells why';
     sessionStorage.setItem(reloadedMark, 'yes');
     location.reload();
     return new Promise(() => undefined);
@@ -39,15 +39,14 @@ function needsReload(): boolean {
   return sessionStorage.getItem(reloadedMark) === null;
 }
 
-/** Resolves when a service worker answers the page's requests. */
-async function controlled(): Promise<void> {
-  if (navigator.serviceWorker.controller !== null) return;
-  const { active } = await navigator.serviceWorker.ready;
-  // After a forced reload the worker is there, and leaves this page alone: the next load is its own.
-  if (active?.state === 'activated') return;
-  await new Promise((resolve) => {
-    navigator.serviceWorker.addEventListener('controllerchange', resolve, { once: true });
-  });
+/** Resolves when the service worker answers the next load of the page; with false when it has given up. */
+async function activated({ active, waiting, installing }: ServiceWorkerRegistration): Promise<boolean> {
+  const worker = active ?? waiting ?? installing;
+  if (worker === null) return false;
+  while (worker.state !== 'activated' && worker.state !== 'redundant') {
+    await new Promise((resolve) => worker.addEventListener('statechange', resolve, { once: true }));
+  }
+  return worker.state === 'activated';
 }
 
 function watchForUpdates(registration: ServiceWorkerRegistration, onUpdate: OfflineOptions['onUpdate']): void {

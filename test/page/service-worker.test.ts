@@ -1,5 +1,5 @@
 // The static build on hosts of several kinds: what its service worker adds, keeps, and replaces.
-import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -59,6 +59,23 @@ test.each([
   await expect(fetch(url)).rejects.toThrow('fetch failed');
   await page.reload();
   expect(await booted(page)).toBe('riscv64, isolated');
+});
+
+test('a page whose files cannot all be kept runs as it is', async () => {
+  const folder = mkdtempSync(join(tmpdir(), 'vm9-incomplete-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  cpSync(site, folder, { recursive: true });
+  // Fetched only for a kernel in Zstandard: the page itself does not miss it.
+  for (const name of readdirSync(folder).filter((file) => /^worker-esm-.*\.js$/.test(file))) rmSync(join(folder, name));
+  const browser = await TestBrowser.launch();
+  const page = await browser.context.newPage();
+  const errors: string[] = [];
+  page.on('console', (message) => {
+    if (message.type() === 'error') errors.push(message.text());
+  });
+  await page.goto((await serve({}, folder)).url);
+  expect(await booted(page)).toBe('riscv64, not isolated');
+  expect(errors).toContainEqual(expect.stringMatching(/files of this page cannot be kept/));
 });
 
 test('inside a page that is not isolated itself it runs without shared memory', async () => {

@@ -14,7 +14,7 @@ import type { Overlay } from './overlay.ts';
 /** How often a folder may be changed while it is being listed. */
 const mostAttempts = 8;
 /** Behind the name of a file while the browser writes to it (Chromium); the file itself changes only at the end. */
-const swapName = /^(.*?)(\.\d+)?\.crswap$/s;
+export const swapName = /^(.*?)(\.\d+)?\.crswap$/s;
 
 interface FolderState {
   handle: FolderHandle | undefined;

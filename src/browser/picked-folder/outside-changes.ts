@@ -5,7 +5,9 @@ import { Errno } from '../../../devices/9p/errno.ts';
 import type { Entry } from '../../../devices/9p/memory/folder.ts';
 import type { Inode } from '../../../devices/9p/memory/inode.ts';
 import type { FolderHandle } from './access.ts';
+import type { HostData } from './host-data.ts';
 import type { HostFiles } from './host-files.ts';
+import { swapName } from './host-folders.ts';
 import type { HostFolders } from './host-folders.ts';
 import { guestNameOf } from './host-names.ts';
 import type { HostChange, Observe } from './observer.ts';
@@ -30,6 +32,12 @@ export interface OutsideChangesOptions {
   readonly isWatched: () => boolean;
 }
 
+/** A place on the host where something has changed. */
+interface ChangedPlace {
+  readonly type: keyof typeof changeTypes;
+  readonly path: readonly string[];
+}
+
 /** A place on the host, as far as the overlay knows it. */
 interface Found {
   /** The deepest known folder above it. */
@@ -47,8 +55,10 @@ export class OutsideChanges {
   readonly #isWatched: () => boolean;
   #stop: (() => void) | undefined;
   readonly #turns: Turns;
-  /** The last look that is to be taken. */
+  /** Everything that was heard so far, and the looks for it. */
   #looks: Promise<void> = Promise.resolve();
+  /** Files whose look is still to come. */
+  readonly #looking = new Set<Entry>();
 
   constructor({ overlay, folders, files, changed, turns, isWatched }: OutsideChangesOptions) {
     this.#overlay = overlay;
@@ -88,31 +98,57 @@ export class OutsideChanges {
       return;
     }
     if (change.type === 'unknown') return this.#doubtAll(this.#overlay.rootInode);
-    const { type, relativePathMovedFrom: from, relativePathComponents: to } = change;
-    const paths = [...(from === undefined || from === null ? [] : [from]), to];
-    const [before] = paths.map((path) => this.#doubt(path));
-    if (type !== 'moved' && !this.#isWatched()) return;
-    const moved = type === 'moved' ? before?.inode : undefined;
-    this.#looks = this.#turns.take(async () => {
-      for (const path of paths) await this.#look(type, path);
-      if (moved !== undefined) this.#inherit(to, moved);
-    });
+    const places = placesOf(change);
+    // While the guest changes names, what it has changed is not known for the guest's yet.
+    const taken = this.#turns.take(() => this.#take(places));
+    this.#looks = Promise.all([this.#looks, taken]).then(() => undefined);
   }
 
-  /** Looks at a place that has changed, so that whoever watches hears of it. */
-  async #look(type: HostChange['type'], path: readonly string[]): Promise<void> {
+  async #take(places: readonly ChangedPlace[]): Promise<void> {
+    const moved = places.length > 1 ? this.#find(places[0]?.path ?? []).entry?.inode : undefined;
+    for (const place of places) if (this.#isSurprise(place)) await this.#refresh(place);
+    const { path = [] } = places.at(-1) ?? {};
+    if (moved !== undefined) this.#inherit(path, moved);
+    const { entry } = this.#find(path);
+    const data = entry === undefined ? undefined : dataOf(entry.inode);
+    if (entry === undefined || data === undefined) return;
+    data.checkedAt = -Infinity;
+    if (this.#isWatched()) this.#looks = Promise.all([this.#looks, this.#look(entry, data)]).then(() => undefined);
+  }
+
+  /** Whether the place is not as the guest's own changes, and the looks so far, have left it. */
+  #isSurprise({ type, path }: ChangedPlace): boolean {
+    const { folder, rest, entry } = this.#find(path);
+    if (!this.#folders.isKnown(folder)) return this.#isWatched();
+    return type === 'disappeared' ? entry !== undefined : entry === undefined && rest.length > 0;
+  }
+
+  async #refresh({ type, path }: ChangedPlace): Promise<void> {
+    const { folder } = this.#find(path);
+    this.#folders.doubt(folder);
+    if (!this.#isWatched() && type !== 'appeared') return;
     try {
-      const { folder } = this.#find(path);
       if (this.#folders.isKnown(folder)) await this.#folders.refresh(folder);
-      const { folder: present, rest, entry } = this.#find(path);
-      // Whoever watches wants to know of folders too that the guest has never been in.
-      if (!this.#folders.isKnown(present)) this.#tell(type, present, rest);
-      const data = entry === undefined ? undefined : dataOf(entry.inode);
-      // A store that is under way is the guest's change.
-      if (entry !== undefined && data !== undefined) await data.turns.take(() => this.#files.look(entry));
     } catch (error) {
-      // What is gone again by now is for the next look.
-      if (!(error instanceof Errno)) throw error;
+      ignoreErrno(error);
+    }
+    const { folder: present, rest } = this.#find(path);
+    // Whoever watches wants to know of folders too that the guest has never been in.
+    if (!this.#folders.isKnown(present)) this.#tell(type, present, rest);
+  }
+
+  /** Looks at a file, once for all that was told of it until then. */
+  async #look(entry: Entry, data: HostData): Promise<void> {
+    if (this.#looking.has(entry)) return;
+    this.#looking.add(entry);
+    try {
+      // A store that is under way is the guest's change.
+      await data.turns.take(() => {
+        this.#looking.delete(entry);
+        return this.#files.look(entry);
+      });
+    } catch (error) {
+      ignoreErrno(error);
     }
   }
 
@@ -122,11 +158,10 @@ export class OutsideChanges {
     if (entry !== undefined && entry.inode.type === type) this.#overlay.inherit(entry, { mode, uid, gid });
   }
 
-  #tell(type: HostChange['type'], folder: Inode, rest: readonly string[]): void {
+  #tell(type: ChangedPlace['type'], folder: Inode, rest: readonly string[]): void {
     const self = folderOf(folder)?.self;
     const above = self === undefined ? [] : this.#folders.pathOf(self);
-    const path = [...above, ...rest.map(guestNameOf)];
-    if (type !== 'moved' && type !== 'unknown' && type !== 'errored') this.#changed({ type: changeTypes[type], path });
+    this.#changed({ type: changeTypes[type], path: [...above, ...rest.map(guestNameOf)] });
   }
 
   #find(path: readonly string[]): Found {
@@ -140,15 +175,6 @@ export class OutsideChanges {
     return { folder, rest: [], entry: undefined };
   }
 
-  /** Returns what the place was known to have. */
-  #doubt(path: readonly string[]): Entry | undefined {
-    const { folder, entry } = this.#find(path);
-    this.#folders.doubt(folder);
-    const data = entry === undefined ? undefined : dataOf(entry.inode);
-    if (data !== undefined) data.checkedAt = -Infinity;
-    return entry;
-  }
-
   #doubtAll(folder: Inode): void {
     this.#folders.doubt(folder);
     for (const { inode } of folderOf(folder)?.after(0) ?? []) {
@@ -157,4 +183,24 @@ export class OutsideChanges {
       if (inode.content.kind === 'folder') this.#doubtAll(inode);
     }
   }
+}
+
+/** What is gone by now is for the next look at its folder. */
+function ignoreErrno(error: unknown): void {
+  if (!(error instanceof Errno)) throw error;
+}
+
+/** Swap files, through which the browser writes, are no files of the host's. */
+function placesOf({ type, relativePathComponents: to, relativePathMovedFrom: from }: HostChange): ChangedPlace[] {
+  if (type === 'unknown' || type === 'errored' || isSwapFile(to)) return [];
+  if (type !== 'moved') return [{ type, path: to }];
+  if (from === undefined || from === null || isSwapFile(from)) return [{ type: 'appeared', path: to }];
+  return [
+    { type: 'disappeared', path: from },
+    { type: 'appeared', path: to },
+  ];
+}
+
+function isSwapFile(path: readonly string[]): boolean {
+  return swapName.test(path.at(-1) ?? '');
 }

@@ -69,9 +69,9 @@ export class Overlay extends FileTree {
 
   /** What has a name on the host; undefined where nothing is known of it. */
   onHostAs(folder: Inode, hostName: string): Entry | undefined {
-    const entry = folderOf(folder)?.get(guestNameOf(hostName));
-    if (entry !== undefined && this.#hostNames.get(entry) === hostName) return entry;
-    return this.onHost(folder).find((each) => this.#hostNames.get(each) === hostName);
+    const names = [guestNameOf(hostName), literalNameOf(hostName)];
+    const entries = names.map((name) => folderOf(folder)?.get(name));
+    return entries.find((entry) => entry !== undefined && this.#hostNames.get(entry) === hostName);
   }
 
   isOnHost(entry: Entry): boolean {

@@ -61,7 +61,11 @@ export class Snapshot {
 
   /** Brings what `start` to `end` lies in into memory. Rejects as the browser does. */
   async load(start: number, end: number): Promise<void> {
-    await Promise.all(this.#missing(start, end).map((number) => this.#loading.get(number) ?? this.#load(number)));
+    const missing = this.#missing(start, end);
+    const loading = missing.map((number) => this.#loading.get(number) ?? this.#load(number));
+    const last = missing.at(-1);
+    if (last !== undefined && this.#chunks.has(last - 1)) this.#loadAhead(last + 1);
+    await Promise.all(loading);
   }
 
   /** Copies what `load` has brought; false where it has gone again. */
@@ -92,6 +96,13 @@ export class Snapshot {
       if (!this.#chunks.has(number)) missing.push(number);
     }
     return missing;
+  }
+
+  /** Loads the chunk that comes next for who reads in order. */
+  #loadAhead(number: number): void {
+    if (number * chunkLength >= this.size || this.#chunks.has(number) || this.#loading.has(number)) return;
+    // Who needs it finds out himself why it did not come.
+    this.#load(number).catch(() => undefined);
   }
 
   #load(number: number): Promise<void> {

@@ -89,3 +89,16 @@ test('while the browser tells of changes, known attributes need no look', async 
   await guest.attributes('file');
   expect(host.calls.get('getFile')).toBe(before);
 });
+
+test("the guest's own changes are no reason to list a folder again", async () => {
+  const { guest, host } = await watched();
+  await guest.names('');
+  const before = host.calls.get('list');
+  for (let index = 0; index < 20; index++) {
+    await guest.file(`file-${index}`, 'content');
+    await guest.rename(`file-${index}`, `renamed-${index}`);
+    if (index % 2 === 0) await guest.unlink(`renamed-${index}`);
+  }
+  expect(host.names()).toHaveLength(10);
+  expect(host.calls.get('list')).toBe(before);
+});
