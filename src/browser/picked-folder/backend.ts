@@ -3,7 +3,7 @@
 // host at once, one after another; data is there after close and fsync.
 import { run, wait } from '../../../devices/9p/coroutine.ts';
 import type { Coroutine } from '../../../devices/9p/coroutine.ts';
-import { fileType, openFlags, renameFlags } from '../../../devices/9p/backend.ts';
+import { fileType, openFlags } from '../../../devices/9p/backend.ts';
 import type {
   AttributeChanges,
   Attributes,
@@ -23,12 +23,12 @@ import type { Inode } from '../../../devices/9p/memory/inode.ts';
 import type { Bytes, Log } from '../../../devices/ports.ts';
 import type { After } from '../../sleep.ts';
 import type { FolderHandle } from './access.ts';
-import { hostCall } from './host-errors.ts';
 import type { HostData } from './host-data.ts';
 import { HostFiles } from './host-files.ts';
 import { HostFolders } from './host-folders.ts';
 import { HostMoves } from './host-moves.ts';
 import type { Observe } from './observer.ts';
+import { NameChanges } from './name-changes.ts';
 import { freshTime, OutsideChanges } from './outside-changes.ts';
 import { dataOf, Overlay } from './overlay.ts';
 import type { RecordStore } from './records.ts';
@@ -37,6 +37,8 @@ import { Turns } from './turns.ts';
 
 /** Bytes of changes in memory beyond which a write waits until its file is stored. */
 const waitingLimit = 256 * 2 ** 20;
+/** How often a name may come and go while it is being opened. */
+const mostAttempts = 8;
 /** Bytes that every folder claims. */
 const folderSize = 4096;
 export interface PickedFolderOptions {
@@ -63,12 +65,10 @@ export class PickedFolderBackend implements Backend {
   readonly #overlay: Overlay;
   readonly #folders: HostFolders;
   readonly #files: HostFiles;
-  readonly #moves: HostMoves;
   readonly #outside: OutsideChanges;
   readonly #opened = new Map<OpenFile, Opened>();
   readonly #listeners = new Set<(change: OutsideChange) => void>();
-  /** Changes of names, one after another. */
-  readonly #names = new Turns();
+  readonly #names: NameChanges;
   readonly #log: Log;
   /** Whether the browser has taken back its permission. */
   #isRefused = false;
@@ -109,15 +109,18 @@ export class PickedFolderBackend implements Backend {
       changed,
       isNeeded: (entry) => this.#isNeeded(entry),
     });
+    // Changes of names, by the guest and by others.
+    const turns = new Turns();
     this.#outside = new OutsideChanges({
       overlay: this.#overlay,
       folders: this.#folders,
       files: this.#files,
       changed,
-      turns: this.#names,
+      turns,
       isWatched: () => this.#listeners.size > 0,
     });
-    this.#moves = new HostMoves({ overlay: this.#overlay, folders: this.#folders, files: this.#files, log });
+    const parts = { overlay: this.#overlay, folders: this.#folders, files: this.#files };
+    this.#names = new NameChanges({ ...parts, moves: new HostMoves({ ...parts, log }), turns });
   }
 
   /** Nodes that are referenced and files that are open, for those who look for leaks. */
@@ -143,7 +146,7 @@ export class PickedFolderBackend implements Backend {
 
   lookup(parent: Node, name: Bytes): Awaitable<Node | undefined> {
     const { inode } = this.#overlay.entry(parent);
-    if (!this.#isStale(inode)) return this.#overlay.lookup(parent, name);
+    if (!this.#folders.isStale(inode)) return this.#overlay.lookup(parent, name);
     const copy = name.slice();
     return this.#refresh(inode).then(() => this.#overlay.lookup(parent, copy));
   }
@@ -172,13 +175,8 @@ export class PickedFolderBackend implements Backend {
   }
 
   async mkdir(parent: Node, name: Bytes, mode: number, caller: Caller): Promise<Node> {
-    return this.#make(parent, name, async (folder, hostName) => {
-      const handle = await this.#folders.handle(folder);
-      await hostCall(handle.getDirectoryHandle(hostName, { create: true }));
-      const node = this.#overlay.mkdir(parent, name, mode, caller);
-      this.#overlay.setHostName(this.#overlay.entry(node), hostName);
-      return node;
-    });
+    this.#changing();
+    return this.#told(this.#names.mkdir(parent, name.slice(), mode, caller));
   }
 
   async mknod(parent: Node, name: Bytes, mode: number, rdev: bigint, caller: Caller): Promise<Node> {
@@ -193,69 +191,27 @@ export class PickedFolderBackend implements Backend {
       await this.release(file);
       return node;
     }
-    return this.#makeHere(parent, name, () => this.#overlay.mknod(parent, name, mode, rdev, caller));
+    return this.#makeHere(parent, name, (copy) => this.#overlay.mknod(parent, copy, mode, rdev, caller));
   }
 
   async symlink(parent: Node, name: Bytes, target: Bytes, caller: Caller): Promise<Node> {
-    const copy = target.slice();
-    return this.#makeHere(parent, name, () => this.#overlay.symlink(parent, name, copy, caller));
+    const to = target.slice();
+    return this.#makeHere(parent, name, (copy) => this.#overlay.symlink(parent, copy, to, caller));
   }
 
   async link(node: Node, parent: Node, name: Bytes): Promise<void> {
-    const entry = this.#overlay.entry(node);
-    const data = dataOf(entry.inode);
-    if (data === undefined) {
-      await this.#makeHere(parent, name, () => this.#overlay.link(node, parent, name));
-      return;
-    }
-    if (entry.inode.nlink === 0) throw new Errno('ENOENT');
-    await this.#store(data);
-    await this.#make(parent, name, (folder, hostName) =>
-      data.turns.take(async () => {
-        const [first] = data.names.keys();
-        if (first === undefined) throw new Errno('ENOENT');
-        const file = await this.#moves.copyFile(first, { folder, hostName, isFree: true });
-        this.#overlay.link(node, parent, name);
-        for (const added of data.names.keys()) {
-          if (this.#overlay.isOnHost(added)) continue;
-          this.#overlay.setHostName(added, hostName);
-          this.#files.noteStored(added, file);
-        }
-      }),
-    );
+    this.#changing();
+    await this.#told(this.#names.link(node, parent, name.slice()));
   }
 
   async unlink(parent: Node, name: Bytes, isFolder: boolean): Promise<void> {
     this.#changing();
-    await this.#changeNames(async () => {
-      const { inode: folder } = this.#overlay.entry(parent);
-      await this.#refresh(folder);
-      const below = this.#overlay.find(folder, name);
-      if (isFolder && below?.inode.content.kind === 'folder') await this.#refresh(below.inode);
-      const entry = this.#overlay.checkUnlink(parent, name, isFolder);
-      await this.#removing(entry, async () => {
-        if (this.#overlay.isOnHost(entry)) await this.#removeFromHost(folder, this.#overlay.hostNameOf(entry));
-        this.#overlay.unlink(parent, name, isFolder);
-      });
-    });
+    await this.#told(this.#names.unlink(parent, name.slice(), isFolder));
   }
 
   async rename(parent: Node, name: Bytes, newParent: Node, newName: Bytes, flags: number): Promise<void> {
     this.#changing();
-    if ((flags & renameFlags.exchange) !== 0) throw new Errno('EINVAL', 'a browser can not exchange names');
-    await this.#changeNames(async () => {
-      const { inode: folder } = this.#overlay.entry(parent);
-      const { inode: newFolder } = this.#overlay.entry(newParent);
-      await this.#refresh(folder);
-      if (newFolder !== folder) await this.#refresh(newFolder);
-      const there = this.#overlay.find(newFolder, newName);
-      if (there?.inode.content.kind === 'folder') await this.#refresh(there.inode);
-      const { source, target } = this.#overlay.checkRename(parent, name, newParent, newName, flags);
-      const act = (): void => this.#overlay.rename(parent, name, newParent, newName, flags);
-      if (target?.inode === source.inode) return;
-      if (target === undefined) await this.#move(source, newFolder, undefined, newName, act);
-      else await this.#removing(target, () => this.#move(source, newFolder, target, newName, act));
-    });
+    await this.#told(this.#names.rename(parent, name.slice(), newParent, newName.slice(), flags));
   }
 
   async create(
@@ -265,20 +221,20 @@ export class PickedFolderBackend implements Backend {
     mode: number,
     caller: Caller,
   ): Promise<{ readonly node: Node; readonly file: OpenFile }> {
-    const existing = await this.#lookupForCreate(parent, name, flags);
-    if (existing !== undefined) return existing;
-    return this.#make(parent, name, async (folder, hostName) => {
-      const handle = await this.#folders.handle(folder);
-      const stored = await hostCall((await hostCall(handle.getFileHandle(hostName, { create: true }))).getFile());
-      // Somebody on the host was faster.
-      if (stored.size > 0) throw new Errno('EEXIST');
-      const made = this.#overlay.create(parent, name, flags, mode, caller);
-      const entry = this.#overlay.entry(made.node);
-      this.#overlay.setHostName(entry, hostName);
-      this.#files.noteStored(entry, stored);
-      this.#open(made.file, entry.inode, flags);
-      return made;
-    });
+    const copy = name.slice();
+    for (let attempt = 1; ; attempt++) {
+      const existing = await this.#lookupForCreate(parent, copy, flags);
+      if (existing !== undefined) return existing;
+      try {
+        const made = await this.#told(this.#names.create(parent, copy, flags, mode, caller));
+        this.#open(made.file, this.#overlay.entry(made.node).inode, flags);
+        return made;
+      } catch (error) {
+        // Somebody was faster: it is there to be opened now.
+        const isThere = error instanceof Errno && error.code === 'EEXIST' && (flags & openFlags.exclusive) === 0;
+        if (!isThere || attempt === mostAttempts) throw error;
+      }
+    }
   }
 
   open(node: Node, flags: number): Awaitable<OpenFile> {
@@ -329,7 +285,7 @@ export class PickedFolderBackend implements Backend {
 
   readdir(file: OpenFile, cookie: bigint, emit: EmitEntry): Awaitable<void> {
     const inode = this.#overlay.inode(file);
-    if (cookie !== 0n || !this.#isStale(inode)) return this.#overlay.readdir(file, cookie, emit);
+    if (cookie !== 0n || !this.#folders.isStale(inode)) return this.#overlay.readdir(file, cookie, emit);
     return this.#refresh(inode).then(() => this.#overlay.readdir(file, cookie, emit));
   }
 
@@ -382,13 +338,8 @@ export class PickedFolderBackend implements Backend {
     if (this.#readOnly) throw new Errno('EROFS');
   }
 
-  /** Whether the folder has to be looked at again. What has no name any more is as it is. */
-  #isStale(inode: Inode): boolean {
-    return inode.content.kind === 'folder' && inode.nlink > 0 && !this.#folders.isFresh(inode);
-  }
-
   #refresh(inode: Inode): Promise<void> {
-    return this.#isStale(inode) ? this.#told(this.#folders.refresh(inode)) : Promise.resolve();
+    return this.#told(this.#folders.freshen(inode));
   }
 
   #look(entry: Entry): Promise<void> {
@@ -397,10 +348,6 @@ export class PickedFolderBackend implements Backend {
 
   #store(data: HostData): Promise<void> {
     return this.#told(this.#files.store(data));
-  }
-
-  #changeNames<T>(action: () => Promise<T>): Promise<T> {
-    return this.#told(this.#names.take(action));
   }
 
   /** Tells the user when the browser has taken back its permission: the guest sees no more than EACCES. */
@@ -458,88 +405,11 @@ export class PickedFolderBackend implements Backend {
     }
   }
 
-  /** Makes something under a name that the host gets too. */
-  async #make<T>(parent: Node, name: Bytes, make: (folder: Inode, hostName: string) => Promise<T>): Promise<T> {
+  /** Makes something that the host can not have. */
+  async #makeHere(parent: Node, name: Bytes, make: (name: Bytes) => Node): Promise<Node> {
     this.#changing();
     const copy = name.slice();
-    return this.#changeNames(async () => {
-      const { inode: folder } = this.#overlay.entry(parent);
-      await this.#refresh(folder);
-      this.#overlay.checkFree(parent, copy);
-      const hostName = await this.#folders.freeName(folder, copy);
-      return this.#folders.changing(folder, () => make(folder, hostName));
-    });
-  }
-
-  /** Makes something that the host can not have. */
-  async #makeHere<T>(parent: Node, name: Bytes, make: () => T): Promise<T> {
-    this.#changing();
-    return this.#changeNames(async () => {
-      const { inode: folder } = this.#overlay.entry(parent);
-      await this.#refresh(folder);
-      this.#overlay.checkFree(parent, name);
-      return make();
-    });
-  }
-
-  /** Runs what takes a name from a file, which keeps its content for those who have it open. */
-  async #removing(entry: Entry, remove: () => Promise<void>): Promise<void> {
-    const data = dataOf(entry.inode);
-    if (data === undefined) return remove();
-    await data.turns.take(async () => {
-      if (data.openings > 0 && data.names.size === 1) await data.preserveShown();
-      await remove();
-    });
-  }
-
-  async #removeFromHost(folder: Inode, hostName: string): Promise<void> {
-    const handle = await this.#folders.handle(folder);
-    await this.#folders.changing(folder, async () => {
-      try {
-        await hostCall(handle.removeEntry(hostName));
-      } catch (error) {
-        // The host was faster.
-        if (!(error instanceof Errno) || error.code !== 'ENOENT') throw error;
-      }
-    });
-  }
-
-  async #move(
-    source: Entry,
-    newFolder: Inode,
-    target: Entry | undefined,
-    newName: Bytes,
-    act: () => void,
-  ): Promise<void> {
-    const folder = source.parent;
-    if (folder === undefined) throw new Errno('ENOENT');
-    const replaced =
-      target !== undefined && this.#overlay.isOnHost(target) ? this.#overlay.hostNameOf(target) : undefined;
-    if (!this.#overlay.isOnHost(source)) {
-      if (replaced !== undefined) await this.#removeFromHost(newFolder, replaced);
-      act();
-      return;
-    }
-    const hostName = replaced ?? (await this.#folders.freeName(newFolder, newName));
-    const place = { folder: newFolder, hostName, isFree: replaced === undefined };
-    await this.#folders.changing(folder, () =>
-      this.#folders.changing(newFolder, async () => {
-        const data = dataOf(source.inode);
-        if (data === undefined) {
-          if (replaced !== undefined) await this.#removeFromHost(newFolder, replaced);
-          await this.#moves.moveFolder(source, place);
-          act();
-          this.#overlay.setHostName(source, hostName);
-          return;
-        }
-        await data.turns.take(async () => {
-          const file = await this.#moves.moveFile(source, place);
-          act();
-          this.#overlay.setHostName(source, hostName);
-          this.#files.noteStored(source, file);
-        });
-      }),
-    );
+    return this.#told(this.#names.makeHere(parent, copy, () => make(copy)));
   }
 
   /** Whether the guest has changes of the file, or of a file below the folder, that the host has not got yet. */

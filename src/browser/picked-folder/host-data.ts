@@ -1,6 +1,7 @@
 // The data of a file of the picked folder: what the host has, and over it what the guest has written and the host has not
 // got yet.
 import type { FileData } from '../../../devices/9p/memory/inode.ts';
+import { Errno } from '../../../devices/9p/errno.ts';
 import type { Entry } from '../../../devices/9p/memory/folder.ts';
 import { SparseData } from '../../../devices/9p/memory/sparse-data.ts';
 import type { Space } from '../../../devices/9p/memory/sparse-data.ts';
@@ -16,6 +17,8 @@ import { Turns } from './turns.ts';
 
 /** Units of st_blocks. */
 const blockLength = 512;
+/** Bytes of a file that the host has lost, or is about to lose, and that fit into a worker's memory. */
+const preservable = 512 * 2 ** 20;
 /** How often a file may change on the host while it is being read. */
 const mostAttempts = 4;
 
@@ -138,8 +141,11 @@ export class HostData implements FileData {
     this.#change();
   }
 
-  /** Brings all that shows of the host's file into memory, which then counts as the guest's. */
+  /** Brings all that shows of the host's file into memory, which then counts as the guest's. Throws Errno. */
   async preserveShown(): Promise<void> {
+    // EBUSY: it can be removed when it is not open any more.
+    if (this.#showing > preservable)
+      throw new Errno('EBUSY', `${this.#showing} bytes are too many to be kept in memory`);
     for (const { start, end } of this.#ranges.gaps(0, this.#showing)) {
       for (let at = start; at < end; at += chunkLength) {
         const bytes = new Uint8Array(Math.min(chunkLength, end - at));

@@ -53,6 +53,8 @@ export class HostFiles {
   readonly space: Space = { capacity: Infinity, used: 0 };
   readonly #options: HostFilesOptions;
   readonly #cache = new ChunkCache(cacheLimit);
+  /** Files of which the user knows already that they cannot be stored. */
+  readonly #lamented = new Set<HostData>();
   #cancelTimer: (() => void) | undefined;
   /** Resolves when no folder is being moved. */
   #gate: Promise<unknown> = Promise.resolve();
@@ -199,7 +201,8 @@ export class HostFiles {
         if (!(error instanceof Errno)) throw error;
         const [entry] = data.names.keys();
         const path = entry === undefined ? 'a file' : textOfPath(this.#folders.pathOf(entry));
-        this.#options.log(`${path} cannot be stored yet: ${error.message}`);
+        if (!this.#lamented.has(data)) this.#options.log(`${path} cannot be stored yet: ${error.message}`);
+        this.#lamented.add(data);
         this.#soiled(data);
       }
     }
@@ -211,7 +214,9 @@ export class HostFiles {
     if (data.isDirty) for (const entry of Array.from(data.names.keys())) file = await this.#storeName(entry, data);
     if (file !== undefined) data.stored(version, file);
     // What has no name is nobody's any more.
-    if (!data.isDirty || data.names.size === 0) this.dirty.delete(data);
+    if (data.isDirty && data.names.size > 0) return;
+    this.dirty.delete(data);
+    this.#lamented.delete(data);
   }
 
   async #storeName(entry: Entry, data: HostData): Promise<FileSnapshot> {

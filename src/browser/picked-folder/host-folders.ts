@@ -64,8 +64,15 @@ export class HostFolders {
     this.#state(overlay.rootInode).handle = root;
   }
 
-  isFresh(folder: Inode): boolean {
-    return this.#clock() - this.#state(folder).listedAt <= this.freshTime;
+  /** Whether it is a folder that has to be looked at again. What has no name any more is as it is. */
+  isStale(inode: Inode): boolean {
+    if (inode.content.kind !== 'folder' || inode.nlink === 0) return false;
+    return this.#clock() - this.#state(inode).listedAt > this.freshTime;
+  }
+
+  /** Looks at it again if that has to be. Throws Errno. */
+  async freshen(inode: Inode): Promise<void> {
+    if (this.isStale(inode)) await this.refresh(inode);
   }
 
   /** Whether the folder was ever listed. */

@@ -368,3 +368,28 @@ test('a share that may only be read is EROFS for every change', async () => {
   expect(await guest.content('file')).toBe('content');
   expect(host.names()).toEqual(['file']);
 });
+
+test('two that create one file at the same time have one file', async () => {
+  const { guest, backend, host } = await mounted();
+  const root = await guest.root();
+  const name = Uint8Array.of(0x66);
+  const caller = { uid: 0, gid: 0 };
+  const made = await Promise.all([1, 2, 3].map(() => backend.create(root, name, readWrite, 0o644, caller)));
+  expect(new Set(made.map(({ file }) => backend.getattrOpen(file).ino)).size).toBe(1);
+  for (const { node, file } of made) {
+    await backend.release(file);
+    backend.forget(node);
+  }
+  expect(host.names()).toEqual(['f']);
+});
+
+test('a file that the host makes at the moment of creation is opened, not emptied', async () => {
+  const { guest, host } = await mounted();
+  host.before = (operation, path) => {
+    if (operation === 'create' && path === 'file') host.write('file', 'of the host');
+  };
+  const file = await guest.create('file', readWrite);
+  host.before = undefined;
+  expect(await guest.read(file)).toBe('of the host');
+  expect(host.read('file')).toBe('of the host');
+});
