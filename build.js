@@ -1,6 +1,8 @@
 // Bundles the package into dist/: for Node.js its entry, the worker of a VM, and the command line; for browsers an entry
 // and a worker; the devices for any host.
+import { writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
+import { licencesOf } from './scripts/licences.js';
 
 const common = {
   outdir: 'dist',
@@ -11,7 +13,7 @@ const common = {
   logLevel: 'warning',
 };
 
-await Promise.all([
+const [, forBrowsers] = await Promise.all([
   build({
     ...common,
     entryPoints: {
@@ -32,6 +34,8 @@ await Promise.all([
     },
     platform: 'browser',
     target: 'es2022',
+    metafile: true,
   }),
   build({ ...common, entryPoints: { devices: 'devices/index.ts' }, platform: 'neutral', target: 'es2022' }),
 ]);
+writeFileSync('dist/licences.txt', licencesOf(forBrowsers.metafile));

@@ -1,11 +1,12 @@
 // @ts-check
 // Builds the page into a folder that any static host can serve: node scripts/build-site.js [FOLDER]
 import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { build } from 'esbuild';
+import { licencesOf } from './licences.js';
 
 const repository = fileURLToPath(new URL('..', import.meta.url));
 const web = join(repository, 'web');
@@ -13,7 +14,14 @@ const web = join(repository, 'web');
 const programs = ['main.tsx', 'main.ts'];
 
 /** @type {import('esbuild').BuildOptions} */
-const common = { bundle: true, format: 'esm', target: 'es2022', minify: true, logLevel: 'warning' };
+const common = {
+  absWorkingDir: repository,
+  bundle: true,
+  format: 'esm',
+  target: 'es2022',
+  minify: true,
+  logLevel: 'warning',
+};
 
 /**
  * The machine's worker as the page has it: what few need is in files of its own, fetched when it is used.
@@ -38,16 +46,12 @@ export async function buildSite(folder, source = web) {
   if (program === undefined) throw new Error(`${source} has none of ${programs.join(', ')}`);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  await build({
-    ...common,
-    // The page imports vm9 by name: what an embedder gets.
-    entryPoints: { page: join(source, program) },
-    outdir: folder,
-    sourcemap: true,
-    sourcesContent: false,
-    legalComments: 'linked',
-  });
-  await build({ ...workerBuild, outdir: folder, sourcemap: true, sourcesContent: false, legalComments: 'linked' });
+  /** @type {import('esbuild').BuildOptions & { metafile: true }} */
+  const written = { outdir: folder, sourcemap: true, sourcesContent: false, legalComments: 'none', metafile: true };
+  // The page imports vm9 by name: what an embedder gets.
+  const page = await build({ ...common, ...written, entryPoints: { page: join(source, program) } });
+  const worker = await build({ ...workerBuild, ...written });
+  writeFileSync(join(folder, 'licences.txt'), licencesOf(page.metafile, worker.metafile));
   for (const name of files) {
     if (/\.(html|svg|png|ico|webmanifest)$/.test(name)) cpSync(join(source, name), join(folder, name));
   }

@@ -69,9 +69,11 @@ async function fetchFile(address: string | URL, loading: Loading, onChange: () =
   const length = headers.has('Content-Encoding') ? null : headers.get('Content-Length');
   loading.total = length === null ? undefined : Number(length);
   const chunks: Uint8Array<ArrayBuffer>[] = [];
-  for await (const chunk of response.body) {
-    chunks.push(chunk);
-    loading.loaded += chunk.length;
+  // Not for await: Safari's streams cannot be iterated.
+  const reader = response.body.getReader();
+  for (let part = await reader.read(); !part.done; part = await reader.read()) {
+    chunks.push(part.value);
+    loading.loaded += part.value.length;
     onChange();
   }
   return new Uint8Array(await new Blob(chunks).arrayBuffer());

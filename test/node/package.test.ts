@@ -122,7 +122,7 @@ test('the devices can be plugged into a host of a few lines', () => {
 
 test('vm9 holds the built program and its types, and nothing else', () => {
   const wanted =
-    /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|run-vm\.js|dist\/[\w-]+\.js(\.map)?|dist\/types\/(src|devices)\/.+\.d\.ts)$/;
+    /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|run-vm\.js|dist\/[\w-]+\.js(\.map)?|dist\/licences\.txt|dist\/types\/(src|devices)\/.+\.d\.ts)$/;
   expect(pathsOf(vm9).filter((path) => !wanted.test(path))).toEqual([]);
   const needed = [
     'package.json',
@@ -134,6 +134,12 @@ test('vm9 holds the built program and its types, and nothing else', () => {
     'dist/worker.js',
   ];
   expect(pathsOf(vm9)).toEqual(expect.arrayContaining(needed));
+});
+
+test('what is copied into its bundles comes with its licence', () => {
+  const text = readFileSync(installed('vm9', 'dist/licences.txt'), 'utf8');
+  expect(text).toMatch(/^fzstd \S+ \(MIT\)$/m);
+  expect(text).toMatch(/^idb \S+ \(ISC\)$/m);
 });
 
 test('vm9 holds no file under the GPL', () => {
