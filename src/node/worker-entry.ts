@@ -14,6 +14,15 @@ if (port === null) throw new Error('this module is the worker of a VM: createVm 
 let receive: (message: ToWorker) => void = () => undefined;
 port.on('message', (message: ToWorker) => receive(message));
 
+const said = new Set<string>();
+
+/** Tells the main thread, once for all shares. */
+function log(line: string): void {
+  if (said.has(line)) return;
+  said.add(line);
+  port?.postMessage({ type: 'log', line } satisfies FromWorker);
+}
+
 serveVm({
   post: (message, transfer = []) => port.postMessage(message, [...transfer]),
   onMessage: (listener) => {
@@ -22,7 +31,6 @@ serveVm({
   openPort,
   makeHost: (doorbell) => new NodeHost(doorbell),
   openBackend: async (source, options) =>
-    openMemory(source, () => BigInt(Date.now()) * 1_000_000n) ??
-    openHostFolder(source, { ...options, log: (line) => port.postMessage({ type: 'log', line } satisfies FromWorker) }),
+    openMemory(source, () => BigInt(Date.now()) * 1_000_000n) ?? openHostFolder(source, { ...options, log }),
   makeMachine: (options) => new Machine(options),
 });

@@ -273,7 +273,7 @@ export class NodeFsBackend implements Backend {
   }
 
   getattrOpen(file: OpenFile): Attributes {
-    return this.#attributes(host.fstat(this.#files.get(file).opened()));
+    return this.#attributes(this.#statOpened(this.#files.get(file).opened()));
   }
 
   setattrOpen(file: OpenFile, changes: AttributeChanges): void {
@@ -389,6 +389,10 @@ export class NodeFsBackend implements Backend {
     return attributesOf(stat, this.#numbers, this.#owners);
   }
 
+  #statOpened(fd: number): HostStat {
+    return this.#native === undefined ? host.fstat(fd) : this.#native.stat(fd);
+  }
+
   #stat(entry: Entry): HostStat {
     if (entry.parent === undefined) return this.#walk.withTarget(entry, (target) => target.stat());
     const stat = this.#statByName(entry, entry.parent);
@@ -490,7 +494,7 @@ export class NodeFsBackend implements Backend {
       throw error;
     }
     try {
-      const stat = host.fstat(fd);
+      const stat = this.#statOpened(fd);
       completeMode(new OpenTarget(fd), stat, mode);
       return { entry: this.#tree.reach(folder, name, stat), fd };
     } catch (error) {

@@ -119,7 +119,11 @@ function asBuffer({ buffer, byteOffset, byteLength }: Bytes): Buffer {
 }
 
 export function nameFromBytes(bytes: Bytes): HostName {
-  return asBuffer(bytes).toString('latin1') as HostName;
+  // Most names are short, and a Buffer costs as much as 30 of these (0.3 us).
+  if (bytes.length > shortName) return asBuffer(bytes).toString('latin1') as HostName;
+  let name = '';
+  for (const byte of bytes) name += String.fromCharCode(byte);
+  return name as HostName;
 }
 
 export function nameToBytes(name: HostName): Bytes {
@@ -133,6 +137,9 @@ export function pathToBytes(path: HostPath): Bytes {
 export function join(folder: HostPath, name: HostName): HostPath {
   return `${folder}/${name}` as HostPath;
 }
+
+/** Bytes. */
+const shortName = 24;
 
 const exact = { bigint: true } as const;
 const exactIfThere = { bigint: true, throwIfNoEntry: false } as const;

@@ -30,6 +30,8 @@ export const signatures = {
 /** Paths are absolute, or relative to this process's folder. */
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
+/** No path: the descriptor's own file. */
+const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
 const UTIME_NOW = 0x3fff_ffffn;
 const UTIME_OMIT = 0x3fff_fffen;
@@ -37,8 +39,6 @@ const perSecond = 1_000_000_000n;
 /** XATTR_SIZE_MAX, and XATTR_LIST_MAX. */
 const longestXattr = 65_536;
 const longestPath = 4095;
-/** Bytes of entries that one call gets. */
-const listing = 65_536;
 
 /** A path that a call reads, with its NUL. */
 class PathArgument {
@@ -72,7 +72,8 @@ export class Native {
   readonly #statWords = new Uint32Array(this.#stat.buffer);
   readonly #times = new BigInt64Array(4);
   readonly #timeBytes = new Uint8Array(this.#times.buffer);
-  readonly #entries = Buffer.alloc(listing);
+  /** Entries of a folder, or a value: what a call returns. */
+  readonly #returned = Buffer.alloc(longestXattr);
   /** The device of the file that was looked at last, which is mostly that of the next. */
   #device = { major: -1, minor: -1, number: 0n };
 
@@ -90,22 +91,31 @@ export class Native {
     throw error;
   }
 
+  /** Of what is open, also with O_PATH. */
+  stat(fd: number): HostStat {
+    this.#check(
+      this.#calls.statx(fd, this.#path.set('' as HostName), AT_EMPTY_PATH, STATX_BASIC_STATS, this.#statBytes),
+    );
+    return this.#decodeStat();
+  }
+
   /** The names in an open folder, without "." and "..". */
   list(folder: number): Listed[] {
     const { lseek, getdents64 } = this.#calls;
     this.#check(lseek(folder, 0, 0));
     const listed: Listed[] = [];
     for (;;) {
-      const length = this.#check(getdents64(folder, this.#entries, listing));
+      const entries = this.#returned;
+      const length = this.#check(getdents64(folder, entries, entries.length));
       if (length === 0) return listed;
-      for (let at = 0; at < length; at += this.#entries.readUInt16LE(at + 16)) {
+      for (let at = 0; at < length; at += entries.readUInt16LE(at + 16)) {
         // struct linux_dirent64: ino[8] off[8] reclen[2] type[1], the name with its NUL.
         const start = at + 19;
-        const name = this.#entries.toString('latin1', start, this.#entries.indexOf(0, start)) as HostName;
+        const name = entries.toString('latin1', start, entries.indexOf(0, start)) as HostName;
         if (name === '.' || name === '..') continue;
         // Linux's DT_ numbers are the type bits of the mode; 0 (DT_UNKNOWN) is for file systems that do not know.
-        const type = (this.#entries[at + 18] as number) << 12;
-        listed.push(type === 0 ? { name } : { name, ino: this.#entries.readBigUInt64LE(at), type });
+        const type = (entries[at + 18] as number) << 12;
+        listed.push(type === 0 ? { name } : { name, ino: entries.readBigUInt64LE(at), type });
       }
     }
   }
@@ -133,9 +143,9 @@ export class Native {
 
   /** Undefined where there is none. Follows links, as all of these do. */
   getxattr(path: HostPath, name: Bytes): Bytes | undefined {
-    const value = new Uint8Array(longestXattr);
+    const value = this.#returned;
     const length = Number(this.#calls.getxattr(this.#path.set(path), terminated(name), value, value.length));
-    if (length >= 0) return value.slice(0, length);
+    if (length >= 0) return new Uint8Array(value.subarray(0, length));
     const error = this.#error();
     if (error.code === 'ENODATA') return undefined;
     throw error;
@@ -147,7 +157,7 @@ export class Native {
   }
 
   listxattr(path: HostPath): Bytes[] {
-    const list = Buffer.alloc(longestXattr);
+    const list = this.#returned;
     const length = this.#check(this.#calls.listxattr(this.#path.set(path), list, list.length));
     const names = list.toString('latin1', 0, length).split('\0').slice(0, -1);
     return names.map((name) => pathToBytes(name as HostPath));

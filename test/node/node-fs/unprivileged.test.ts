@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { backendSuite } from '../../backend-suite.ts';
 import { refused } from '../../backend-suite/guest.ts';
-import { capabilities, SharedFolder } from './shared-folder.ts';
+import { capabilities, hasNative, plainCapabilities, SharedFolder } from './shared-folder.ts';
 
 const nobody = 65534;
 
@@ -39,4 +39,6 @@ it('is told of a folder that it may not write', async () => {
   await share.dispose();
 });
 
-backendSuite('NodeFsBackend of a user without privileges', () => new SharedFolder(), capabilities);
+const name = 'NodeFsBackend of a user without privileges';
+if (hasNative) backendSuite(`${name}, with native calls`, () => new SharedFolder(), capabilities);
+backendSuite(name, () => new SharedFolder({ native: false }), plainCapabilities);
