@@ -34,4 +34,11 @@ export {
 } from './vm-options.ts';
 export { describeExit } from './vm-run.ts';
 export type { OutputConsumer } from './worker-link.ts';
-export type { MachineEvent, MachineStatistics, ShareTraffic, VmExit } from './worker-protocol.ts';
+export type {
+  CpuEngine,
+  MachineEvent,
+  MachineStatistics,
+  ShareTraffic,
+  TranslatorStatistics,
+  VmExit,
+} from './worker-protocol.ts';

@@ -19,12 +19,14 @@ import { firmwareHart } from './hart-firmware.ts';
 import { HostClock, InstructionClock } from './machine-clock.ts';
 import type { MachineClock } from './machine-clock.ts';
 import type { Host } from './host.ts';
+import type { CpuEngine } from './worker-protocol.ts';
 import { Sbi } from './sbi.ts';
 import type { SystemReset } from './sbi.ts';
 
 export interface CoreOptions {
   readonly host: Host;
   readonly clock: 'host' | 'icount';
+  readonly cpu: CpuEngine;
   readonly memory: WebAssembly.Memory;
   readonly shared: boolean;
   readonly ram: GuestMemory;
@@ -53,6 +55,7 @@ export class MachineCore {
       shared,
       ram: { base: ram.base, bytes: ram.length },
       bus,
+      ...(options.cpu === 'translator' && { translation: {} }),
       ticks: () => this.clint.time(),
       onSupervisorCall: () => sbi.call(firmware),
     });

@@ -150,11 +150,13 @@ export class Machine implements WorkerMachine {
     );
     const sum = (of: (traffic: ShareTraffic) => number): number =>
       Object.values(shares).reduce((total, traffic) => total + of(traffic), 0);
+    const translator = this.#core?.hart.translator;
     return {
       instructions,
       busySeconds,
       idleSeconds,
       mips: busySeconds === 0 ? 0 : instructions / busySeconds / 1e6,
+      ...(translator !== undefined && { translator: { ...translator.statistics, bytes: translator.bytes } }),
       p9: {
         requests: sum(({ requests }) => requests),
         bytesIn: sum(({ bytesIn }) => bytesIn),
@@ -166,10 +168,11 @@ export class Machine implements WorkerMachine {
 
   /** One life of the guest, from the kernel's entry to its end. */
   async #live(image: KernelImage): Promise<End> {
-    const { host, clock, initrd, commandLine, sharedMemory } = this.#options;
+    const { host, clock, cpu, initrd, commandLine, sharedMemory } = this.#options;
     const core = new MachineCore({
       host,
       clock,
+      cpu,
       memory: this.#memory,
       shared: sharedMemory,
       ram: this.#ram,

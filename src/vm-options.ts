@@ -1,7 +1,7 @@
 // What a VM is made with: the options, their defaults, and what is refused before anything starts.
 import type { Bytes } from '../devices/ports.ts';
 import { VmError } from './errors.ts';
-import type { MachineEvent } from './worker-protocol.ts';
+import type { CpuEngine, MachineEvent } from './worker-protocol.ts';
 
 /**
  * Where a share's files are. Made by functions of the host's entry (`hostFolder` in Node.js); it is posted to the VM's
@@ -43,6 +43,11 @@ export interface VmOptions {
   readonly shares?: readonly ShareOptions[];
   /** 'icount' derives time from retired instructions: two runs with the same input are identical. */
   readonly clock?: 'host' | 'icount';
+  /**
+   * What runs guest code. Default: 'translator', which translates what is hot to WebAssembly; 'interpreter' is for
+   * comparison.
+   */
+  readonly cpu?: CpuEngine;
   /** A reboot of the guest ends the machine instead of restarting it. */
   readonly noReboot?: boolean;
   /** Size of the console at the start, in characters. */

@@ -249,7 +249,7 @@ export class Vm {
   }
 
   async #setup(onLoading: OnLoading): Promise<MachineSetup> {
-    const { kernel, initrd, clock = 'host', noReboot = false } = this.#options;
+    const { kernel, initrd, clock = 'host', cpu = 'translator', noReboot = false } = this.#options;
     const needsImage = kernel === undefined || initrd === undefined;
     const image = needsImage ? await this.#platform.loadGuestImage(onLoading) : undefined;
     const initialFiles = initrd === 'none' ? undefined : (initrd ?? image?.initrd);
@@ -258,6 +258,7 @@ export class Vm {
       memoryBytes: this.#memoryBytes,
       sharedMemory: this.#platform.sharedMemory,
       clock,
+      cpu,
       kernel: kernel ?? image?.kernel ?? new Uint8Array(),
       ...(initialFiles !== undefined && { initrd: initialFiles }),
       commandLine: this.#commandLine,

@@ -15,11 +15,15 @@ export interface ShareSetup {
   readonly source: ShareSource;
 }
 
+/** What runs guest code: the interpreter alone, or with it a translator for what is hot. */
+export type CpuEngine = 'interpreter' | 'translator';
+
 /** What a machine is made of, besides the worker's shares; everything in it can be posted. */
 export interface MachineSetup {
   readonly memoryBytes: number;
   readonly sharedMemory: boolean;
   readonly clock: 'host' | 'icount';
+  readonly cpu: CpuEngine;
   readonly kernel: Bytes;
   readonly initrd?: Bytes;
   readonly commandLine: string;
@@ -44,6 +48,17 @@ export type VmExit =
   /** `stop` or `dispose` was called. */
   | { readonly reason: 'stopped' };
 
+/** What was translated. */
+export interface TranslatorStatistics {
+  /** So far: regions, the instructions in them, modules of WebAssembly, and regions that went again. */
+  readonly regions: number;
+  readonly instructions: number;
+  readonly modules: number;
+  readonly dropped: number;
+  /** Bytes of WebAssembly that are kept. */
+  readonly bytes: number;
+}
+
 export interface MachineStatistics {
   /** Instructions the guest has retired. */
   readonly instructions: number;
@@ -52,6 +67,8 @@ export interface MachineStatistics {
   readonly idleSeconds: number;
   /** Millions of instructions per busy second. */
   readonly mips: number;
+  /** Of the guest's present life; absent where the interpreter runs everything. */
+  readonly translator?: TranslatorStatistics;
   readonly p9: ShareTraffic;
   /** `p9` by the tag of the share. */
   readonly shares: Readonly<Record<string, ShareTraffic>>;

@@ -79,7 +79,7 @@ async function tellStatistics(vm: Vm, beforeStart: number): Promise<void> {
 }
 
 function vmOptions(given: RunArguments, terminal: HostTerminal | undefined): VmOptions {
-  const { memory, kernel, initrd, append, clock, noReboot, trace } = given;
+  const { memory, kernel, initrd, append, clock, cpu, noReboot, trace } = given;
   const size = terminal?.size;
   return {
     ...(memory !== undefined && { memory }),
@@ -88,6 +88,7 @@ function vmOptions(given: RunArguments, terminal: HostTerminal | undefined): VmO
     ...(append !== undefined && { append }),
     shares: given.shares.map(shareOptions),
     clock,
+    cpu,
     noReboot,
     ...(size !== undefined && { console: size }),
     trace: trace === undefined ? [] : ['9p'],

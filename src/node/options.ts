@@ -1,6 +1,7 @@
 // The command line: its options as one table, from which both the parser and `--help` are made.
 import { parseArgs } from 'node:util';
 import { VmError } from '../errors.ts';
+import type { CpuEngine } from '../worker-protocol.ts';
 import {
   builtInCommandLine,
   cacheModes,
@@ -60,6 +61,13 @@ const options = {
       'so that equal runs are identical',
     ],
   },
+  cpu: {
+    value: 'translator|interpreter',
+    help: [
+      'what runs the guest’s code: a translator for what is hot, beside the interpreter; or',
+      'the interpreter alone',
+    ],
+  },
   'no-reboot': { help: ['a reboot of the guest ends the program, with status 0'] },
   stats: { help: ['tell on stderr at the end: boot time, MIPS, 9P requests and bytes'] },
   trace: { value: '9p[,FILE]', help: ['one line for each 9P message, on stderr or into FILE'] },
@@ -90,6 +98,7 @@ export interface RunArguments {
   readonly initrd?: string;
   readonly append?: string;
   readonly clock: 'host' | 'icount';
+  readonly cpu: CpuEngine;
   readonly noReboot: boolean;
   readonly stats: boolean;
   /** Where the trace goes: a file, or undefined for stderr. Absent: no trace. */
@@ -128,6 +137,7 @@ export function parseArguments(words: readonly string[]): Arguments {
     ...(initrd !== undefined && { initrd }),
     ...(append !== undefined && { append }),
     clock: parseClock(single('clock')),
+    cpu: parseCpu(single('cpu')),
     noReboot: given.switches.has('no-reboot'),
     stats: given.switches.has('stats'),
     ...(trace !== undefined && { trace: parseTrace(trace) }),
@@ -262,6 +272,12 @@ function parseClock(text: string | undefined): 'host' | 'icount' {
   if (text === undefined || text === 'host') return 'host';
   if (text === 'icount') return 'icount';
   throw bad(`--clock ${text}: it is host or icount`);
+}
+
+function parseCpu(text: string | undefined): CpuEngine {
+  if (text === undefined || text === 'translator') return 'translator';
+  if (text === 'interpreter') return 'interpreter';
+  throw bad(`--cpu ${text}: it is translator or interpreter`);
 }
 
 function parseTrace(text: string): { file: string | undefined } {

@@ -2,7 +2,7 @@
 import { VmError } from '../errors.ts';
 import type { VmStatistics } from '../vm-events.ts';
 import { describeExit } from '../vm-run.ts';
-import type { VmExit } from '../worker-protocol.ts';
+import type { TranslatorStatistics, VmExit } from '../worker-protocol.ts';
 
 /** Exit statuses of the program, apart from those of a command. */
 export const exitStatuses = { ok: 0, usage: 2, machineFailed: 125 } as const;
@@ -34,7 +34,7 @@ export function failureOf(error: unknown): { status: number; line: string } {
 
 /** The lines of `--stats`. `beforeStart` is how many milliseconds the program ran before it started the machine. */
 export function describeStatistics(statistics: VmStatistics, beforeStart: number): string {
-  const { boot, instructions, busySeconds, idleSeconds, mips, p9 } = statistics;
+  const { boot, instructions, busySeconds, idleSeconds, mips, translator, p9 } = statistics;
   const stages = Object.entries(boot).map(([stage, milliseconds]) => `${stage} ${milliseconds.toFixed(0)}`);
   const mounted =
     boot.shares === undefined
@@ -45,7 +45,15 @@ export function describeStatistics(statistics: VmStatistics, beforeStart: number
     `boot: ${mounted} (${stages.join(', ')})`,
     `guest: ${(instructions / 1e6).toFixed(1)} million instructions, ${mips.toFixed(0)} MIPS, ` +
       `${busySeconds.toFixed(3)} s busy, ${idleSeconds.toFixed(3)} s idle`,
+    ...(translator === undefined ? [] : [describeTranslator(translator)]),
     `9P: ${p9.requests} requests, ${p9.bytesIn} bytes in, ${p9.bytesOut} bytes out`,
     '',
   ].join('\n');
+}
+
+function describeTranslator({ regions, instructions, modules, dropped, bytes }: TranslatorStatistics): string {
+  return (
+    `translator: ${regions} regions of ${instructions} instructions in ${modules} modules, ` +
+    `${dropped} dropped, ${(bytes / 1024).toFixed(0)} KiB of WebAssembly kept`
+  );
 }

@@ -8,7 +8,7 @@ import { differences, listing } from '../cpu/riscv/stream/compare.ts';
 import { makeStream } from '../cpu/riscv/stream/image.ts';
 import type { Stream, StreamOptions } from '../cpu/riscv/stream/image.ts';
 import { physical, ramBase } from '../cpu/riscv/stream/layout.ts';
-import { executedInstructions, readLog, StreamHart } from '../cpu/riscv/stream/run.ts';
+import { executedInstructions, readLog, StreamHart, translateAll } from '../cpu/riscv/stream/run.ts';
 import type { BlockResult } from '../cpu/riscv/stream/run.ts';
 import { avoided, deviations } from './cpu-deviations.ts';
 import { qemuVersion, runOnQemu } from './cpu-qemu.ts';
@@ -51,7 +51,8 @@ async function runBoth(
   const stopQemu = new AbortController();
   const qemu = runOnQemu(stream.image, stopQemu.signal);
   const mine = hart ?? new StreamHart(stream, shared);
-  mine.load(stream);
+  if (mine.hart.translator === undefined) mine.load(stream);
+  else mine.warm(stream);
   let ends: boolean;
   try {
     ends = mine.run();
@@ -109,10 +110,17 @@ async function shrink(options: StreamOptions, block: number, hart: StreamHart): 
   return `CPU_SEED=${options.seed}, block ${block} in ${mode}, unit ${differs - 1}:\n  ${what}\n${listing(last, differs - 3)}`;
 }
 
-describe('random instruction streams against QEMU', () => {
+/** What runs them: the interpreter alone, or after a first run a translator of whatever was jumped to. */
+const engines = [
+  ['interpreted', undefined],
+  ['translated', translateAll],
+] as const;
+
+describe.each(engines)('random instruction streams against QEMU, %s,', (_, translation) => {
   const met = new Set<string>();
   let flags = 0n;
   let executed = 0;
+  let regions = 0;
   /** Streams that end nowhere. */
   let endless = 0;
 
@@ -126,8 +134,10 @@ describe('random instruction streams against QEMU', () => {
       const options = { seed: seed + round, blocks, unitsPerBlock, checksum: true };
       // Guest RAM is a SharedArrayBuffer in the first half of the run, and none in the second.
       if (round === 0 || (executed > wanted / 2 && hart?.ram.buffer instanceof SharedArrayBuffer)) hart = undefined;
-      hart ??= new StreamHart(makeStream({ ...options, blocks: 1 }), round === 0);
+      hart ??= new StreamHart(makeStream({ ...options, blocks: 1 }), round === 0, translation);
+      const before = hart.hart.translator?.statistics.regions ?? 0;
       const outcome = await runBoth(options, hart, true);
+      regions += (hart.hart.translator?.statistics.regions ?? 0) - before;
       if (outcome === undefined) {
         endless += 1;
         hart = undefined;
@@ -147,6 +157,7 @@ describe('random instruction streams against QEMU', () => {
     }
     const times = deviations.map(({ clause, met: count }) => `  ${count} times: ${clause}`);
     const kept = avoided.map(({ clause, there }) => `  ${clause}; there: ${there}`);
+    if (translation !== undefined) expect(regions).toBeGreaterThan(1000);
     expect(endless, 'streams that do not end').toBeLessThan(1 + wanted / 200_000);
     console.log(
       [

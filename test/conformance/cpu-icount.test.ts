@@ -1,4 +1,5 @@
-// Two boots of the guest image under `--clock icount` are one and the same, to the last bit of RAM and registers.
+// Two boots of the guest image under `--clock icount` are one and the same, to the last bit of RAM and registers, and so
+// is a boot whose hot code is translated.
 import { readFileSync } from 'node:fs';
 import { expect, it } from 'vitest';
 import { runCounted } from '../cpu/counted-machine.ts';
@@ -19,4 +20,8 @@ it('boots to the agent twice with the same instructions, output and memory', asy
   expect(first.reason).toBe('stopped');
   expect(first.instructions).toBeGreaterThan(10_000_000);
   expect(second).toEqual(first);
+
+  // Whatever runs the code: the translator stops where the interpreter does, and leaves what it leaves.
+  const translated = await runCounted({ ...boot, cpu: 'translator' });
+  expect({ ...translated, memory: first.memory }).toEqual(first);
 });

@@ -1,7 +1,9 @@
 // A machine under `--clock icount`, and all that it is in the end: its registers, caches and RAM lie in one memory.
 import { createHash } from 'node:crypto';
+import { at, ramOffset } from '../../src/cpu/riscv/layout.ts';
 import { Machine } from '../../src/machine.ts';
 import { NodeHost } from '../../src/node/host.ts';
+import type { CpuEngine } from '../../src/worker-protocol.ts';
 
 export interface CountedRun {
   readonly kernel: Uint8Array;
@@ -10,6 +12,8 @@ export interface CountedRun {
   readonly commandLine?: string;
   /** Ends the run at the moment when the guest's agent opens its port. */
   readonly untilAgent?: boolean;
+  /** Default: the interpreter. */
+  readonly cpu?: CpuEngine;
 }
 
 export interface CountedResult {
@@ -17,8 +21,10 @@ export interface CountedResult {
   readonly instructions: number;
   /** Of what the guest has sent over UART and console. */
   readonly output: string;
-  /** Of the whole memory. */
+  /** Of the whole memory, with what the hart keeps for itself. */
   readonly memory: string;
+  /** Of what the guest can see: registers and RAM. */
+  readonly guest: string;
 }
 
 /** Runs a machine to its end. */
@@ -28,6 +34,7 @@ export async function runCounted({
   memoryBytes,
   commandLine = '',
   untilAgent,
+  cpu = 'interpreter',
 }: CountedRun): Promise<CountedResult> {
   const output = createHash('sha256');
   const { machine, memory } = withItsMemory(
@@ -37,6 +44,7 @@ export async function runCounted({
         memoryBytes,
         sharedMemory: true,
         clock: 'icount',
+        cpu,
         kernel,
         ...(initrd !== undefined && { initrd }),
         commandLine,
@@ -55,11 +63,22 @@ export async function runCounted({
     },
   });
   const { reason } = await machine.run();
+  // Between x and f lies what takes writes to x0.
+  const visible = [
+    [at.x, at.x + 32 * 8],
+    [at.f, at.pc + 8],
+    [at.fflags, at.readCache],
+    [at.mstatus, at.crossing],
+    [ramOffset, memory.buffer.byteLength],
+  ] as const;
   return {
     reason,
     instructions: machine.statistics().instructions,
     output: output.digest('hex'),
     memory: createHash('sha256').update(new Uint8Array(memory.buffer)).digest('hex'),
+    guest: visible
+      .reduce((hash, [from, to]) => hash.update(new Uint8Array(memory.buffer, from, to - from)), createHash('sha256'))
+      .digest('hex'),
   };
 }
 

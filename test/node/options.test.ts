@@ -44,6 +44,7 @@ describe('a command line', () => {
       shares: [],
       tty: false,
       clock: 'host',
+      cpu: 'translator',
       noReboot: false,
       stats: false,
       quiet: false,

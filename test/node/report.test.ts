@@ -50,5 +50,9 @@ test('--stats tells what was measured, and what was not reached', () => {
       '',
     ].join('\n'),
   );
+  const translator = { regions: 30, instructions: 900, modules: 2, dropped: 1, bytes: 2048 };
+  expect(describeStatistics({ ...statistics, translator, boot: {} }, 40)).toContain(
+    '\ntranslator: 30 regions of 900 instructions in 2 modules, 1 dropped, 2 KiB of WebAssembly kept\n',
+  );
   expect(describeStatistics({ ...statistics, boot: {} }, 40)).toMatch(/^boot: the shares were not mounted/);
 });

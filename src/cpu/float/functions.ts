@@ -1,6 +1,8 @@
 // IEEE 754-2019 binary32 and binary64 arithmetic with the choices that The RISC-V Instruction Set Manual, Volume I,
 // version 20240411, chapters 20 and 21, makes where the standard leaves one.
-import type { Callable, ModuleBuilder } from '../../wasm/module.ts';
+import { valueType } from '../../wasm/module.ts';
+import type { Callable, ModuleBuilder, ValueType } from '../../wasm/module.ts';
+import type { FloatFormat, FloatOperation } from '../ops.ts';
 import { defineAdd } from './add.ts';
 import { defineClassify } from './classify.ts';
 import { defineEqual, defineExtremum, defineLess } from './compare.ts';
@@ -78,6 +80,37 @@ export interface FloatFunctions {
   readonly singleToDouble: Callable;
   /** (a, mode): binary64 to binary32. */
   readonly doubleToSingle: Callable;
+}
+
+/** Operations that take a rounding mode; the widening conversion is among them by its name only. */
+export const roundingOperations: ReadonlySet<FloatOperation> = new Set<FloatOperation>([
+  ...(['add', 'sub', 'mul', 'div', 'sqrt', 'fma', 'convert'] as const),
+  ...(['toInt32', 'toUint32', 'toInt64', 'toUint64', 'fromInt32', 'fromUint32', 'fromInt64', 'fromUint64'] as const),
+]);
+const binaryOperations: ReadonlySet<FloatOperation> = new Set<FloatOperation>([
+  'add',
+  'sub',
+  'mul',
+  'div',
+  'min',
+  'max',
+  'eq',
+  'lt',
+  'le',
+] as const);
+
+/** Types of the parameters of the function that a row asks for; its result is an i64. */
+export function floatParameters(operation: FloatOperation, format: FloatFormat): readonly ValueType[] {
+  const operands = operation === 'fma' ? 3 : binaryOperations.has(operation) ? 2 : 1;
+  const hasMode = roundingOperations.has(operation) && !(operation === 'convert' && format === 'double');
+  return [...Array.from({ length: operands }, () => valueType.i64), ...(hasMode ? [valueType.i32] : [])];
+}
+
+/** The function that a row asks for. */
+export function floatFunctionOf(float: FloatFunctions, operation: FloatOperation, format: FloatFormat): Callable {
+  if (operation === 'convert') return format === 'double' ? float.singleToDouble : float.doubleToSingle;
+  const operations: FloatOperations = float[format];
+  return operations[operation];
 }
 
 /**

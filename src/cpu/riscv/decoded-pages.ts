@@ -4,7 +4,19 @@
 import { decode, lengthOf } from './decoder.ts';
 import type { Decoded } from './decoder.ts';
 import { extendedHandler, handlerNumber, illegalHandler, longestSequence, pseudoHandlers } from './handlers.ts';
-import { at, decodedPageBytes, decodedPages, entryBytes, entryFields, pageSize, ramOffset, xSink } from './layout.ts';
+import {
+  at,
+  decodedPageBytes,
+  decodedPages,
+  entryBytes,
+  entryFields,
+  pageSize,
+  ramOffset,
+  regionFields,
+  regionsAt,
+  xSink,
+} from './layout.ts';
+import type { PageCode, Region } from './region.ts';
 import type { Registers } from './registers.ts';
 import type { TranslationCaches } from './translation-caches.ts';
 
@@ -12,6 +24,7 @@ const slots = pageSize / 2;
 const undecoded = pseudoHandlers.indexOf('undecoded');
 const pageEnd = pseudoHandlers.indexOf('pageEnd');
 const crossing = pseudoHandlers.indexOf('crossing');
+const translated = pseudoHandlers.indexOf('translated');
 
 /** Instructions decoded at once: what runs on is wanted next, and a call from generated code costs as much as one. */
 const runLength = 32;
@@ -24,6 +37,15 @@ const storesUntilData = 8;
 
 const none = -1;
 
+/** A translated region of a page. */
+interface InstalledRegion {
+  readonly entry: number;
+  readonly function: number;
+  /** The bytes of the page that it was made of. */
+  readonly from: number;
+  readonly to: number;
+}
+
 export class DecodedPages {
   readonly #registers: Registers;
   readonly #caches: TranslationCaches;
@@ -32,6 +54,9 @@ export class DecodedPages {
   /** For each decoded page the page of RAM it is of, or none. */
   readonly #ramPageOf = new Int32Array(decodedPages).fill(none);
   readonly #stores = new Uint8Array(decodedPages);
+  /** For each decoded page its regions, where it has any. */
+  readonly #regions: (InstalledRegion[] | undefined)[] = [];
+  #regionDropped: (functionNumber: number) => void = () => undefined;
   /** Where the handlers of the present run of instructions stand, in halfwords. */
   readonly #run = new Uint32Array(runLength);
   /** Pages are given out in turn; the one given out longest ago goes first. */
@@ -109,6 +134,47 @@ export class DecodedPages {
     }
   }
 
+  /** The code that an entry is of, and its place there; undefined where the page was given away or a region begins. */
+  codeAt(entry: number): { readonly code: PageCode; readonly offset: number } | undefined {
+    const index = Math.floor((entry - at.decoded) / decodedPageBytes);
+    const ramPage = this.#ramPageOf[index] ?? none;
+    const handler = this.#handlerAt(entry);
+    if (ramPage === none || handler === undecoded || handler === translated) return undefined;
+    const start = (ramOffset + ramPage * pageSize) >>> 1;
+    return {
+      code: this.#registers.halves.subarray(start, start + slots),
+      offset: ((entry - placeOf(index)) / entryBytes) * 2,
+    };
+  }
+
+  /** Calls back with the number of each region's function that is not executed any more. */
+  onRegionDropped(dropped: (functionNumber: number) => void): void {
+    this.#regionDropped = dropped;
+  }
+
+  /** Makes the interpreter run a region at an entry. It goes when a byte changes that it was made of. */
+  installRegion(entry: number, functionNumber: number, { from, to }: Region): void {
+    const index = Math.floor((entry - at.decoded) / decodedPageBytes);
+    const { halves } = this.#registers;
+    const handler = this.#handlerAt(entry);
+    const place = (regionsAt + (entry - at.decoded) / 4) >>> 1;
+    halves[place + regionFields.function / 2] = functionNumber;
+    halves[place + regionFields.handler / 2] = handler;
+    halves[entry >>> 1] = translated;
+    const regions = this.#regions[index] ?? [];
+    regions.push({ entry, function: functionNumber, from, to });
+    this.#regions[index] = regions;
+  }
+
+  /** Drops the regions with these functions. */
+  dropFunctions(functions: ReadonlySet<number>): void {
+    const wanted = new Set(functions);
+    for (const [index, regions] of this.#regions.entries()) {
+      if (regions?.some((region) => wanted.has(region.function)) !== true) continue;
+      this.#keepRegions(index, (region) => !wanted.has(region.function));
+    }
+  }
+
   /** Decodes one instruction outside any page, with an end-of-page mark behind it. */
   decodeCrossing(bits: number): void {
     this.#write(at.crossing, decode(bits), bits, undefined);
@@ -148,6 +214,7 @@ export class DecodedPages {
    * into them.
    */
   #forget(index: number, offset: number, length: number): void {
+    this.#dropRegions(index, offset, offset + length);
     const place = placeOf(index);
     const first = Math.max(0, (offset >>> 1) - (2 * longestSequence - 1));
     const last = (offset + length - 1) >>> 1;
@@ -156,9 +223,32 @@ export class DecodedPages {
     }
   }
 
+  /** Drops the page's regions that were made of any of these bytes. */
+  #dropRegions(index: number, from: number, to: number): void {
+    this.#keepRegions(index, (region) => region.to <= from || region.from >= to);
+  }
+
+  #keepRegions(index: number, isKept: (region: InstalledRegion) => boolean): void {
+    const regions = this.#regions[index];
+    if (regions === undefined) return;
+    const kept = regions.filter(isKept);
+    if (kept.length === regions.length) return;
+    this.#regions[index] = kept.length === 0 ? undefined : kept;
+    for (const region of regions) {
+      if (isKept(region)) continue;
+      if (this.#handlerAt(region.entry) === translated) this.#registers.halves[region.entry >>> 1] = undecoded;
+      this.#regionDropped(region.function);
+    }
+  }
+
+  #handlerAt(entry: number): number {
+    return this.#registers.halves[entry >>> 1] ?? undecoded;
+  }
+
   #drop(index: number): void {
     const ramPage = this.#ramPageOf[index] ?? none;
     if (ramPage === none) return;
+    this.#dropRegions(index, 0, pageSize);
     const place = placeOf(index);
     this.#decodedOf[ramPage] = none;
     this.#ramPageOf[index] = none;

@@ -6,9 +6,10 @@ import { commonSequences } from './sequences.ts';
 
 /**
  * Handlers that are no instructions. `undecoded` must be 0: fresh memory is full of it.
- * `pageEnd` stands behind the last entry of a page; `crossing` at an instruction whose second half is in the next page.
+ * `pageEnd` stands behind the last entry of a page; `crossing` at an instruction whose second half is in the next page;
+ * `translated` where a region begins, with the handler that it has taken the place of beside it.
  */
-export const pseudoHandlers = ['undecoded', 'pageEnd', 'crossing'] as const;
+export const pseudoHandlers = ['undecoded', 'pageEnd', 'crossing', 'translated'] as const;
 export type PseudoHandler = (typeof pseudoHandlers)[number];
 
 export interface RowHandler {

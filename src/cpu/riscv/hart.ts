@@ -4,7 +4,7 @@ import type { AccessSize } from '../ops.ts';
 import { csrAt } from './csr-layout.ts';
 import { csrOutcome, Csrs, interrupt, timerEnable } from './csr.ts';
 import { DecodedPages } from './decoded-pages.ts';
-import { atomicCodes, systemCodes } from './interpreter-ops.ts';
+import { systemCodes } from './interpreter-ops.ts';
 import { interpreterModule } from './interpreter.ts';
 import { at, cacheAddress, context, ramOffset } from './layout.ts';
 import { MemoryAccess } from './memory-access.ts';
@@ -15,6 +15,9 @@ import { mstatus, privilege, Registers } from './registers.ts';
 import type { HartRecord } from './registers.ts';
 import { enterTrap, leaveTrap, nextInterrupt } from './traps.ts';
 import { TranslationCaches } from './translation-caches.ts';
+import { defaultHotAfter, Translator } from './translator.ts';
+import type { TranslationOptions } from './translator.ts';
+import { atomicCodes } from './wasm-ops.ts';
 
 export interface HartOptions {
   readonly id: number;
@@ -25,6 +28,8 @@ export interface HartOptions {
   readonly bus: PhysicalBus;
   /** Ticks of the timebase; an integer that never decreases. */
   ticks(): number;
+  /** Translates what is hot to WebAssembly; without it the interpreter runs everything. */
+  readonly translation?: TranslationOptions;
   /** Takes calls from S-mode itself, in place of a handler in M-mode: the machine is the SBI. */
   onSupervisorCall?(): void;
 }
@@ -49,6 +54,7 @@ export class Hart {
   readonly #csrs: Csrs;
   readonly #record: HartRecord;
   readonly #run: () => void;
+  readonly translator: Translator | undefined;
   /** The budget of the present run. */
   #slice = 0;
   #barrenTraps = 0;
@@ -76,13 +82,22 @@ export class Hart {
       statusChanged: (old) => this.#statusChanged(old),
       timerChanged: () => this.checkTimer(),
     });
+    const { memory, translation } = options;
+    const shape = { pages: memory.buffer.byteLength / 0x1_0000, shared: options.shared };
+    const table = new WebAssembly.Table({ element: 'anyfunc', initial: 0 });
     const module = new WebAssembly.Module(
-      interpreterModule({ pages: options.memory.buffer.byteLength / 0x1_0000, shared: options.shared }),
+      interpreterModule({
+        ...shape,
+        ...(translation !== undefined && { hotAfter: translation.hotAfter ?? defaultHotAfter }),
+      }),
     );
-    const instance = new WebAssembly.Instance(module, { env: { memory: options.memory, ...this.#imports() } });
-    const { run } = instance.exports;
+    const instance = new WebAssembly.Instance(module, { env: { memory, regions: table, ...this.#imports() } });
+    const { run, ...pure } = instance.exports;
     if (!isFunction(run)) throw new Error('the interpreter exports run');
     this.#run = run;
+    if (translation !== undefined) {
+      this.translator = new Translator({ memory, shape, pages: this.pages, pure, table, ...translation });
+    }
     this.#selectCaches();
     registers.set(csrAt.stimecmp, -1, -1);
   }
@@ -91,6 +106,7 @@ export class Hart {
   run(budget: number): RunOutcome {
     const r = this.registers;
     if (this.stopped) return 'waiting';
+    this.translator?.betweenRuns();
     if (this.#record.waiting) {
       if ((this.#pending() & r.word(csrAt.mie)) === 0) return 'waiting';
       this.#record.waiting = false;
@@ -193,6 +209,7 @@ export class Hart {
       fetch: () => this.#fetch(),
       decode: (entry: number) => (this.pages.decodeAt(entry) ? 0 : 1),
       crossing: () => this.#crossing(),
+      hot: (entry: number) => this.translator?.request(entry),
     };
   }
 

@@ -1,21 +1,15 @@
-// The rows' vocabulary as WebAssembly for the interpreter: operands come from the decoded entry at run time.
-import type { AccessSize, CsrOperation, FloatFormat, FloatOperation, Ops, SystemOperation } from '../ops.ts';
-import type { FloatFunctions, FloatOperations } from '../float/functions.ts';
-import { memoryOp, op, valueType } from '../../wasm/module.ts';
+// A handler of the interpreter: the rows' vocabulary with operands that come from the decoded entry at run time.
+import type { AccessSize, CsrOperation, FloatFormat, FloatOperation, SystemOperation } from '../ops.ts';
+import { floatFunctionOf } from '../float/functions.ts';
+import type { FloatFunctions } from '../float/functions.ts';
+import { memoryOp, op } from '../../wasm/module.ts';
 import type { Callable, Code, Local } from '../../wasm/module.ts';
 import type { RowHandler } from './handlers.ts';
-import { at, entryFields, pageSize, slotMask } from './layout.ts';
+import { at, entryFields } from './layout.ts';
 import type { HighMultiply } from './multiply.ts';
-
-/** Stands for a value that was emitted: it is on the WebAssembly stack. */
-export interface Emitted {
-  readonly emitted: true;
-}
-const emitted: Emitted = { emitted: true };
-
-/** mstatus.FS, bits 14 and 13 (Volume II, §3.1.6.6). */
-const floatStatus = 0x6000;
-const dynamicRounding = 7;
+import type { Row } from './row.ts';
+import { dynamicRounding, emitted, floatStatus, WasmOps } from './wasm-ops.ts';
+import type { AtomicCode, Emitted, LoadOpcode } from './wasm-ops.ts';
 
 /** Numbers by which generated code names what it asks of the hart. */
 export const systemCodes: Readonly<Record<SystemOperation, number>> = {
@@ -29,7 +23,6 @@ export const systemCodes: Readonly<Record<SystemOperation, number>> = {
   'fence.i': 7,
 };
 export const csrCodes: Readonly<Record<CsrOperation, number>> = { write: 0, set: 1, clear: 2 };
-export const atomicCodes = { load: 0, store: 1 } as const;
 
 /** What generated code calls in the hart. Before each call it stores pc and budget. */
 export interface HartImports {
@@ -69,31 +62,18 @@ export interface Frame {
   scratch(type: 'i32' | 'i64'): Local;
 }
 
-const loads = {
-  signed: { 1: memoryOp.i64_load8_s, 2: memoryOp.i64_load16_s, 4: memoryOp.i64_load32_s, 8: memoryOp.i64_load },
-  unsigned: { 1: memoryOp.i64_load8_u, 2: memoryOp.i64_load16_u, 4: memoryOp.i64_load32_u, 8: memoryOp.i64_load },
-} as const;
-const stores = {
-  1: memoryOp.i64_store8,
-  2: memoryOp.i64_store16,
-  4: memoryOp.i64_store32,
-  8: memoryOp.i64_store,
-} as const;
-
-const roundingFloat: ReadonlySet<FloatOperation> = new Set<FloatOperation>([
-  ...(['add', 'sub', 'mul', 'div', 'sqrt', 'fma', 'convert'] as const),
-  ...(['toInt32', 'toUint32', 'toInt64', 'toUint64', 'fromInt32', 'fromUint32', 'fromInt64', 'fromUint64'] as const),
-]);
-
-export class InterpreterOps implements Ops<Emitted, Emitted> {
+export class InterpreterOps extends WasmOps {
   readonly #frame: Frame;
-  readonly #code: Code;
   readonly #handler: RowHandler;
 
   constructor(frame: Frame, handler: RowHandler) {
+    super(frame.code);
     this.#frame = frame;
-    this.#code = frame.code;
     this.#handler = handler;
+  }
+
+  protected override get row(): Row {
+    return this.#handler.row;
   }
 
   /** The whole handler: its row's meaning between what every instruction has in common. */
@@ -113,18 +93,18 @@ export class InterpreterOps implements Ops<Emitted, Emitted> {
   f(field: 'rs1' | 'rs2' | 'rs3'): Emitted {
     if (field !== 'rs3') return this.#register(at.f, field);
     // rs3 is bits 31 to 27; its place is its number times 8.
-    this.#code.get(this.#frame.ip).memory(memoryOp.i32_load, entryFields.bits);
-    this.#code.i32Const(24).op(op.i32_shr_u).i32Const(0xf8).op(op.i32_and).memory(memoryOp.i64_load, at.f);
+    this.code.get(this.#frame.ip).memory(memoryOp.i32_load, entryFields.bits);
+    this.code.i32Const(24).op(op.i32_shr_u).i32Const(0xf8).op(op.i32_and).memory(memoryOp.i64_load, at.f);
     return emitted;
   }
 
   setF(_value: Emitted): void {
     this.#setRegister(at.f);
-    this.#markFloatDirty();
+    this.markFloatDirty();
   }
 
   imm(): Emitted {
-    this.#code.get(this.#frame.ip).memory(memoryOp.i64_load32_s, entryFields.imm);
+    this.code.get(this.#frame.ip).memory(memoryOp.i64_load32_s, entryFields.imm);
     return emitted;
   }
 
@@ -135,166 +115,25 @@ export class InterpreterOps implements Ops<Emitted, Emitted> {
 
   next(): Emitted {
     this.#frame.emitPc();
-    this.#code.i64Const(this.#handler.length).op(op.i64_add);
-    return emitted;
-  }
-
-  constant(value: bigint): Emitted {
-    this.#code.i64Const(BigInt.asIntN(64, value));
-    return emitted;
-  }
-
-  let(_value: Emitted): () => Emitted {
-    const local = this.#frame.scratch('i64');
-    this.#code.set(local);
-    return () => {
-      this.#code.get(local);
-      return emitted;
-    };
-  }
-
-  add = (): Emitted => this.#op(op.i64_add);
-  sub = (): Emitted => this.#op(op.i64_sub);
-  mul = (): Emitted => this.#op(op.i64_mul);
-  mulHigh = (): Emitted => this.#call(this.#frame.highMultiply.signed);
-  mulHighU = (): Emitted => this.#call(this.#frame.highMultiply.unsigned);
-  mulHighSU = (): Emitted => this.#call(this.#frame.highMultiply.signedUnsigned);
-  div = (): Emitted => this.#op(op.i64_div_s);
-  divU = (): Emitted => this.#op(op.i64_div_u);
-  rem = (): Emitted => this.#op(op.i64_rem_s);
-  remU = (): Emitted => this.#op(op.i64_rem_u);
-  and = (): Emitted => this.#op(op.i64_and);
-  or = (): Emitted => this.#op(op.i64_or);
-  xor = (): Emitted => this.#op(op.i64_xor);
-  shl = (): Emitted => this.#op(op.i64_shl);
-  shrS = (): Emitted => this.#op(op.i64_shr_s);
-  shrU = (): Emitted => this.#op(op.i64_shr_u);
-  eq = (): Emitted => this.#op(op.i64_eq);
-  ne = (): Emitted => this.#op(op.i64_ne);
-  lt = (): Emitted => this.#op(op.i64_lt_s);
-  ltU = (): Emitted => this.#op(op.i64_lt_u);
-  ge = (): Emitted => this.#op(op.i64_ge_s);
-  geU = (): Emitted => this.#op(op.i64_ge_u);
-  isZero = (): Emitted => this.#op(op.i64_eqz);
-  fromCondition = (): Emitted => this.#op(op.i64_extend_i32_u);
-  select = (): Emitted => this.#op(op.select);
-
-  signed(_value: Emitted, bits: 8 | 16 | 32): Emitted {
-    return this.#op(bits === 8 ? op.i64_extend8_s : bits === 16 ? op.i64_extend16_s : op.i64_extend32_s);
-  }
-
-  unsigned(_value: Emitted, bits: 8 | 16 | 32): Emitted {
-    this.#code.i64Const(2 ** bits - 1);
-    return this.#op(op.i64_and);
-  }
-
-  choose(_condition: Emitted, whenTrue: () => Emitted, whenFalse: () => Emitted): Emitted {
-    this.#code.if(valueType.i64);
-    whenTrue();
-    this.#code.else();
-    whenFalse();
-    this.#code.end();
-    return emitted;
-  }
-
-  load(_address: Emitted, size: AccessSize, extension: 'signed' | 'unsigned'): Emitted {
-    const code = this.#code;
-    const { address, offset, slot } = this.#translate('read', size);
-    const opcode = loads[extension][size];
-    code.if(valueType.i64);
-    this.#frame.emitSync();
-    this.#emitHalves(address);
-    code.i32Const(size).call(this.#frame.hart.load).if();
-    this.#frame.emitResync();
-    code.end();
-    code.i32Const(0).memory(opcode, at.transfer);
-    code.else();
-    this.#emitPlace(offset, slot);
-    code.memory(opcode);
-    code.end();
-    return emitted;
-  }
-
-  store(_address: Emitted, _value: Emitted, size: AccessSize): void {
-    const code = this.#code;
-    const value = this.#frame.scratch('i64');
-    code.set(value);
-    const { address, offset, slot } = this.#translate('write', size);
-    code.if();
-    this.#frame.emitSync();
-    code.i32Const(0).get(value).memory(memoryOp.i64_store, at.transfer);
-    this.#emitHalves(address);
-    code.i32Const(size).i32Const(this.#handler.length).call(this.#frame.hart.store).if();
-    this.#frame.emitResync();
-    code.end();
-    code.else();
-    this.#emitPlace(offset, slot);
-    code.get(value).memory(stores[size]);
-    code.end();
-  }
-
-  amo(_address: Emitted, size: 4 | 8, update: (old: () => Emitted) => Emitted): Emitted {
-    const code = this.#code;
-    const place = this.#atomicPlace(size, atomicCodes.store);
-    const old = this.#frame.scratch('i64');
-    code.get(place).memory(loads.signed[size]).set(old);
-    code.get(place);
-    update(() => {
-      code.get(old);
-      return emitted;
-    });
-    code.memory(stores[size]);
-    code.get(old);
-    return emitted;
-  }
-
-  loadReserved(_address: Emitted, size: 4 | 8): Emitted {
-    const code = this.#code;
-    const place = this.#atomicPlace(size, atomicCodes.load);
-    const value = this.#frame.scratch('i64');
-    code.i32Const(0).get(place).memory(memoryOp.i32_store, at.reservation);
-    code.i32Const(0).get(place).memory(loads.signed[size]).tee(value).memory(memoryOp.i64_store, at.reservedValue);
-    code.get(value);
-    return emitted;
-  }
-
-  /**
-   * The reservation holds as long as the word does: a store of the same value in between goes unnoticed, which the
-   * manual's success rule allows on a single hart, where only the hart's own stores and devices can come between.
-   */
-  storeConditional(_address: Emitted, _value: Emitted, size: 4 | 8): Emitted {
-    const code = this.#code;
-    const value = this.#frame.scratch('i64');
-    code.set(value);
-    const place = this.#atomicPlace(size, atomicCodes.store);
-    const failed = this.#frame.scratch('i64');
-    code.i64Const(1).set(failed);
-    code.i32Const(0).memory(memoryOp.i32_load, at.reservation).get(place).op(op.i32_eq).if();
-    code.i32Const(0).memory(memoryOp.i64_load, at.reservedValue).get(place).memory(loads.signed[size]);
-    code.op(op.i64_eq).if();
-    code.get(place).get(value).memory(stores[size]);
-    code.i64Const(0).set(failed);
-    code.end().end();
-    code.i32Const(0).i32Const(0).memory(memoryOp.i32_store, at.reservation);
-    code.get(failed);
+    this.code.i64Const(this.#handler.length).op(op.i64_add);
     return emitted;
   }
 
   branch(_condition: Emitted): void {
-    this.#code.if();
+    this.code.if();
     this.jump();
-    this.#code.end();
+    this.code.end();
   }
 
   jump(): void {
     if (this.#handler.far) {
       this.pc();
       this.imm();
-      this.#code.op(op.i64_add);
+      this.code.op(op.i64_add);
       this.#frame.emitFar(false);
     } else {
       // The decoder has turned the immediate of a near jump into a distance between entries.
-      this.#code.get(this.#frame.ip).memory(memoryOp.i32_load, entryFields.imm);
+      this.code.get(this.#frame.ip).memory(memoryOp.i32_load, entryFields.imm);
       this.#frame.emitNear();
     }
   }
@@ -303,18 +142,8 @@ export class InterpreterOps implements Ops<Emitted, Emitted> {
     this.#frame.emitFar(!this.#handler.far);
   }
 
-  float(operation: FloatOperation, format: FloatFormat, ..._operands: Emitted[]): Emitted {
-    if (roundingFloat.has(operation)) this.#emitRounding();
-    // §20.2: a reserved rounding mode is illegal also where the result, always exact, does not depend on it.
-    if (operation === 'convert' && format === 'double') this.#code.op(op.drop);
-    this.#code.call(this.#floatFunction(operation, format));
-    // Flags are part of the state that FS tells of (Volume II, §3.1.6.6); setF does it for the other rows.
-    if (this.#handler.row.traits.floatFields?.includes('rd') !== true) this.#markFloatDirty();
-    return emitted;
-  }
-
   csr(operation: CsrOperation, _source: Emitted): Emitted {
-    const code = this.#code;
+    const code = this.code;
     const source = this.#frame.scratch('i64');
     const outcome = this.#frame.scratch('i32');
     code.set(source);
@@ -335,105 +164,80 @@ export class InterpreterOps implements Ops<Emitted, Emitted> {
 
   system(operation: SystemOperation): void {
     this.#frame.emitSync();
-    this.#code.i32Const(systemCodes[operation]);
-    this.#code.get(this.#frame.ip).memory(memoryOp.i32_load, entryFields.bits);
-    this.#code.i32Const(this.#handler.length).call(this.#frame.hart.system);
+    this.code.i32Const(systemCodes[operation]);
+    this.code.get(this.#frame.ip).memory(memoryOp.i32_load, entryFields.bits);
+    this.code.i32Const(this.#handler.length).call(this.#frame.hart.system);
     this.#frame.emitResync();
   }
 
-  #op(opcode: (typeof op)[keyof typeof op]): Emitted {
-    this.#code.op(opcode);
-    return emitted;
-  }
-
-  #call(callee: Callable): Emitted {
-    this.#code.call(callee);
-    return emitted;
-  }
-
   #register(base: number, field: 'rs1' | 'rs2'): Emitted {
-    this.#code.get(this.#frame.ip).memory(memoryOp.i32_load16_u, entryFields[field]).memory(memoryOp.i64_load, base);
+    this.code.get(this.#frame.ip).memory(memoryOp.i32_load16_u, entryFields[field]).memory(memoryOp.i64_load, base);
     return emitted;
   }
 
   #setRegister(base: number): void {
     const value = this.#frame.scratch('i64');
-    this.#code.set(value).get(this.#frame.ip).memory(memoryOp.i32_load16_u, entryFields.rd);
-    this.#code.get(value).memory(memoryOp.i64_store, base);
+    this.code.set(value).get(this.#frame.ip).memory(memoryOp.i32_load16_u, entryFields.rd);
+    this.code.get(value).memory(memoryOp.i64_store, base);
   }
 
-  /** Takes the address from the stack, leaves the condition that the cache cannot answer. */
-  #translate(kind: 'read' | 'write', size: AccessSize): { address: Local; offset: Local; slot: Local } {
-    const code = this.#code;
-    const address = this.#frame.scratch('i64');
-    const offset = this.#frame.scratch('i64');
-    const slot = this.#frame.scratch('i32');
-    code.tee(address).op(op.i32_wrap_i64).i32Const(8).op(op.i32_shr_u).i32Const(slotMask).op(op.i32_and);
+  protected override scratch(type: 'i32' | 'i64'): Local {
+    return this.#frame.scratch(type);
+  }
+
+  protected override emitCache(kind: 'read' | 'write'): void {
     this.#frame.emitCache(kind);
-    code.op(op.i32_add).tee(slot).memory(memoryOp.i64_load).get(address).op(op.i64_xor).tee(offset);
-    code.i64Const(pageSize - size).op(op.i64_gt_u);
-    return { address, offset, slot };
   }
 
-  /** The place in memory that `#translate` has found. */
-  #emitPlace(offset: Local, slot: Local): void {
-    this.#code.get(offset).op(op.i32_wrap_i64).get(slot).memory(memoryOp.i32_load, 8).op(op.i32_add);
+  protected override emitLoadMiss(address: Local, size: AccessSize, opcode: LoadOpcode): void {
+    const code = this.code;
+    this.#frame.emitSync();
+    this.#emitHalves(address);
+    code.i32Const(size).call(this.#frame.hart.load).if();
+    this.#frame.emitResync();
+    code.end();
+    code.i32Const(0).memory(opcode, at.transfer);
   }
 
-  #emitHalves(value: Local): void {
-    this.#code.get(value).op(op.i32_wrap_i64);
-    this.#code.get(value).i64Const(32).op(op.i64_shr_u).op(op.i32_wrap_i64);
+  protected override emitStoreMiss(address: Local, value: Local, size: AccessSize): void {
+    const code = this.code;
+    this.#frame.emitSync();
+    code.i32Const(0).get(value).memory(memoryOp.i64_store, at.transfer);
+    this.#emitHalves(address);
+    code.i32Const(size).i32Const(this.#handler.length).call(this.#frame.hart.store).if();
+    this.#frame.emitResync();
+    code.end();
   }
 
-  /** Takes the address from the stack; atomic accesses are rare enough for the hart to translate each. */
-  #atomicPlace(size: 4 | 8, kind: number): Local {
-    const code = this.#code;
-    const address = this.#frame.scratch('i64');
-    const place = this.#frame.scratch('i32');
-    const slot = this.#frame.scratch('i32');
-    const offset = this.#frame.scratch('i64');
-    code.tee(address).op(op.i32_wrap_i64).i32Const(8).op(op.i32_shr_u).i32Const(slotMask).op(op.i32_and);
-    this.#frame.emitCache(kind === atomicCodes.load ? 'read' : 'write');
-    code.op(op.i32_add).tee(slot).memory(memoryOp.i64_load).get(address).op(op.i64_xor).tee(offset);
-    // Beyond the page, or not aligned: the low bits of the offset are those of the address.
-    code.i64Const(pageSize - 1).op(op.i64_gt_u);
-    code
-      .get(offset)
-      .i64Const(size - 1)
-      .op(op.i64_and)
-      .i64Const(0)
-      .op(op.i64_ne)
-      .op(op.i32_or)
-      .if(valueType.i32);
+  protected override emitAtomicMiss(address: Local, place: Local, size: 4 | 8, kind: AtomicCode): void {
+    const code = this.code;
     this.#frame.emitSync();
     this.#emitHalves(address);
     code.i32Const(size).i32Const(kind).call(this.#frame.hart.atomic).tee(place).op(op.i32_eqz).if();
     this.#frame.emitResync();
     code.end();
     code.get(place);
-    code.else();
-    this.#emitPlace(offset, slot);
-    code.end();
-    code.set(place);
-    return place;
+  }
+
+  protected override highMultiply(): HighMultiply {
+    return this.#frame.highMultiply;
+  }
+
+  #emitHalves(value: Local): void {
+    this.code.get(value).op(op.i32_wrap_i64);
+    this.code.get(value).i64Const(32).op(op.i64_shr_u).op(op.i32_wrap_i64);
   }
 
   #requireFloat(): void {
-    const code = this.#code;
+    const code = this.code;
     code.i32Const(0).memory(memoryOp.i32_load, at.mstatus).i32Const(floatStatus).op(op.i32_and).op(op.i32_eqz).if();
     this.system('illegal');
     code.end();
   }
 
-  #markFloatDirty(): void {
-    const code = this.#code;
-    code.i32Const(0).i32Const(0).memory(memoryOp.i32_load, at.mstatus);
-    code.i32Const(floatStatus).op(op.i32_or).memory(memoryOp.i32_store, at.mstatus);
-  }
-
   /** §20.2: the instruction's rounding mode, or frm's where it says dynamic; frm may hold a reserved value. */
-  #emitRounding(): void {
-    const code = this.#code;
+  protected override emitRounding(): void {
+    const code = this.code;
     const mode = this.#frame.scratch('i32');
     code.get(this.#frame.ip).memory(memoryOp.i32_load, entryFields.bits);
     code.i32Const(12).op(op.i32_shr_u).i32Const(7).op(op.i32_and).tee(mode);
@@ -445,10 +249,7 @@ export class InterpreterOps implements Ops<Emitted, Emitted> {
     code.get(mode);
   }
 
-  #floatFunction(operation: FloatOperation, format: FloatFormat): Callable {
-    const { float } = this.#frame;
-    if (operation === 'convert') return format === 'double' ? float.singleToDouble : float.doubleToSingle;
-    const operations: FloatOperations = float[format];
-    return operations[operation];
+  protected override floatFunction(operation: FloatOperation, format: FloatFormat): Callable {
+    return floatFunctionOf(this.#frame.float, operation, format);
   }
 }

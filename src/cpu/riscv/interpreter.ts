@@ -6,12 +6,15 @@ import { defineFloat } from '../float/functions.ts';
 import type { FloatFunctions } from '../float/functions.ts';
 import { memoryOp, ModuleBuilder, op, valueType } from '../../wasm/module.ts';
 import type { Callable, Code, Label, Local } from '../../wasm/module.ts';
-import { commonHandlers, firstRare, pseudoHandlers, rareHandlers, sequences } from './handlers.ts';
+import { commonHandlers, firstCommon, firstRare, pseudoHandlers, rareHandlers, sequences } from './handlers.ts';
 import type { PseudoHandler, RowHandler } from './handlers.ts';
 import { InterpreterOps, systemCodes } from './interpreter-ops.ts';
 import type { Frame, HartImports } from './interpreter-ops.ts';
-import { at, entryBytes, entryFields, pageSize, slotMask } from './layout.ts';
+import { at, entryBytes, entryFields, heatBytes, pageSize, regionFields, regionsAt, slotMask } from './layout.ts';
 import { defineHighMultiply } from './multiply.ts';
+import { exportPure } from './pure-functions.ts';
+import { regionSignature } from './region-code.ts';
+import { Scratch } from './scratch.ts';
 import type { HighMultiply } from './multiply.ts';
 
 /** What the interpreter calls in the hart besides what its instructions do. Each goes on at the stored pc. */
@@ -24,6 +27,9 @@ interface LoopImports {
   readonly decode: Callable;
   /** Decodes the instruction at pc, whose second half is in the next page, into `crossing`; not 0: trapped. */
   readonly crossing: Callable;
+  /** (entry): so much is jumped to this entry that a region should begin there. Undefined: nothing is translated. */
+  readonly hot: Callable | undefined;
+  readonly hotAfter: number;
 }
 
 const { i32, i64 } = valueType;
@@ -31,32 +37,10 @@ const { i32, i64 } = valueType;
 /** Entries are for every two bytes, so a byte of address is worth this many bytes of entries, as a shift. */
 const entryShift = Math.log2(entryBytes / 2);
 
-/** Locals that a handler may use for itself; handlers take turns. */
-class Scratch {
-  readonly #code: Code;
-  readonly #pools: Record<'i32' | 'i64', Local[]> = { i32: [], i64: [] };
-  readonly #used: Record<'i32' | 'i64', number> = { i32: 0, i64: 0 };
-
-  constructor(code: Code) {
-    this.#code = code;
-  }
-
-  reset(): void {
-    this.#used.i32 = 0;
-    this.#used.i64 = 0;
-  }
-
-  take(type: 'i32' | 'i64'): Local {
-    const pool = this.#pools[type];
-    const index = this.#used[type]++;
-    let local = pool[index];
-    if (local === undefined) {
-      local = type === 'i32' ? this.#code.i32() : this.#code.i64();
-      pool.push(local);
-    }
-    return local;
-  }
-}
+/** Where the two bytes of heat overflow. */
+const heatLimit = 0x1_0000;
+/** An entry's place in `at.heat` is its address, shifted right by this, less its lowest bit. */
+const heatShift = Math.log2(entryBytes / 2);
 
 /** The memory that the interpreter's module imports, in pages of 64 KiB. */
 export interface MemoryShape {
@@ -64,8 +48,19 @@ export interface MemoryShape {
   readonly shared: boolean;
 }
 
-/** The module: imports `env.memory` and the hart's functions, exports `run: () => void`. */
-export function interpreterModule(memory: MemoryShape): Uint8Array<ArrayBuffer> {
+export interface InterpreterShape extends MemoryShape {
+  /** Runs regions, and asks for one at an entry that was jumped to so often, 1 to 65,536 times. Absent: no regions. */
+  readonly hotAfter?: number;
+}
+
+/**
+ * The module: imports `env.memory` and the hart's functions, exports `run: () => void`. One that translates also imports
+ * `env.hot` and the table of regions, `env.regions`, and exports what `pureExports` names.
+ */
+export function interpreterModule(shape: InterpreterShape): Uint8Array<ArrayBuffer> {
+  const memory: MemoryShape = shape;
+  const { hotAfter } = shape;
+  const translates = hotAfter !== undefined;
   const module = new ModuleBuilder();
   module.importMemory('env', 'memory', { minimum: memory.pages, maximum: memory.pages, shared: memory.shared });
   const hart: HartImports = {
@@ -80,11 +75,15 @@ export function interpreterModule(memory: MemoryShape): Uint8Array<ArrayBuffer> 
     fetch: module.importFunction('env', 'fetch', [], []),
     decode: module.importFunction('env', 'decode', [i32], [i32]),
     crossing: module.importFunction('env', 'crossing', [], [i32]),
+    hot: translates ? module.importFunction('env', 'hot', [i32], []) : undefined,
+    hotAfter: hotAfter ?? 0,
   };
+  if (translates) module.importTable('env', 'regions', 0);
   const float = defineFloat(module, at.fflags);
   const highMultiply = defineHighMultiply(module);
   const rare = defineRare(module, hart, float, highMultiply);
   module.exportFunction('run', defineLoop(module, hart, loop, float, highMultiply, rare));
+  if (translates) exportPure(module, float, highMultiply);
   return module.toBytes();
 }
 
@@ -115,7 +114,14 @@ function defineRare(
   };
   const illegal = code.block();
   const labels = rareHandlers.map(() => code.block());
-  code.get(ip).memory(memoryOp.i32_load16_u, entryFields.handler).i32Const(firstRare).op(op.i32_sub);
+  const number = code.i32();
+  code.get(ip).memory(memoryOp.i32_load16_u, entryFields.handler).tee(number);
+  code.i32Const(pseudoHandlers.indexOf('translated')).op(op.i32_eq).if();
+  emitRegionPlace(code, ip)
+    .memory(memoryOp.i32_load16_u, regionsAt + regionFields.handler)
+    .set(number);
+  code.end();
+  code.get(number).i32Const(firstRare).op(op.i32_sub);
   code.brTable(labels.toReversed(), illegal);
   for (const handler of rareHandlers) {
     code.end();
@@ -158,6 +164,10 @@ function defineLoop(
   const fetchCache = code.i32();
   const slot = code.i32();
   const offset = code.i64();
+  const heat = code.i32();
+  const distance = code.i32();
+  /** The budget that a region has left. */
+  const left = code.i32();
 
   const emitPc = (): void => {
     code.get(pcBase).get(ip).i32Const(entryShift).op(op.i32_shr_u).op(op.i64_extend_i32_u).op(op.i64_add);
@@ -173,6 +183,31 @@ function defineLoop(
   };
   const emitLoad = (local: Local, from: number): void => {
     code.i32Const(0).memory(memoryOp.i32_load, from).set(local);
+  };
+  /** Counts a jump to the present entry. */
+  const emitHeat = (): void => {
+    if (loop.hot === undefined) return;
+    code
+      .get(ip)
+      .i32Const(heatShift)
+      .op(op.i32_shr_u)
+      .i32Const(heatBytes - 2)
+      .op(op.i32_and)
+      .tee(slot);
+    code
+      .get(slot)
+      .memory(memoryOp.i32_load16_u, at.heat)
+      .i32Const(Math.ceil(heatLimit / loop.hotAfter))
+      .op(op.i32_add)
+      .tee(heat);
+    code.memory(memoryOp.i32_store16, at.heat);
+    code
+      .get(heat)
+      .i32Const(heatLimit - 1)
+      .op(op.i32_gt_u)
+      .if();
+    code.get(ip).call(loop.hot);
+    code.end();
   };
   /** ip := the entry at `offset` bytes into the page. */
   const emitEntryInPage = (): void => {
@@ -192,24 +227,29 @@ function defineLoop(
   emitLoad(fetchCache, at.fetchCache);
   code.i32Const(0).memory(memoryOp.i64_load, at.pc).set(target);
 
+  /** Finds the page and the entry of `target`, or goes on when it has been made ready. */
+  const emitLookup = (): void => {
+    code.get(target).op(op.i32_wrap_i64).i32Const(8).op(op.i32_shr_u).i32Const(slotMask).op(op.i32_and);
+    code.get(fetchCache).op(op.i32_add).tee(slot).memory(memoryOp.i64_load).tee(pageAddress);
+    code
+      .get(target)
+      .op(op.i64_xor)
+      .tee(offset)
+      .i64Const(pageSize - 1)
+      .op(op.i64_gt_u)
+      .if();
+    code.i32Const(0).get(target).memory(memoryOp.i64_store, at.pc);
+    emitBudgetStore();
+    code.call(loop.fetch).br(resync);
+    code.end();
+    code.get(slot).memory(memoryOp.i32_load, 8).set(page);
+    code.get(pageAddress).get(page).i32Const(entryShift).op(op.i32_shr_u).op(op.i64_extend_i32_u);
+    code.op(op.i64_sub).set(pcBase);
+    emitEntryInPage();
+  };
   const lookup = code.loop();
-  code.get(target).op(op.i32_wrap_i64).i32Const(8).op(op.i32_shr_u).i32Const(slotMask).op(op.i32_and);
-  code.get(fetchCache).op(op.i32_add).tee(slot).memory(memoryOp.i64_load).tee(pageAddress);
-  code
-    .get(target)
-    .op(op.i64_xor)
-    .tee(offset)
-    .i64Const(pageSize - 1)
-    .op(op.i64_gt_u)
-    .if();
-  code.i32Const(0).get(target).memory(memoryOp.i64_store, at.pc);
-  emitBudgetStore();
-  code.call(loop.fetch).br(resync);
-  code.end();
-  code.get(slot).memory(memoryOp.i32_load, 8).set(page);
-  code.get(pageAddress).get(page).i32Const(entryShift).op(op.i32_shr_u).op(op.i64_extend_i32_u);
-  code.op(op.i64_sub).set(pcBase);
-  emitEntryInPage();
+  emitLookup();
+  emitHeat();
 
   const next = code.loop();
   const spent = code.block();
@@ -228,7 +268,18 @@ function defineLoop(
     emitPc,
     emitSync,
     emitResync: () => code.br(resync),
-    emitNear: () => code.get(ip).op(op.i32_add).set(ip).br(next),
+    emitNear: () => {
+      if (loop.hot === undefined) {
+        code.get(ip).op(op.i32_add).set(ip).br(next);
+        return;
+      }
+      code.tee(distance).get(ip).op(op.i32_add).set(ip);
+      // Regions begin where loops do.
+      code.get(distance).i32Const(0).op(op.i32_lt_s).if();
+      emitHeat();
+      code.end();
+      code.br(next);
+    },
     emitFar: (inPage) => {
       code.set(target);
       if (inPage) {
@@ -241,6 +292,7 @@ function defineLoop(
           .op(op.i64_le_u)
           .if();
         emitEntryInPage();
+        emitHeat();
         code.br(next).end();
       }
       code.br(lookup);
@@ -296,6 +348,37 @@ function defineLoop(
       code.i32Const(at.crossing).set(ip);
       code.br(next);
     },
+    translated: () => {
+      if (loop.hot === undefined) {
+        code.op(op.unreachable);
+        return;
+      }
+      emitUncounted();
+      const chain = code.loop();
+      emitPc();
+      code.get(budget);
+      emitRegionPlace(code, ip).tee(slot);
+      code.memory(memoryOp.i32_load16_u, regionsAt + regionFields.function);
+      code.callIndirect(regionSignature.parameters, regionSignature.results);
+      code.set(left).set(target);
+      code.get(left).get(budget).op(op.i32_eq).if();
+      // Not one instruction was retired: the first one is for the interpreter.
+      emitCount();
+      code.get(slot).memory(memoryOp.i32_load16_u, regionsAt + regionFields.handler);
+      // Only handlers of instructions stand there: their labels are still open.
+      code.brTable(
+        labels.map((label, index) => (index < firstCommon ? rareLabel : label)),
+        rareLabel,
+      );
+      code.end();
+      code.get(left).set(budget);
+      emitLookup();
+      code.get(ip).memory(memoryOp.i32_load16_u, entryFields.handler);
+      code.i32Const(pseudoHandlers.indexOf('translated')).op(op.i32_eq).brIf(chain);
+      code.end();
+      emitHeat();
+      code.br(next);
+    },
   };
 
   // Blocks open from the outermost, so the last handler's label opens first.
@@ -332,6 +415,11 @@ function defineLoop(
   code.end().end().end();
   code.op(op.unreachable);
   return code;
+}
+
+/** The offset from `regionsAt` of what belongs to an entry. */
+function emitRegionPlace(code: Code, ip: Local): Code {
+  return code.get(ip).i32Const(at.decoded).op(op.i32_sub).i32Const(2).op(op.i32_shr_u);
 }
 
 function emitStep(code: Code, ip: Local, length: number): void {

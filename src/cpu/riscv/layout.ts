@@ -35,9 +35,14 @@ export const at = {
   crossing: 0x800,
   /** Translation caches: for each context read, write and fetch. */
   caches: 0x1_0000,
+  /** How often a decoded entry was jumped to, 2 bytes each, by bits of the entry's address. */
+  heat: 0x8_0000,
   /** Decoded pages. */
   decoded: 0x10_0000,
 } as const;
+
+/** Bytes of `at.heat`. */
+export const heatBytes = 0x1_0000;
 
 export const pageSize = 4096;
 
@@ -73,8 +78,15 @@ export const decodedPageBytes = (pageSize / 2) * entryBytes + 64;
 /** Decoded pages that are kept: code of 4 MiB. Memory that was never touched costs nothing. */
 export const decodedPages = 1024;
 
+/**
+ * For every decoded entry 4 bytes, a quarter of its own: where a region begins, the number of its function in the table,
+ * and the handler that stood there (2 bytes each).
+ */
+export const regionsAt = at.decoded + decodedPages * decodedPageBytes;
+export const regionFields = { function: 0, handler: 2 } as const;
+
 /** Where guest RAM starts: behind the hart, on a boundary of 1 MiB. */
-export const ramOffset = Math.ceil((at.decoded + decodedPages * decodedPageBytes) / 0x10_0000) * 0x10_0000;
+export const ramOffset = Math.ceil((regionsAt + (decodedPages * decodedPageBytes) / 4) / 0x10_0000) * 0x10_0000;
 
 /** x0's stand-in as a target of writes. */
 export const xSink = 32 * 8;

@@ -10,7 +10,7 @@ import { ReferenceHart } from '../../oracle/reference-hart.ts';
 import { makeStream } from './stream/image.ts';
 import type { StreamOptions } from './stream/image.ts';
 import { physical, ramBase } from './stream/layout.ts';
-import { readLog, StreamHart } from './stream/run.ts';
+import { readLog, StreamHart, translateAll } from './stream/run.ts';
 
 /** Registers that are compared besides x, f and pc, by their place in the hart and their name in the reference. */
 const csrs = [
@@ -77,18 +77,26 @@ export class Lockstep {
     throw new Error(`after ${instruction} at 0x${from.toString(16)}:\n  ${differences.join('\n  ')}`);
   }
 
-  /** Retires so many instructions on both, on the hart in one run, and compares. Throws an error that says what differs. */
-  run(count: number): void {
+  /**
+   * Retires so many instructions on both, on the hart in one run, or fewer up to where the pc is `end`, and compares.
+   * Throws an error that says what differs. Gives the number of instructions.
+   */
+  run(count: number, end?: bigint): number {
     const { reference } = this;
-    for (let done = 0; done < count; done += 1) {
+    const from = reference.pc;
+    let done = 0;
+    for (; done < count && reference.pc !== end; done += 1) {
       reference.step();
       reference.settle();
     }
-    const outcome = this.#hart.run(count);
+    const outcome = this.#hart.run(done);
     this.#hart.run(0);
     const differences = this.#differences();
     if (outcome === 'stuck') differences.push('the hart is stuck');
-    if (differences.length > 0) throw new Error(`after ${count} instructions:\n  ${differences.join('\n  ')}`);
+    if (differences.length > 0) {
+      throw new Error(`${done} instructions from 0x${from.toString(16)}:\n  ${differences.join('\n  ')}`);
+    }
+    return done;
   }
 
   /** Puts both at an instruction, in M-mode with floating point on. */
@@ -99,11 +107,17 @@ export class Lockstep {
   /** The same for several instructions. */
   prepareCode(address: bigint, code: Uint8Array, state: HartState): void {
     const { reference } = this;
-    const { registers } = this.#hart;
     const start = Number(address - reference.memory.base);
     reference.memory.bytes.set(code, start);
     this.#ram.set(code, start);
     this.#hart.written(Number(address), code.length);
+    this.prepareState(address, state);
+  }
+
+  /** The same for the code that is there. */
+  prepareState(address: bigint, state: HartState): void {
+    const { reference } = this;
+    const { registers } = this.#hart;
     for (let index = 0; index < 32; index += 1) {
       const value = index === 0 ? 0n : state.x[index]!;
       reference.x[index] = value;
@@ -164,6 +178,28 @@ export class Lockstep {
     memory.written.length = 0;
     return found;
   }
+}
+
+/**
+ * Runs a stream to its end, so many instructions at a time as `stride` says, on the reference and on a hart that has
+ * translated what it jumps to. Gives the number of regions.
+ */
+export function runTranslated(options: StreamOptions, shared: boolean, stride: () => number): number {
+  const stream = makeStream(options);
+  const streamHart = new StreamHart(stream, shared, translateAll);
+  const { hart, ram } = streamHart;
+  streamHart.warm(stream);
+  const lockstep = new Lockstep(hart, ram, ramBase);
+  const end = stream.harness.machine.symbol('finish');
+  for (let steps = 0; lockstep.reference.pc !== end;) {
+    try {
+      steps += lockstep.run(stride(), end);
+    } catch (error) {
+      throw new Error(`in the stream ${JSON.stringify(options)}, after ${steps} instructions`, { cause: error });
+    }
+  }
+  lockstep.compareMemory();
+  return hart.translator?.statistics.regions ?? 0;
 }
 
 /** Runs a stream on both to its end, comparing all of the memory there. Gives the steps that were compared. */

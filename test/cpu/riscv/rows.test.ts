@@ -7,8 +7,10 @@ import { double, single } from '../../oracle/float.ts';
 import { boundaryValues } from '../float/operands.ts';
 import { csrNumbers } from './assembler.ts';
 import { encode } from './encode.ts';
+import type { Hart } from '../../../src/cpu/riscv/hart.ts';
 import { Lockstep } from './lockstep.ts';
 import { Choices } from './stream/random.ts';
+import { translateAll } from './stream/run.ts';
 import { randomFields } from './stream/units.ts';
 import { ramBase, TestHart } from './test-hart.ts';
 
@@ -16,6 +18,12 @@ const ramBytes = 0x1_0000;
 const code = BigInt(ramBase) + 0x1000n;
 const data = BigInt(ramBase) + 0x4000n;
 const handler = BigInt(ramBase) + 0x800n;
+
+const jumpToItself = encode('jal', {});
+
+function wordBytes(word: number): number[] {
+  return [word & 0xff, (word >>> 8) & 0xff, (word >>> 16) & 0xff, word >>> 24];
+}
 
 /** Integers at the ends of their ranges, of either width. */
 const integers = [0n, 1n, 32n, 0x7fff_ffffn, 0x8000_0000n, 0x7fff_ffff_ffff_ffffn, 1n << 63n, 2n ** 64n - 1n];
@@ -40,20 +48,25 @@ const unboxed = [0x3f80_0000n, 0xffff_fffe_3f80_0000n, 0x7fff_ffff_ff80_0000n];
 /** An interpreter and an evaluator that know nothing but one instruction at `code`, and a handler that goes on. */
 class RowBench {
   readonly #shared: boolean;
+  readonly #translated: boolean;
   #lockstep: Lockstep;
+  /** What stands at `code`, translated. */
+  #bits: number | undefined;
+  #hart: Hart | undefined;
   readonly x = Array.from({ length: 32 }, (_, index) => BigInt(index) * 0x1111_1111_1111n);
   readonly f = Array.from({ length: 32 }, (_, index) => doubles[index]!);
 
-  constructor(shared: boolean) {
+  constructor(shared: boolean, translated: boolean) {
     this.#shared = shared;
+    this.#translated = translated;
     this.#lockstep = this.#make();
   }
 
   /** Runs an instruction once on both. */
   check(bits: number, fcsr = 0): void {
     try {
-      this.#lockstep.prepare(code, bits, { x: this.x, f: this.f, fcsr });
-      this.#lockstep.step();
+      if (this.#translated) this.#checkTranslated(bits, fcsr);
+      else this.#checkInterpreted(bits, fcsr);
     } catch (error) {
       // What comes next is to be judged by itself.
       this.#lockstep = this.#make();
@@ -61,12 +74,40 @@ class RowBench {
     }
   }
 
+  #checkInterpreted(bits: number, fcsr: number): void {
+    this.#lockstep.prepare(code, bits, { x: this.x, f: this.f, fcsr });
+    this.#lockstep.step();
+  }
+
+  /** The instruction in a region of its own with a jump to itself behind it, which is run when it is translated. */
+  #checkTranslated(bits: number, fcsr: number): void {
+    const state = { x: this.x, f: this.f, fcsr };
+    if (bits !== this.#bits) {
+      this.#lockstep.prepareCode(code, Uint8Array.from([...wordBytes(bits), ...wordBytes(jumpToItself)]), state);
+      this.#lockstep.run(1);
+      this.#bits = bits;
+    }
+    this.#lockstep.prepareState(code, state);
+    this.#lockstep.run(2);
+  }
+
+  /** Regions that were translated so far. */
+  get regions(): number {
+    return this.#hart?.translator?.statistics.regions ?? 0;
+  }
+
   compareMemory(): void {
     this.#lockstep.compareMemory();
   }
 
   #make(): Lockstep {
-    const machine = new TestHart({ shared: this.#shared, ramBytes });
+    const machine = new TestHart({
+      shared: this.#shared,
+      ramBytes,
+      ...(this.#translated && { translation: translateAll }),
+    });
+    this.#hart = machine.hart;
+    this.#bits = undefined;
     const random = new Choices(7);
     for (let offset = 0x4000; offset < 0x6000; offset += 8) machine.view.setBigUint64(offset, random.long(), true);
     machine.put('nop\nnop', Number(handler));
@@ -127,16 +168,23 @@ const withCsr = (row: Row): boolean => row.encoding.fields.has('csr');
 const waits = (row: Row): boolean => row.name === 'wfi';
 
 describe.each([
-  ['shared', true],
-  ['unshared', false],
-])('interpreter and evaluator agree in %s memory', (_, shared) => {
-  const bench = new RowBench(shared);
+  ['interpreter', 'shared', true, false],
+  ['interpreter', 'unshared', false, false],
+  ['translator', 'shared', true, true],
+])('%s and evaluator agree in %s memory', (_engine, _memory, shared, translated) => {
+  const bench = new RowBench(shared, translated);
 
   // The rows' code is the same in both; what differs is the module's memory, so a part of the work will do there.
   const rows = instructionSet.filter((row, index) => !withCsr(row) && !waits(row) && (shared || index % 5 === 0));
   it.each(rows.map((row) => [row.name, row] as const))('%s, on operands at the ends of their ranges', (_name, row) => {
     checkRow(bench, row);
   });
+
+  if (translated) {
+    it('and the instructions were translated', () => {
+      expect(bench.regions).toBeGreaterThan(rows.length);
+    });
+  }
 
   it('on any row, any fields, any operands', () => {
     const usual = instructionSet.filter((row) => !waits(row) && !withCsr(row));

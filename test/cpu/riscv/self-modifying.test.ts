@@ -4,6 +4,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { encode } from './encode.ts';
 import { PagedHart } from './paged-hart.ts';
 import { readExecute, readWrite } from './page-tables.ts';
+import { translateAll } from './stream/run.ts';
 import { deviceBase, ramBase, TestHart } from './test-hart.ts';
 
 /** Addi a0, a0, n: what code is patched with. */
@@ -12,10 +13,11 @@ const addShort = (n: number): number => encode('c.addi', { rd: 10, imm: n });
 const target = ramBase + 0x4000;
 
 describe.each([
-  ['shared', true],
-  ['unshared', false],
-])('in %s memory', (_, shared) => {
-  const machine = new TestHart({ shared, ramBytes: 0x80_0000 });
+  ['in shared memory', true, undefined],
+  ['in unshared memory', false, undefined],
+  ['with all of it translated', true, translateAll],
+])('%s', (_, shared, translation) => {
+  const machine = new TestHart({ shared, ramBytes: 0x80_0000, ...(translation !== undefined && { translation }) });
   beforeEach(() => machine.reset());
 
   /** Runs `code` at the target with a1 pointing to it, once before and once after what the program does in between. */

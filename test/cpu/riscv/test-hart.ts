@@ -3,6 +3,7 @@ import { Hart, memoryPages } from '../../../src/cpu/riscv/hart.ts';
 import type { RunOutcome } from '../../../src/cpu/riscv/hart.ts';
 import { csrAt } from '../../../src/cpu/riscv/csr-layout.ts';
 import { at, ramOffset } from '../../../src/cpu/riscv/layout.ts';
+import type { TranslationOptions } from '../../../src/cpu/riscv/translator.ts';
 import { privilege } from '../../../src/cpu/riscv/registers.ts';
 import type { Privilege } from '../../../src/cpu/riscv/registers.ts';
 import { assemble, registerNumber } from './assembler.ts';
@@ -11,6 +12,8 @@ import type { Program } from './assembler.ts';
 export const ramBase = 0x8000_0000;
 /** The bits of `jal x0, 0`. */
 const stopBits = 0x0000_006f;
+/** Instructions of a run where code is translated between runs. */
+const translatedSlice = 11;
 /** Where the device answers. */
 export const deviceBase = 0x1000_0000;
 
@@ -46,6 +49,8 @@ export interface TestHartOptions {
   readonly shared?: boolean;
   readonly ramBytes?: number;
   readonly onSupervisorCall?: () => void;
+  /** Runs are then cut short, so that what is hot is translated in between. */
+  readonly translation?: TranslationOptions;
 }
 
 export class TestHart {
@@ -55,7 +60,10 @@ export class TestHart {
   readonly device = new TestDevice();
   ticks = 0;
 
-  constructor({ shared = true, ramBytes = 0x80_0000, onSupervisorCall }: TestHartOptions = {}) {
+  readonly #slice: number;
+
+  constructor({ shared = true, ramBytes = 0x80_0000, onSupervisorCall, translation }: TestHartOptions = {}) {
+    this.#slice = translation === undefined ? Infinity : translatedSlice;
     const pages = memoryPages(ramBytes);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
     this.ram = new Uint8Array(memory.buffer, ramOffset, ramBytes);
@@ -68,6 +76,7 @@ export class TestHart {
       bus: this.device,
       ticks: () => this.ticks,
       ...(onSupervisorCall !== undefined && { onSupervisorCall }),
+      ...(translation !== undefined && { translation }),
     });
   }
 
@@ -138,7 +147,10 @@ export class TestHart {
   }
 
   runToStop(budget = 100_000): void {
-    const outcome = this.hart.run(budget);
+    let outcome: RunOutcome = 'budget';
+    for (let left = budget; left > 0 && outcome === 'budget'; left -= this.#slice) {
+      outcome = this.hart.run(Math.min(left, this.#slice));
+    }
     const { registers } = this.hart;
     const physical = this.hart.mmu.translate(registers.low(at.pc), registers.high(at.pc), 'fetch');
     const here = physical === 0 && this.hart.mmu.isRam(this.hart.mmu.physical) ? this.hart.mmu.physical : undefined;

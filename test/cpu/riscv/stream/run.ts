@@ -1,9 +1,13 @@
 // Runs a stream's image on the hart, and reads the log that it leaves.
 import { Hart, memoryPages } from '../../../../src/cpu/riscv/hart.ts';
-import { ramOffset } from '../../../../src/cpu/riscv/layout.ts';
+import type { TranslationOptions } from '../../../../src/cpu/riscv/translator.ts';
+import { at, pageSize, ramOffset } from '../../../../src/cpu/riscv/layout.ts';
 import { countedOverhead, dump, dumpMark, trapBytes, variable } from './harness.ts';
 import type { Stream } from './image.ts';
 import { physical, ramBase, ramBytes, testFinisher } from './layout.ts';
+
+/** Translates whatever is jumped to. */
+export const translateAll: TranslationOptions = { hotAfter: 1, batch: 1 };
 
 /** The test finisher alone. */
 class FinisherBus {
@@ -32,7 +36,7 @@ export class StreamHart {
   readonly ram: Uint8Array<ArrayBufferLike>;
   finished = false;
 
-  constructor(stream: Pick<Stream, 'image'>, shared: boolean) {
+  constructor(stream: Pick<Stream, 'image'>, shared: boolean, translation?: TranslationOptions) {
     const pages = memoryPages(ramBytes);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
     this.ram = new Uint8Array(memory.buffer, ramOffset, ramBytes);
@@ -46,14 +50,39 @@ export class StreamHart {
         this.hart.leave();
       }),
       ticks: () => 0,
+      ...(translation !== undefined && { translation }),
     });
     this.load(stream);
   }
 
-  /** Starts anew with another image. The harness never locks PMP entries. */
+  /** Starts anew with another image. */
   load({ image }: Pick<Stream, 'image'>): void {
+    this.hart.clear();
+    this.#reset();
+    this.ram.fill(0);
+    this.ram.set(image);
+  }
+
+  /** Runs once to the end, so that whatever is jumped to is translated, and starts anew with that translated. */
+  warm({ image }: Pick<Stream, 'image'>): void {
+    this.load({ image });
+    this.run();
+    this.hart.run(0);
+    this.#reset();
+    const page = new Uint8Array(pageSize);
+    for (let start = 0; start < this.ram.length; start += pageSize) {
+      page.fill(0);
+      page.set(image.subarray(start, Math.min(start + pageSize, image.length)));
+      if (Buffer.compare(page, this.ram.subarray(start, start + pageSize)) === 0) continue;
+      this.ram.set(page, start);
+      this.hart.written(ramBase + start, pageSize);
+    }
+  }
+
+  /** As after a reset. The harness never locks PMP entries. */
+  #reset(): void {
     const { hart } = this;
-    hart.clear();
+    hart.registers.words.fill(0, 0, at.caches >>> 2);
     Object.assign(hart.registers.record, {
       privilege: 3,
       waiting: false,
@@ -62,8 +91,6 @@ export class StreamHart {
       instretOffset: 0n,
     });
     for (let entry = 0; entry < 16; entry += 1) hart.mmu.pmp.setConfiguration(entry, 0);
-    this.ram.fill(0);
-    this.ram.set(image);
     this.finished = false;
     hart.registers.setPc(BigInt(ramBase));
     hart.stateChanged();

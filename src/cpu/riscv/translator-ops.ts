@@ -1,0 +1,174 @@
+// Translated instructions: the rows' vocabulary with operands that are known when they are translated, and registers in
+// locals.
+import type { FloatFormat, FloatOperation } from '../ops.ts';
+import { memoryOp, op } from '../../wasm/module.ts';
+import type { Callable, Code, Local } from '../../wasm/module.ts';
+import type { Decoded } from './decoder.ts';
+import { at } from './layout.ts';
+import type { HighMultiply } from './multiply.ts';
+import type { Row } from './row.ts';
+import { dynamicRounding, emitted, WasmOps } from './wasm-ops.ts';
+import type { Emitted } from './wasm-ops.ts';
+
+/** The function of a region, as its instructions see it. */
+export interface RegionFrame {
+  readonly code: Code;
+  /** The local that holds an integer register, 1 to 31, or a floating-point one. */
+  x(register: number): Local;
+  f(register: number): Local;
+  /** Virtual address of the start of the page. */
+  readonly pageBase: Local;
+  readonly readCache: Local;
+  readonly writeCache: Local;
+  /** Not 0 once a floating-point register or flag has changed. */
+  readonly floatDirty: Local;
+  scratch(type: 'i32' | 'i64'): Local;
+  floatFunction(operation: FloatOperation, format: FloatFormat): Callable;
+  readonly highMultiply: HighMultiply;
+}
+
+/** The ways out of the instruction that is being emitted. */
+export interface InstructionExits {
+  /** Emits what goes on at this instruction in the interpreter, as if nothing of it had happened. */
+  emitRetry(): void;
+  /** Emits the way to the target of the branch or jump. */
+  emitTaken(): void;
+  /** Emits what leaves the region for the address on the stack. */
+  emitLeave(): void;
+}
+
+export class TranslatorOps extends WasmOps {
+  readonly #frame: RegionFrame;
+  readonly #exits: InstructionExits;
+  #decoded: Decoded;
+  #offset = 0;
+
+  /** `first` is any instruction, until `emit` names one. */
+  constructor(frame: RegionFrame, exits: InstructionExits, first: Decoded) {
+    super(frame.code);
+    this.#frame = frame;
+    this.#exits = exits;
+    this.#decoded = first;
+  }
+
+  protected override get row(): Row {
+    return this.#decoded.row;
+  }
+
+  /** Emits an instruction; `offset` is its place in the page. */
+  emit(decoded: Decoded, offset: number): void {
+    this.#decoded = decoded;
+    this.#offset = offset;
+    decoded.row.meaning(this);
+  }
+
+  x(field: 'rs1' | 'rs2'): Emitted {
+    const register = this.#decoded[field];
+    if (register === 0) this.code.i64Const(0);
+    else this.code.get(this.#frame.x(register));
+    return emitted;
+  }
+
+  setX(_value: Emitted): void {
+    const { rd } = this.#decoded;
+    if (rd === 0) this.code.op(op.drop);
+    else this.code.set(this.#frame.x(rd));
+  }
+
+  f(field: 'rs1' | 'rs2' | 'rs3'): Emitted {
+    this.code.get(this.#frame.f(field === 'rs3' ? this.#decoded.bits >>> 27 : this.#decoded[field]));
+    return emitted;
+  }
+
+  setF(_value: Emitted): void {
+    this.code.set(this.#frame.f(this.#decoded.rd));
+    this.markFloatDirty();
+  }
+
+  imm(): Emitted {
+    this.code.i64Const(this.#decoded.imm);
+    return emitted;
+  }
+
+  pc(): Emitted {
+    return this.#address(this.#offset);
+  }
+
+  next(): Emitted {
+    return this.#address(this.#offset + this.#decoded.length);
+  }
+
+  branch(_condition: Emitted): void {
+    this.code.if();
+    this.#exits.emitTaken();
+    this.code.end();
+  }
+
+  jump(): void {
+    this.#exits.emitTaken();
+  }
+
+  jumpTo(_address: Emitted): void {
+    this.#exits.emitLeave();
+  }
+
+  csr(): never {
+    throw new Error(`${this.row.name} is the hart's`);
+  }
+
+  system(): never {
+    throw new Error(`${this.row.name} is the hart's`);
+  }
+
+  protected override scratch(type: 'i32' | 'i64'): Local {
+    return this.#frame.scratch(type);
+  }
+
+  protected override emitCache(kind: 'read' | 'write'): void {
+    this.code.get(kind === 'read' ? this.#frame.readCache : this.#frame.writeCache);
+  }
+
+  // The interpreter, which knows what to do, runs this one instruction.
+  protected override emitLoadMiss(): void {
+    this.#exits.emitRetry();
+  }
+
+  protected override emitStoreMiss(): void {
+    this.#exits.emitRetry();
+  }
+
+  protected override emitAtomicMiss(): void {
+    this.#exits.emitRetry();
+  }
+
+  protected override markFloatDirty(): void {
+    this.code.i32Const(1).set(this.#frame.floatDirty);
+  }
+
+  protected override emitRounding(): void {
+    const code = this.code;
+    const static_ = (this.#decoded.bits >>> 12) & 7;
+    if (static_ !== dynamicRounding) {
+      code.i32Const(static_);
+      return;
+    }
+    const mode = this.#frame.scratch('i32');
+    code.i32Const(0).memory(memoryOp.i32_load, at.frm).tee(mode).i32Const(4).op(op.i32_gt_u).if();
+    this.#exits.emitRetry();
+    code.end();
+    code.get(mode);
+  }
+
+  protected override floatFunction(operation: FloatOperation, format: FloatFormat): Callable {
+    return this.#frame.floatFunction(operation, format);
+  }
+
+  protected override highMultiply(): HighMultiply {
+    return this.#frame.highMultiply;
+  }
+
+  #address(offset: number): Emitted {
+    this.code.get(this.#frame.pageBase).i64Const(offset).op(op.i64_add);
+    return emitted;
+  }
+}

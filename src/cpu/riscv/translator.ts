@@ -1,0 +1,168 @@
+// Translates what is hot while the guest runs: collects the entries that the interpreter finds hot, makes a module of
+// their regions, and puts the regions' functions where the interpreter meets them.
+import { ModuleBuilder } from '../../wasm/module.ts';
+import type { DecodedPages } from './decoded-pages.ts';
+import type { MemoryShape } from './interpreter.ts';
+import { importPure } from './pure-functions.ts';
+import { defineRegion } from './region-code.ts';
+import { findRegion } from './region.ts';
+import type { Region } from './region.ts';
+
+/** When the interpreter's work is translated. */
+export interface TranslationOptions {
+  /** Jumps to an entry, 1 to 65,536, after which a region begins there. Default: 4,096. */
+  readonly hotAfter?: number;
+  /** Regions made at once: a module costs as much as several small functions. Default: 16. */
+  readonly batch?: number;
+  /** Runs of the hart that a hot entry waits for others at most. Default: 8. */
+  readonly patience?: number;
+  /** Bytes of WebAssembly that are kept. Default: 16 MiB. */
+  readonly maximumBytes?: number;
+}
+
+/**
+ * With 200 the boot of the small kernel took three times as long, translating what was not met again; with 4,000 it took
+ * what it takes without, and programs that compute were as fast.
+ */
+export const defaultHotAfter = 4096;
+
+/**
+ * WebAssembly of all modules in bytes, beyond which the oldest go. An engine keeps about eight times as much for them.
+ */
+const defaultMaximumBytes = 16 * 2 ** 20;
+/** Modules in all: V8 ends the process before 34,000, and each costs more than its code. */
+const maximumModules = 3000;
+
+export interface TranslatorOptions extends TranslationOptions {
+  readonly memory: WebAssembly.Memory;
+  readonly shape: MemoryShape;
+  readonly pages: DecodedPages;
+  /** What `exportPure` has exported. */
+  readonly pure: Record<string, unknown>;
+  /** Where the interpreter calls regions. */
+  readonly table: WebAssembly.Table;
+}
+
+/** The functions that one table can hold: numbers of 16 bits. */
+const maximumRegions = 0xffff;
+
+/** What was translated together and goes together. */
+interface TranslatedModule {
+  readonly bytes: number;
+  /** The numbers of its functions that the interpreter can still meet. */
+  readonly functions: Set<number>;
+}
+
+export class Translator {
+  readonly #options: TranslatorOptions;
+  readonly #batch: number;
+  readonly #patience: number;
+  /** Entries found hot. */
+  readonly #waiting = new Set<number>();
+  #waited = 0;
+  readonly #free: number[] = [];
+  #used = 0;
+  /** The oldest first. */
+  readonly #modules = new Set<TranslatedModule>();
+  /** By the number of a function. */
+  readonly #moduleOf: (TranslatedModule | undefined)[] = [];
+  #bytes = 0;
+  /** Since the start: regions, their instructions, modules, regions that went. */
+  readonly statistics = { regions: 0, instructions: 0, modules: 0, dropped: 0 };
+
+  constructor(options: TranslatorOptions) {
+    this.#options = options;
+    this.#batch = options.batch ?? 16;
+    this.#patience = options.patience ?? 8;
+    options.pages.onRegionDropped((index) => this.#drop(index));
+  }
+
+  /** Bytes of WebAssembly that are kept. */
+  get bytes(): number {
+    return this.#bytes;
+  }
+
+  /** The interpreter finds that an entry is hot. */
+  request(entry: number): void {
+    this.#waiting.add(entry);
+  }
+
+  /** To be called between runs of the hart: no region is being executed. */
+  betweenRuns(): void {
+    if (this.#waiting.size === 0) return;
+    this.#waited += 1;
+    if (this.#waiting.size < this.#batch && this.#waited < this.#patience) return;
+    this.#waited = 0;
+    const entries = [...this.#waiting];
+    this.#waiting.clear();
+    this.#translate(entries);
+  }
+
+  #translate(entries: readonly number[]): void {
+    const { pages, shape, memory, pure, table } = this.#options;
+    const found: { readonly entry: number; readonly region: Region }[] = [];
+    for (const entry of entries) {
+      const place = pages.codeAt(entry);
+      if (place === undefined) continue;
+      const region = findRegion(place.code, place.offset);
+      if (region !== undefined) found.push({ entry, region });
+    }
+    if (found.length === 0) return;
+    const module = new ModuleBuilder();
+    module.importMemory('env', 'memory', { minimum: shape.pages, maximum: shape.pages, shared: shape.shared });
+    const imports = importPure(
+      module,
+      found.map(({ region }) => region),
+    );
+    const functions = found.map(({ region }) => defineRegion(module, region, imports));
+    for (const [index, code] of functions.entries()) module.exportFunction(String(index), code);
+    const bytes = module.toBytes();
+    const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory }, pure });
+    this.#makeRoom(bytes.length, found.length);
+    const made: TranslatedModule = { bytes: bytes.length, functions: new Set() };
+    this.#modules.add(made);
+    this.#bytes += made.bytes;
+    for (const [index, { entry, region }] of found.entries()) {
+      const number = this.#take();
+      table.set(number, exports[String(index)]);
+      made.functions.add(number);
+      this.#moduleOf[number] = made;
+      pages.installRegion(entry, number, region);
+      this.statistics.regions += 1;
+      this.statistics.instructions += region.blocks.reduce((sum, { instructions }) => sum + instructions.length, 0);
+    }
+    this.statistics.modules += 1;
+  }
+
+  /** Lets the oldest modules go until there is room for another. */
+  #makeRoom(bytes: number, regions: number): void {
+    const maximumBytes = this.#options.maximumBytes ?? defaultMaximumBytes;
+    for (const oldest of this.#modules) {
+      const room = maximumRegions - this.#used + this.#free.length;
+      if (this.#bytes + bytes <= maximumBytes && this.#modules.size < maximumModules && regions <= room) return;
+      this.#options.pages.dropFunctions(oldest.functions);
+    }
+  }
+
+  /** A number for a function; `#makeRoom` has seen to it that there is one. */
+  #take(): number {
+    const free = this.#free.pop();
+    if (free !== undefined) return free;
+    const { table } = this.#options;
+    if (this.#used === table.length) table.grow(Math.min(1024, maximumRegions - this.#used));
+    return this.#used++;
+  }
+
+  #drop(index: number): void {
+    this.#options.table.set(index);
+    this.#free.push(index);
+    this.statistics.dropped += 1;
+    const module = this.#moduleOf[index];
+    if (module === undefined) return;
+    this.#moduleOf[index] = undefined;
+    module.functions.delete(index);
+    if (module.functions.size > 0) return;
+    this.#modules.delete(module);
+    this.#bytes -= module.bytes;
+  }
+}

@@ -1,0 +1,74 @@
+// Translated code and the reference hart: after any number of instructions everything is the same.
+import { describe, expect, it } from 'vitest';
+import { runTranslated } from './lockstep.ts';
+import { Choices } from './stream/random.ts';
+import { translateAll } from './stream/run.ts';
+import { TestHart } from './test-hart.ts';
+
+describe.each([
+  ['shared', true, 11],
+  ['shared', true, 12],
+  ['unshared', false, 13],
+])('in %s memory', (_, shared, seed) => {
+  it(`the stream of seed ${seed}, translated wherever it is jumped to, leaves what the reference leaves`, () => {
+    const random = new Choices(seed);
+    const regions = runTranslated({ seed, blocks: 12, unitsPerBlock: 48, checksum: true }, shared, () =>
+      random.once(2) ? 1 + random.below(8) : 1 + random.below(400),
+    );
+    expect(regions).toBeGreaterThan(20);
+  });
+});
+
+describe('translated code', () => {
+  /** Calls each of many functions often enough, each in a page of its own. */
+  const program = (functions: number): string => `
+      li s0, 0
+      li s1, 40
+    again:
+      ${Array.from({ length: functions }, (_, index) => `jal ra, f${index}`).join('\n')}
+      addi s1, s1, -1
+      bnez s1, again
+      stop
+      ${Array.from({ length: functions }, (_, index) => `.align 4096\nf${index}:\naddi s0, s0, ${index}\nret`).join('\n')}`;
+  const sum = (functions: number): bigint => BigInt((40 * functions * (functions - 1)) / 2);
+
+  it('goes, the oldest first, when there is more than may be kept; the program runs on', () => {
+    const functions = 40;
+    const machine = new TestHart({ translation: { hotAfter: 1, batch: 1, maximumBytes: 2000 } });
+    machine.execute(program(functions));
+    expect(machine.x('s0')).toBe(sum(functions));
+    const { translator } = machine.hart;
+    expect(translator?.bytes).toBeLessThanOrEqual(2000);
+    expect(translator?.statistics.dropped).toBeGreaterThan(functions / 2);
+  });
+
+  it('goes when a device overwrites it, and when the machine is reset', () => {
+    const machine = new TestHart({ translation: translateAll });
+    const { base } = machine.execute(program(8));
+    const { translator } = machine.hart;
+    expect(translator?.bytes).toBeGreaterThan(0);
+    expect(translator?.statistics.dropped).toBe(0);
+    machine.write(Number(base) + 4096, 4, 0n);
+    expect(translator?.statistics.dropped).toBeGreaterThan(0);
+    machine.reset();
+    expect(translator?.bytes).toBe(0);
+  });
+
+  it('stops exactly where it is told to, also in the middle of a block', () => {
+    const lines = Array.from({ length: 20 }, () => 'addi a0, a0, 1').join('\n');
+    const machine = new TestHart({ translation: translateAll });
+    machine.load(`again:\n${lines}\nj again`);
+    machine.run(42);
+    machine.run(0);
+    for (let budget = 0; budget < 60; budget += 1) {
+      const before = machine.hart.retired();
+      expect(machine.run(budget)).toBe('budget');
+      machine.run(0);
+      expect(machine.hart.retired() - before).toBe(budget);
+    }
+    expect(machine.hart.translator?.statistics.regions).toBeGreaterThan(0);
+    // 20 of 21 instructions add one.
+    const retired = machine.hart.retired();
+    expect(machine.x('a0')).toBe(BigInt(Math.floor(retired / 21) * 20 + Math.min(retired % 21, 20)));
+  });
+});
