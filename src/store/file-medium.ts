@@ -13,6 +13,9 @@ import type { SyncFile } from './sync-file.ts';
 const chunkLength = 128 * 1024;
 /** Bytes that are written in one call: each call costs 20 us whatever its length. */
 const writeLength = 2 ** 20;
+/** A few calls' worth: thousands of small buffers would keep the garbage collector busy. */
+const defaultDirtyLimit = 4 * 2 ** 20;
+const cacheLimit = 16 * 2 ** 20;
 /** Bytes that the file may be too long before it is cut: the quota counts them. */
 const slack = 2 ** 20;
 
@@ -25,10 +28,14 @@ export interface FileMediumOptions {
   readonly asErrno: (error: unknown) => unknown;
   /** Gives up the ownership of the files. */
   readonly release: () => void;
+  /** Bytes. Default 4 MiB. */
+  readonly dirtyLimit?: number;
 }
 
 export class FileMedium implements Medium {
   readonly chunkLength = chunkLength;
+  readonly dirtyLimit: number;
+  readonly cacheLimit = cacheLimit;
   readonly alwaysStrict = true;
   readonly #data: SyncFile;
   readonly #log: FileLog;
@@ -42,6 +49,7 @@ export class FileMedium implements Medium {
   constructor(options: FileMediumOptions) {
     this.#options = options;
     this.#data = options.data;
+    this.dirtyLimit = options.dirtyLimit ?? defaultDirtyLimit;
     this.#log = new FileLog(...options.logs);
   }
 

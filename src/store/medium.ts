@@ -30,6 +30,10 @@ export interface Commit {
 export interface Medium {
   /** Bytes of a chunk of a file: the most that a piece has. */
   readonly chunkLength: number;
+  /** Bytes of data in memory that may wait to be stored; writers wait beyond twice as many. */
+  readonly dirtyLimit: number;
+  /** Bytes of data in memory that are on the medium as well. */
+  readonly cacheLimit: number;
   /** Every commit survives a loss of power. */
   readonly alwaysStrict: boolean;
   /** The frames since and with the last snapshot, oldest first. Throws StoreError. */

@@ -22,9 +22,6 @@ const commitDelay = 400;
 /** Milliseconds until a commit that has failed is tried again. */
 const retryDelay = 1000;
 const mebibyte = 2 ** 20;
-/** Bytes of data that wait for a commit, from which on one is made at once. */
-const defaultDirtyLimit = 32 * mebibyte;
-const defaultCacheLimit = 64 * mebibyte;
 const defaultSnapshotAfter = 8 * mebibyte;
 /** Bytes by which the files may grow or shrink before the medium is asked again how much room it has. */
 const measureAfter = 64 * mebibyte;
@@ -39,19 +36,15 @@ export interface StoreOptions {
   readonly log: Log;
   /** Permissions of the root folder when it is made. Default 0755. */
   readonly rootMode?: number;
-  /** Bytes of data in memory that are on the medium as well. Default 64 MiB. */
-  readonly cacheLimit?: number;
-  /** Bytes of data in memory that wait to be stored. Writers wait beyond twice as many. Default 32 MiB. */
-  readonly dirtyLimit?: number;
   /** Bytes of the journal behind a snapshot before the next one is made; at least as many as it has. Default 8 MiB. */
   readonly snapshotAfter?: number;
 }
 
 /** Mounts what is on the medium: an empty folder where there is nothing. Throws StoreError. */
 export async function openStore(options: StoreOptions): Promise<StoredBackend> {
-  const { medium, now, rootMode, cacheLimit } = options;
+  const { medium, now, rootMode } = options;
   const space = { capacity: Infinity, used: 0 };
-  const volume = new Volume(medium, space, cacheLimit ?? defaultCacheLimit);
+  const volume = new Volume(medium, space);
   const frames = await medium.open();
   const replay = new Replay(volume);
   for (const frame of frames) replay.apply(frame);
@@ -72,7 +65,6 @@ export class StoredBackend extends FileTree {
   readonly #root: Inode;
   readonly #after: After;
   readonly #log: Log;
-  readonly #dirtyLimit: number;
   /** Files whose writes are to be stored before they are answered. */
   readonly #synchronous = new Set<OpenFile>();
   #cancelTimer: (() => void) | undefined;
@@ -85,7 +77,7 @@ export class StoredBackend extends FileTree {
   #closed = false;
 
   constructor(
-    { now, after, log, dirtyLimit }: StoreOptions,
+    { now, after, log }: StoreOptions,
     volume: Volume,
     journal: Journal,
     state: FileTreeState,
@@ -96,7 +88,6 @@ export class StoredBackend extends FileTree {
     this.#journal = journal;
     this.#after = after;
     this.#log = log;
-    this.#dirtyLimit = dirtyLimit ?? defaultDirtyLimit;
     if (isNew) volume.changes.inodes.set(state.root, false);
     this.#root = state.root;
     journal.tree = () => ({ root: state.root, nextIno: this.nextIno });
@@ -134,9 +125,9 @@ export class StoredBackend extends FileTree {
     if (this.#full) throw new Errno('ENOSPC');
     const count = this.writeData(file, offset, from);
     if (this.#synchronous.has(file)) return afterwards(this.#commit(true), count);
-    const { dirtyBytes } = this.#volume;
-    if (dirtyBytes <= this.#dirtyLimit) return count;
-    return afterwards(this.#relieve(dirtyBytes > 2 * this.#dirtyLimit), count);
+    const { dirtyBytes, medium } = this.#volume;
+    if (dirtyBytes <= medium.dirtyLimit) return count;
+    return afterwards(this.#relieve(dirtyBytes > 2 * medium.dirtyLimit), count);
   }
 
   fsync(file: OpenFile, _dataOnly: boolean): Awaitable<void> {

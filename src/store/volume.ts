@@ -22,10 +22,10 @@ export class Volume {
   /** Chunks that are written to while they come from the medium. */
   readonly #late = new Set<Chunk>();
 
-  constructor(medium: Medium, space: Space, cacheLimit: number) {
+  constructor(medium: Medium, space: Space) {
     this.medium = medium;
     this.space = space;
-    this.cache = new ChunkCache(cacheLimit);
+    this.cache = new ChunkCache(medium.cacheLimit);
   }
 
   /** Notes that the journal will have to speak of the chunk. Before it changes. */

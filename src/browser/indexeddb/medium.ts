@@ -19,9 +19,15 @@ export interface Schema extends DBSchema {
 
 /** 64 KiB reach a tenth of the throughput of 1 MiB. */
 const chunkLength = 2 ** 20;
+/** What one transaction takes without making others wait for long. */
+const dirtyLimit = 16 * 2 ** 20;
+/** It takes milliseconds to get it again. */
+const cacheLimit = 64 * 2 ** 20;
 
 export class IndexedDbMedium implements Medium {
   readonly chunkLength = chunkLength;
+  readonly dirtyLimit = dirtyLimit;
+  readonly cacheLimit = cacheLimit;
   readonly alwaysStrict = false;
   readonly #database: IDBPDatabase<Schema>;
   readonly #release: () => void;

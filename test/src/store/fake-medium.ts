@@ -21,6 +21,8 @@ export interface FakeOptions {
   /** Reads and commits take a turn of the event loop, as with IndexedDB. */
   readonly slow: boolean;
   readonly chunkLength?: number;
+  readonly dirtyLimit?: number;
+  readonly cacheLimit?: number;
   /** Bytes that the disk has room for. */
   readonly room?: number;
 }
@@ -28,6 +30,8 @@ export interface FakeOptions {
 /** Each piece is a pack of its own. A commit is atomic, as a transaction is. */
 export class FakeMedium implements Medium {
   readonly chunkLength: number;
+  readonly dirtyLimit: number;
+  readonly cacheLimit: number;
   readonly alwaysStrict = false;
   readonly disk: Disk;
   /** Commits from which on all fail with EIO. */
@@ -48,9 +52,11 @@ export class FakeMedium implements Medium {
   readonly #staged = new Map<number, Uint8Array<ArrayBuffer>>();
   #nextPack = 1;
 
-  constructor(disk: Disk, { slow, chunkLength, room }: FakeOptions) {
+  constructor(disk: Disk, { slow, chunkLength, dirtyLimit, cacheLimit, room }: FakeOptions) {
     this.disk = disk;
     this.#slow = slow;
+    this.dirtyLimit = dirtyLimit ?? 2 ** 20;
+    this.cacheLimit = cacheLimit ?? 2 ** 20;
     this.chunkLength = chunkLength ?? 4096;
     this.room = room ?? 2 ** 40;
     if (!slow) {

@@ -22,13 +22,14 @@ export function after({ data, logs: [one, other] }: Files, change: (file: FakeFi
 
 export async function mountFiles(
   files: Files,
-  options: Partial<StoreOptions> & Pick<StoreOptions, 'now'>,
+  { dirtyLimit, ...options }: Partial<StoreOptions> & Pick<StoreOptions, 'now'> & { readonly dirtyLimit?: number },
 ): Promise<{ readonly store: StoredBackend; readonly timers: ManualTimers }> {
   const medium = new FileMedium({
     ...files,
     available: () => Promise.resolve(2 ** 40),
     asErrno: (error) => (error instanceof Crash ? error : new Errno('ENOSPC', String(error))),
     release: () => undefined,
+    ...(dirtyLimit !== undefined && { dirtyLimit }),
   });
   const timers = new ManualTimers();
   const { after: later } = timers;

@@ -32,21 +32,19 @@ export interface Mounted {
 
 export async function mount(
   disk: Disk,
-  options: FakeOptions & Partial<Pick<StoreOptions, 'cacheLimit' | 'dirtyLimit' | 'snapshotAfter' | 'now'>> = {
+  options: FakeOptions & Partial<Pick<StoreOptions, 'snapshotAfter' | 'now'>> = {
     slow: true,
   },
 ): Promise<Mounted> {
   const medium = new FakeMedium(disk, options);
   const timers = new ManualTimers();
   const logged: string[] = [];
-  const { cacheLimit, dirtyLimit, snapshotAfter, now } = options;
+  const { snapshotAfter, now } = options;
   const store = await openStore({
     medium,
     now: now ?? risingClock(),
     after: timers.after,
     log: (message) => logged.push(message),
-    ...(cacheLimit !== undefined && { cacheLimit }),
-    ...(dirtyLimit !== undefined && { dirtyLimit }),
     ...(snapshotAfter !== undefined && { snapshotAfter }),
   });
   return { store, medium, timers, logged };
