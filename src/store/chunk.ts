@@ -27,7 +27,7 @@ export class Chunk {
   gone = false;
   /** While it comes from the medium. */
   loading: Promise<void> | undefined = undefined;
-  readonly waiting: Waiting[] = [];
+  waiting: Waiting[] | undefined = undefined;
 
   constructor(data: StoredData, number: number) {
     this.data = data;

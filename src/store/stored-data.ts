@@ -5,6 +5,7 @@ import type { FileData, Inode } from '../../devices/9p/memory/inode.ts';
 import { totalLength } from '../../devices/9p/scatter.ts';
 import type { Bytes } from '../../devices/ports.ts';
 import { Chunk } from './chunk.ts';
+import { ChunkMap } from './chunk-map.ts';
 import type { Place } from './medium.ts';
 import { spaceOf } from './volume.ts';
 import type { Volume } from './volume.ts';
@@ -20,14 +21,14 @@ export class StoredData implements FileData {
   /** Whose data it is. */
   inode: Inode | undefined = undefined;
   readonly #volume: Volume;
-  readonly #chunks = new Map<number, Chunk>();
+  readonly #chunks = new ChunkMap();
 
   constructor(volume: Volume) {
     this.#volume = volume;
   }
 
   get chunks(): Iterable<Chunk> {
-    return this.#chunks.values();
+    return this.#chunks;
   }
 
   /** Puts a chunk where the journal says it is; without a place, takes it away. */
@@ -35,13 +36,13 @@ export class StoredData implements FileData {
     const before = this.#chunks.get(number);
     if (before !== undefined) {
       this.#occupy(-spaceOf(before.length));
-      this.#chunks.delete(number);
+      this.#chunks.remove(number);
     }
     if (place === undefined) return;
     const chunk = new Chunk(this, number);
     chunk.length = length;
     chunk.place = place;
-    this.#chunks.set(number, chunk);
+    this.#chunks.add(chunk);
     this.#occupy(spaceOf(length));
   }
 
@@ -75,7 +76,8 @@ export class StoredData implements FileData {
     if (length < this.length) {
       const { chunkLength } = this.#volume.medium;
       const kept = Math.ceil(length / chunkLength);
-      for (const [number, chunk] of this.#chunks) {
+      for (const chunk of this.#chunks) {
+        const { number } = chunk;
         if (number >= kept) this.#drop(chunk);
         else if (number === kept - 1) this.#cut(chunk, length - number * chunkLength);
       }
@@ -89,7 +91,7 @@ export class StoredData implements FileData {
   }
 
   #drop(chunk: Chunk): void {
-    this.#chunks.delete(chunk.number);
+    this.#chunks.remove(chunk.number);
     this.#occupy(-spaceOf(chunk.length));
     this.#volume.drop(chunk);
     if (chunk.loading === undefined) chunk.bytes = undefined;
@@ -105,7 +107,7 @@ export class StoredData implements FileData {
       chunk.length = length;
     }
     if (chunk.bytes !== undefined) chunk.bytes.fill(0, length, before);
-    else if (chunk.loading !== undefined || chunk.waiting.length > 0) {
+    else if (chunk.loading !== undefined || isAwaited(chunk)) {
       this.#volume.await(chunk, { run: ({ bytes }) => bytes?.fill(0, length, before), fail: undefined });
     }
   }
@@ -205,7 +207,7 @@ export class StoredData implements FileData {
     if (growth > 0 && volume.space.used + growth > volume.space.capacity) return false;
     if (chunk === undefined) {
       chunk = new Chunk(this, number);
-      this.#chunks.set(number, chunk);
+      this.#chunks.add(chunk);
       this.#reserve(chunk, end);
     } else if (chunk.bytes === undefined && !this.#prepare(chunk, start, end)) {
       // The guest may have its buffer back before the chunk is there.
@@ -223,7 +225,7 @@ export class StoredData implements FileData {
 
   /** Gets a chunk into memory that is only on the medium. Returns false where that takes time. */
   #prepare(chunk: Chunk, start: number, end: number): boolean {
-    const isReplaced = start === 0 && end >= chunk.length && chunk.loading === undefined && chunk.waiting.length === 0;
+    const isReplaced = start === 0 && end >= chunk.length && chunk.loading === undefined && !isAwaited(chunk);
     if (!isReplaced) return this.#volume.loadNow(chunk);
     chunk.bytes = new Uint8Array(0);
     return true;
@@ -240,6 +242,10 @@ export class StoredData implements FileData {
     chunk.bytes = larger;
     return larger;
   }
+}
+
+function isAwaited({ waiting }: Chunk): boolean {
+  return waiting !== undefined && waiting.length > 0;
 }
 
 /** Copies from `start` on, of the `length` bytes that count, and zeros behind them. */

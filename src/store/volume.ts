@@ -76,7 +76,7 @@ export class Volume {
 
   /** Lets something wait for a chunk that `loadNow` could not bring. */
   await(chunk: Chunk, waiting: Waiting): void {
-    chunk.waiting.push(waiting);
+    (chunk.waiting ??= []).push(waiting);
     if (waiting.fail === undefined && !chunk.gone) this.#late.add(chunk);
     if (chunk.loading !== undefined) return;
     this.#expect(chunk, Promise.resolve(this.medium.read(placeOf(chunk))) as Promise<Uint8Array<ArrayBuffer>>);
@@ -98,9 +98,10 @@ export class Volume {
       },
       (error: unknown) => {
         chunk.loading = undefined;
-        const reads = chunk.waiting.filter((each) => each.fail !== undefined);
-        const writes = chunk.waiting.filter((each) => each.fail === undefined);
-        chunk.waiting.splice(0, Infinity, ...writes);
+        const waiting = chunk.waiting ?? [];
+        const reads = waiting.filter((each) => each.fail !== undefined);
+        const writes = waiting.filter((each) => each.fail === undefined);
+        chunk.waiting = writes;
         for (const read of reads) read.fail?.(error);
         if (writes.length > 0) throw error;
       },
@@ -113,7 +114,9 @@ export class Volume {
   #arrive(chunk: Chunk, loaded: Uint8Array<ArrayBuffer>, length: number): void {
     loaded.fill(0, Math.min(length, loaded.length));
     chunk.bytes = loaded;
-    for (const waiting of chunk.waiting.splice(0)) waiting.run(chunk);
+    const waiting = chunk.waiting ?? [];
+    chunk.waiting = undefined;
+    for (const each of waiting) each.run(chunk);
     this.#late.delete(chunk);
     if (chunk.gone) chunk.bytes = undefined;
     else if (!chunk.dirty && chunk.storing === 0) this.cache.add(chunk);
