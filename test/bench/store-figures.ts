@@ -1,6 +1,6 @@
 // What the bench of the stores and the worker that it runs say to each other.
 
-export type StoreKind = 'memory' | 'opfs' | 'indexeddb';
+export type StoreKind = 'memory' | 'opfs' | 'indexeddb' | 'picked-folder';
 
 /** Samples of one figure. */
 export interface Figure {

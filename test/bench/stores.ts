@@ -9,13 +9,15 @@ import { chromiumArguments, chromiumPath } from '../chromium.ts';
 import { figure, print, spread, table } from './report.ts';
 import type { Answer, Order, StoreKind } from './store-figures.ts';
 
-const kinds: readonly StoreKind[] = ['memory', 'opfs', 'indexeddb'];
+const kinds: readonly StoreKind[] = ['memory', 'opfs', 'indexeddb', 'picked-folder'];
 const times = Number(process.env['TIMES'] ?? 3);
 
 const folder = mkdtempSync(join(tmpdir(), 'vm9-bench-stores-'));
 await build({
-  entryPoints: [new URL('../browser/bench/store-load.ts', import.meta.url).pathname],
-  outfile: join(folder, 'worker.js'),
+  entryPoints: ['store-load', 'picked-folder-load'].map(
+    (load) => new URL(`../browser/bench/${load}.ts`, import.meta.url).pathname,
+  ),
+  outdir: folder,
   bundle: true,
   format: 'esm',
   logLevel: 'warning',
@@ -24,7 +26,7 @@ writeFileSync(
   join(folder, 'index.html'),
   `<!doctype html><title>bench</title><script>
     const measure = (order) => new Promise((resolve) => {
-      const worker = new Worker('worker.js', { type: 'module' });
+      const worker = new Worker(order.kind === 'picked-folder' ? 'picked-folder-load.js' : 'store-load.js', { type: 'module' });
       worker.onmessage = ({ data }) => { worker.terminate(); resolve(data); };
       worker.onerror = ({ message }) => resolve(message);
       worker.postMessage(order);

@@ -113,6 +113,9 @@ export class HostData implements FileData {
     if (count <= 0) return 0;
     const gaps = this.#ranges.gaps(offset, Math.min(offset + count, this.#showing));
     if (gaps.length === 0) return this.#written.read(offset, into);
+    const [gap] = gaps;
+    const isUntouched = gap?.start === offset && gap.end === offset + count;
+    if (isUntouched && this.#snapshot?.has(gap.start, gap.end) === true) return this.#copy(offset, count, into);
     const bytes = new Uint8Array(count);
     // Now: a write that follows is not to be seen.
     this.#written.read(offset, [bytes]);
@@ -164,11 +167,22 @@ export class HostData implements FileData {
     return { showing: this.#showing, length: this.#length, ranges: [...this.#ranges.all] };
   }
 
-  /** Bytes that the guest has written, at most as many as a chunk has. */
+  /** Bytes that the guest has written. */
   written(start: number, end: number): Uint8Array<ArrayBuffer> {
-    const bytes = new Uint8Array(Math.min(end - start, chunkLength));
+    const bytes = new Uint8Array(end - start);
     this.#written.read(start, [bytes]);
     return bytes;
+  }
+
+  /** Copies what is in memory of the snapshot straight to where it is wanted. */
+  #copy(offset: number, count: number, into: readonly Bytes[]): number {
+    let at = offset;
+    for (const piece of into) {
+      const end = Math.min(at + piece.length, offset + count);
+      this.#snapshot?.copy(at, end, piece, 0);
+      at = end;
+    }
+    return count;
   }
 
   #change(): void {

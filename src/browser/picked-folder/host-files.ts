@@ -19,10 +19,12 @@ import type { HostFolders } from './host-folders.ts';
 import { dataOf, folderOf } from './overlay.ts';
 import type { Overlay } from './overlay.ts';
 import type { Sidecar } from './sidecar.ts';
-import { ChunkCache, chunkLength } from './snapshots.ts';
+import { ChunkCache } from './snapshots.ts';
 
 /** Milliseconds after which a change of an open file is stored without fsync or close. */
 const expiry = 5000;
+/** Bytes of a piece of a store. */
+const pieceLength = 4 * 2 ** 20;
 /** Bytes of the host's files in memory. */
 const cacheLimit = 64 * 2 ** 20;
 /** Milliseconds in which another change of a file may leave its time as it was: what the coarsest file system resolves. */
@@ -279,8 +281,9 @@ export class HostFiles {
     let end = Math.min(kept, showing);
     if (end < kept) await writer.truncate(end);
     for (const range of ranges) {
-      for (let at = range.start; at < range.end; at += chunkLength) {
-        await writer.write({ type: 'write', position: at, data: data.written(at, range.end) });
+      for (let at = range.start; at < range.end; at += pieceLength) {
+        const bytes = data.written(at, Math.min(at + pieceLength, range.end));
+        await writer.write({ type: 'write', position: at, data: bytes });
       }
       end = Math.max(end, range.end);
     }

@@ -5,7 +5,8 @@ import type { FileTree } from '../../../devices/9p/memory/file-tree.ts';
 import { MemoryBackend } from '../../../devices/9p/memory.ts';
 import { openIndexedDb } from '../../../src/browser/indexeddb/open.ts';
 import { openOpfs } from '../../../src/browser/opfs/open.ts';
-import type { Answer, Figure, Order, StoreKind } from '../../bench/store-figures.ts';
+import type { Figure, StoreKind } from '../../bench/store-figures.ts';
+import { answerOrders, Samples, seconds } from './samples.ts';
 
 const someone = { uid: 0, gid: 0 };
 const host = { now: () => BigInt(Date.now()) * 1_000_000n, log: () => undefined };
@@ -37,12 +38,6 @@ async function remove(kind: StoreKind, name: string): Promise<void> {
     await stores.removeEntry(`store-${name}`, { recursive: true });
   }
   if (kind === 'indexeddb') indexedDB.deleteDatabase(`vm9:${name}`);
-}
-
-async function seconds(run: () => Promise<void>): Promise<number> {
-  const start = performance.now();
-  await run();
-  return (performance.now() - start) / 1000;
 }
 
 async function makeFile(store: FileTree, folder: Node, name: Uint8Array, content?: Uint8Array): Promise<void> {
@@ -92,12 +87,8 @@ async function readThrough(store: FileTree, file: OpenFile, length: number, into
 
 /** Measures one kind; each figure `times` times. */
 async function measure(kind: StoreKind, times: number): Promise<readonly Figure[]> {
-  const figures = new Map<string, { unit: string; samples: number[] }>();
-  const note = (name: string, unit: string, sample: number): void => {
-    const figure = figures.get(name) ?? { unit, samples: [] };
-    figures.set(name, figure);
-    figure.samples.push(sample);
-  };
+  const samples = new Samples();
+  const note = (...sample: Parameters<Samples['note']>): void => samples.note(...sample);
   const shared = new Uint8Array(new SharedArrayBuffer(transfer));
   // Chromium packs what it stores in IndexedDB: of this it can make nothing.
   shared.set(crypto.getRandomValues(new Uint8Array(2 ** 16)));
@@ -166,14 +157,9 @@ async function measure(kind: StoreKind, times: number): Promise<readonly Figure[
     await store.close();
     await remove(kind, `${name}-many`);
   }
-  return [...figures].map(([name, { unit, samples }]) => ({ name, unit, samples }));
+  return samples.figures;
 }
 
 const names = Array.from({ length: 1000 }, (_, index) => nameOf(index));
 
-addEventListener('message', ({ data }: MessageEvent<Order>) => {
-  const answer = (message: Answer): void => postMessage(message);
-  measure(data.kind, data.times).then(answer, (error: unknown) =>
-    answer(error instanceof Error ? (error.stack ?? error.message) : String(error)),
-  );
-});
+answerOrders((kind, times) => measure(kind, times));
