@@ -10,7 +10,7 @@ import type { Space } from '../../../devices/9p/memory/sparse-data.ts';
 import type { Log } from '../../../devices/ports.ts';
 import type { After } from '../../sleep.ts';
 import { isSameStamp, stampOf } from './access.ts';
-import type { FileHandle, FileSnapshot, FileWriter } from './access.ts';
+import type { FileHandle, FileSnapshot, FileWriter, Stamp } from './access.ts';
 import { conflictName } from './conflict-name.ts';
 import { HostData } from './host-data.ts';
 import { hostCall, isHostError } from './host-errors.ts';
@@ -226,36 +226,37 @@ export class HostFiles {
     if (parent === undefined) throw new Error('a name that is in no folder');
     const hostName = this.#overlay.hostNameOf(entry);
     try {
-      const handle = await this.#handleForStoring(entry, parent, data);
-      const known = data.names.get(entry);
-      const file = await this.#folders.writing(parent, hostName, () => this.#write(handle, data, known));
+      const file = await this.#folders.writing(parent, hostName, () => this.#writeTo(entry, data));
       this.noteStored(entry, file);
       return file;
     } catch (error) {
+      if (error instanceof Errno && error.code === 'ENOENT') {
+        await this.#makeAgain(entry, parent, data);
+        return this.#storeName(entry, data);
+      }
       const isReplaced = error instanceof Errno && error.code === 'ESTALE';
       if (!(error instanceof Conflict) && !isReplaced) throw error;
       return this.#storeName(await this.#setAside(entry, parent, data), data);
     }
   }
 
-  /** The host's file of an entry, which is made again where the host has removed it. */
-  async #handleForStoring(entry: Entry, parent: Inode, data: HostData): Promise<FileHandle> {
+  async #writeTo(entry: Entry, data: HostData): Promise<FileSnapshot> {
+    return this.#write(await this.#folders.fileHandle(entry), data, data.names.get(entry));
+  }
+
+  /** Makes the file of an entry again, which the host has removed. */
+  async #makeAgain(entry: Entry, parent: Inode, data: HostData): Promise<void> {
+    const path = textOfPath(this.#folders.pathOf(entry));
+    this.#options.log(`${path} was removed on the host while the guest was changing it: it is made again`);
+    await data.preserveShown();
+    data.names.set(entry, undefined);
+    const folder = await this.#folders.handle(parent, true);
     const hostName = this.#overlay.hostNameOf(entry);
-    try {
-      return await this.#folders.fileHandle(entry);
-    } catch (error) {
-      if (!(error instanceof Errno) || error.code !== 'ENOENT') throw error;
-      const path = textOfPath(this.#folders.pathOf(entry));
-      this.#options.log(`${path} was removed on the host while the guest was changing it: it is made again`);
-      await data.preserveShown();
-      data.names.set(entry, undefined);
-      const folder = await this.#folders.handle(parent, true);
-      return this.#folders.changing(parent, () => hostCall(folder.getFileHandle(hostName, { create: true })));
-    }
+    await this.#folders.changing(parent, () => hostCall(folder.getFileHandle(hostName, { create: true })));
   }
 
   /** Writes the guest's changes over the file, if it still is as `known`. */
-  async #write(handle: FileHandle, data: HostData, known: ReturnType<HostData['names']['get']>): Promise<FileSnapshot> {
+  async #write(handle: FileHandle, data: HostData, known: Stamp | undefined): Promise<FileSnapshot> {
     const start = this.#options.clock();
     const before = await hostCall(handle.getFile());
     if (known !== undefined && !isSameStamp(known, before)) throw new Conflict();

@@ -32,6 +32,12 @@ interface FolderState {
   readonly writing: Map<string, number>;
 }
 
+interface KnownHandle {
+  readonly folder: FolderHandle;
+  readonly name: string;
+  readonly handle: FileHandle;
+}
+
 export interface HostFoldersOptions {
   readonly root: FolderHandle;
   readonly overlay: Overlay;
@@ -53,6 +59,7 @@ export class HostFolders {
   readonly #changed: (change: OutsideChange) => void;
   readonly #isNeeded: (entry: Entry) => boolean;
   readonly #states = new WeakMap<Inode, FolderState>();
+  readonly #fileHandles = new WeakMap<Entry, KnownHandle>();
 
   constructor(freshTime: number, { root, overlay, clock, log, changed, isNeeded }: HostFoldersOptions) {
     this.freshTime = freshTime;
@@ -97,10 +104,17 @@ export class HostFolders {
     return state.handle;
   }
 
+  /** A handle for the file of an entry; that it is there shows when it is used. Throws Errno. */
   async fileHandle(entry: Entry): Promise<FileHandle> {
     if (entry.parent === undefined) throw new Errno('ENOENT', 'the file was removed');
     const folder = await this.handle(entry.parent);
-    return hostCall(folder.getFileHandle(this.#overlay.hostNameOf(entry)));
+    const name = this.#overlay.hostNameOf(entry);
+    // Handles are paths: one serves as long as the path is the same.
+    const known = this.#fileHandles.get(entry);
+    if (known?.folder === folder && known.name === name) return known.handle;
+    const handle = await hostCall(folder.getFileHandle(name));
+    this.#fileHandles.set(entry, { folder, name, handle });
+    return handle;
   }
 
   /** Looks at the folder again. Throws Errno. */
@@ -210,13 +224,13 @@ export class HostFolders {
     }
   }
 
-  async #namesOnHost(folder: Inode, { writing }: FolderState): Promise<Map<string, EntryHandle['kind']>> {
-    const names = new Map<string, EntryHandle['kind']>();
+  async #namesOnHost(folder: Inode, { writing }: FolderState): Promise<Map<string, EntryHandle>> {
+    const names = new Map<string, EntryHandle>();
     const handle = await this.handle(folder);
     try {
-      for await (const [name, { kind }] of handle.entries()) {
+      for await (const [name, found] of handle.entries()) {
         const written = swapName.exec(name)?.[1];
-        if (written === undefined || !writing.has(written)) names.set(name, kind);
+        if (written === undefined || !writing.has(written)) names.set(name, found);
       }
     } catch (error) {
       if (isHostError(error, 'NotFoundError')) this.#lost(folder);
@@ -231,13 +245,13 @@ export class HostFolders {
     if (self?.parent !== undefined && self.parent !== folder) this.doubt(self.parent);
   }
 
-  #reconcile(folder: Inode, names: Map<string, EntryHandle['kind']>, isNew: boolean): void {
+  #reconcile(folder: Inode, names: Map<string, EntryHandle>, isNew: boolean): void {
     const present = new Set<string>();
     for (const entry of this.#overlay.onHost(folder)) {
       const { kind } = entry.inode.content;
       const hostName = this.#overlay.hostNameOf(entry);
       const found = names.get(hostName);
-      const isSame = found !== undefined && (found === 'file') === (kind === 'file');
+      const isSame = found !== undefined && (found.kind === 'file') === (kind === 'file');
       if (isSame || this.#isNeeded(entry)) {
         present.add(hostName);
         continue;
@@ -246,23 +260,30 @@ export class HostFolders {
       this.#overlay.vanish(entry);
       this.#changed({ type: 'removed', path });
     }
-    for (const [hostName, kind] of names) {
-      if (!present.has(hostName)) this.#appear(folder, hostName, kind, isNew);
+    for (const [hostName, found] of names) {
+      if (!present.has(hostName)) this.#appear(folder, hostName, found, isNew);
     }
     if (isNew) this.#overlay.appearFromRecords(folder);
     else if (names.size !== present.size) folder.modified(this.#overlay.time);
   }
 
-  #appear(folder: Inode, hostName: string, kind: EntryHandle['kind'], isNew: boolean): void {
+  #appear(folder: Inode, hostName: string, found: EntryHandle, isNew: boolean): void {
     const shadowed = this.#overlay.onlyHere(folder, hostName);
     if (shadowed !== undefined) {
       const path = this.pathOf(shadowed);
       this.#overlay.vanish(shadowed);
       this.#log(`${textOfPath(path)}: the host has a file of this name now, which takes the place of the guest's link`);
     }
-    const entry = this.#overlay.appear(folder, hostName, kind);
-    if (entry === undefined) this.#log(`${hostName}: the guest can have no file of this name`);
-    else if (!isNew) this.#changed({ type: 'created', path: this.pathOf(entry) });
+    const entry = this.#overlay.appear(folder, hostName, found.kind);
+    if (entry === undefined) {
+      this.#log(`${hostName}: the guest can have no file of this name`);
+      return;
+    }
+    const { handle } = this.#state(folder);
+    if (found.kind === 'file' && handle !== undefined) {
+      this.#fileHandles.set(entry, { folder: handle, name: hostName, handle: found as FileHandle });
+    }
+    if (!isNew) this.#changed({ type: 'created', path: this.pathOf(entry) });
   }
 }
 

@@ -244,7 +244,10 @@ class FakeFolderHandle implements FolderHandle {
   async *entries(): AsyncGenerator<[string, EntryHandle]> {
     await this.host.operate('list', this.path);
     // A snapshot: Chromium fetches them by the hundred.
-    for (const [name, { kind }] of Array.from(this.host.folder(this.path).entries)) yield [name, { kind, name }];
+    for (const [name, { kind }] of Array.from(this.host.folder(this.path).entries)) {
+      const path = [...this.path, name];
+      yield [name, kind === 'file' ? fileHandle(this.host, path) : new FakeFolderHandle(this.host, path)];
+    }
   }
 
   async getDirectoryHandle(name: string, { create = false } = {}): Promise<FolderHandle> {
