@@ -3,16 +3,7 @@ import { expect, onTestFinished, test, vi } from 'vitest';
 import { openPickedFolder } from '../../src/browser/picked-folder/open.ts';
 import { pickedFolder } from '../../src/browser/picked-folder/source.ts';
 import { Guest, text } from '../backend-suite/guest.ts';
-
-async function hostWrite(folder: FileSystemDirectoryHandle, name: string, content: string): Promise<void> {
-  const writer = await (await folder.getFileHandle(name, { create: true })).createWritable();
-  await writer.write(content);
-  await writer.close();
-}
-
-async function hostRead(folder: FileSystemDirectoryHandle, name: string): Promise<string> {
-  return (await (await folder.getFileHandle(name)).getFile()).text();
-}
+import { hostRead, hostWrite } from './folder-of-host.ts';
 
 test('both sides see what the other changes', async () => {
   const root = await navigator.storage.getDirectory();

@@ -1,22 +1,13 @@
 // Linux on a picked folder: both sides change it while the machine runs.
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { createVm, pickedFolder } from 'vm9';
+import { hostRead, hostWrite } from '../folder-of-host.ts';
 
 const images = new URL('/guest-images/images/', location.href);
 const image = {
   kernel: new URL('vmlinux-riscv64.gz', images),
   initrd: new URL('initramfs-riscv64.cpio.gz', images),
 };
-
-async function hostWrite(folder: FileSystemDirectoryHandle, name: string, content: string): Promise<void> {
-  const writer = await (await folder.getFileHandle(name, { create: true })).createWritable();
-  await writer.write(content);
-  await writer.close();
-}
-
-async function hostRead(folder: FileSystemDirectoryHandle, name: string): Promise<string> {
-  return (await (await folder.getFileHandle(name)).getFile()).text();
-}
 
 test('a guest and the host work in one folder', async () => {
   const root = await navigator.storage.getDirectory();
