@@ -34,7 +34,13 @@ export function App({ page }: { readonly page: Page }) {
         }}
       >
         <div class="upper" hidden={!layout.shows('terminal') && !files}>
-          <section class="panel console" aria-label="Terminal" hidden={!layout.shows('terminal')}>
+          <section
+            class="panel console"
+            id="terminal"
+            aria-label="Terminal"
+            tabIndex={-1}
+            hidden={!layout.shows('terminal')}
+          >
             <TerminalView screen={page.screen} />
             <Cover page={page} />
           </section>

@@ -36,7 +36,7 @@ export function ChainDrawing({ chain, ramSize, request, reply }: DrawingProps) {
   const bytes = (list: readonly { readonly length: number }[]): number =>
     list.reduce((sum, { length }) => sum + length, 0);
   return (
-    <figure class="chain">
+    <figure class="chain" tabIndex={0} aria-label="The way through the virtqueue">
       <svg viewBox={`0 0 ${width} ${layout.height}`} role="img" aria-label="The descriptor chain over guest memory">
         <defs>
           <marker id="arrow" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="7" markerHeight="7" orient="auto">
