@@ -172,9 +172,6 @@ export class VmRun {
         else if (message.open) this.#openAgent(message.opening);
         else this.#closeAgent('the guest closed its port');
         break;
-      case 'log':
-        events.emit('log', message);
-        break;
       case 'events':
         for (const event of message.events) events.emit('trace', event);
         break;

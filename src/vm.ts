@@ -285,7 +285,7 @@ export class Vm {
       const posted = source instanceof VmShareSource ? { kind, ...(name !== undefined && { name }) } : source;
       return { tag, readOnly, maximumMessageSize, source: posted };
     });
-    const thread = new WorkerThread(this.#platform, shares);
+    const thread = new WorkerThread(this.#platform, shares, (message) => this.#events.emit('log', message));
     for (const { tag, readOnly, source } of this.shares) {
       if (source instanceof VmShareSource) void connectShare(thread, tag, readOnly, source);
     }

@@ -15,14 +15,17 @@ export class WorkerThread {
   readonly #platform: Platform;
   readonly #worker: WorkerHandle;
   readonly #traceAcknowledged: Int32Array<ArrayBufferLike>;
+  readonly #onLog: (message: { readonly line: string }) => void;
   readonly #onGone = new Set<(error: VmError) => void>();
   readonly #closed = new Deferred<void>();
   #machine: ((message: FromWorker) => void) | undefined;
   #awaited = 0;
   #gone: VmError | undefined;
 
-  constructor(platform: Platform, shares: readonly ShareSetup[]) {
+  /** `onLog` is given the lines for the person who runs the machine; shares have some before there is one. */
+  constructor(platform: Platform, shares: readonly ShareSetup[], onLog: (message: { readonly line: string }) => void) {
     this.#platform = platform;
+    this.#onLog = onLog;
     this.doorbell = word(platform.sharedMemory);
     this.#traceAcknowledged = word(platform.sharedMemory);
     this.#worker = platform.startWorker();
@@ -102,7 +105,8 @@ export class WorkerThread {
       );
       return;
     }
-    this.#machine?.(message);
+    if (message.type === 'log') this.#onLog(message);
+    else this.#machine?.(message);
     if (message.type === 'failed') this.#end(defect('the machine failed', message));
   }
 
