@@ -16,6 +16,7 @@ function temporaryFolder(): string {
 
 test('a file made in the guest is there after a reload, and in the panel at once', async () => {
   const linux = await LinuxPage.boot(await serve(site()));
+  await linux.page.getByText('kept in this browser (OPFS)').waitFor();
   await linux.run('echo first > notes.txt; mkdir -p src; echo "int main;" > src/main.c');
   await linux.row('notes.txt').click();
   const editor = linux.page.getByRole('textbox', { name: 'Text of notes.txt' });

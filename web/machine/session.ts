@@ -1,6 +1,6 @@
 // The machine of the page: made, booted, given a shell, ended, and made again, one at a time.
 import { batch, signal } from '@preact/signals';
-import { createVm, type Vm, type VmExit } from 'vm9';
+import { createVm, type Vm } from 'vm9';
 import { BootFollower, type BootProgress } from './boot-steps.ts';
 import { missingFeature, troubleOfError, troubleOfExit, type Trouble } from './trouble.ts';
 import { keptIn, type Place } from './places.ts';
@@ -36,6 +36,9 @@ export class Session {
   readonly places = signal<readonly Place[]>([]);
   readonly #screen: ConsoleScreen;
   #disconnect: () => void = () => undefined;
+  /** Counts starts: the last one counts. */
+  #turn = 0;
+  #left = Promise.resolve();
 
   constructor(screen: ConsoleScreen) {
     this.#screen = screen;
@@ -48,27 +51,41 @@ export class Session {
       this.state.value = { phase: 'over', trouble: lacking };
       return;
     }
-    await this.#leave();
-    let vm: Vm;
+    const turn = ++this.#turn;
+    this.#left = this.#left.then(() => this.#leave());
+    await this.#left;
+    // Asked again meanwhile: that one starts.
+    if (turn !== this.#turn) return;
     try {
-      vm = createVm({
+      const vm = createVm({
         memory: plan.memory,
         shares: plan.places.map(({ share }) => share),
         console: this.#screen.size,
       });
+      this.#adopt(vm, plan.places);
+      await vm.start();
+      this.#over(vm, troubleOfExit(await vm.exited));
     } catch (error) {
-      this.state.value = { phase: 'over', trouble: troubleOfError(error) };
-      return;
+      this.#over(this.vm.peek(), troubleOfError(error));
     }
-    const follower = new BootFollower();
+  }
+
+  /** Asks the guest to switch off, writing its files back. How it ended `start` follows. */
+  async powerOff(): Promise<void> {
+    const vm = this.vm.value;
+    if (vm === undefined || this.state.value.phase !== 'running') return;
+    this.state.value = { phase: 'stopping' };
+    await vm.powerOff().catch(() => vm.stop());
+  }
+
+  #adopt(vm: Vm, places: readonly Place[]): void {
     this.#screen.clear();
     this.#disconnect = this.#screen.connect(vm.console);
-    batch(() => {
-      this.vm.value = vm;
-      this.places.value = plan.places;
+    let follower = new BootFollower();
+    const booting = (): void => {
       this.boot.value = follower.progress;
       this.state.value = { phase: 'booting' };
-    });
+    };
     vm.on('progress', (event) => {
       follower.follow(event);
       this.boot.value = follower.progress;
@@ -76,55 +93,44 @@ export class Session {
     vm.on('log', ({ line }) => {
       const kept = keptIn(line);
       if (kept === undefined) this.#screen.say(line);
-      else
-        this.places.value = this.places.value.map((place) =>
-          place.kind === 'storage' ? { ...place, kind: kept } : place,
-        );
-    });
-    await this.#run(vm);
-  }
-
-  /** Asks the guest to switch off, writing its files back. */
-  async powerOff(): Promise<void> {
-    const vm = this.vm.value;
-    if (vm === undefined || this.state.value.phase !== 'running') return;
-    this.state.value = { phase: 'stopping' };
-    // How it ended is told by `exited`, which #run follows.
-    await vm.powerOff().catch(() => vm.stop());
-  }
-
-  async #run(vm: Vm): Promise<void> {
-    try {
-      await vm.start();
-      const exited = vm.exited;
-      await Promise.race([vm.ready, exited]);
-      if (vm.isReady) {
-        this.state.value = { phase: 'running' };
-        void this.#keepShell(vm);
+      else {
+        const told = this.places.value;
+        this.places.value = told.map((place) => (place.kind === 'storage' ? { ...place, kind: kept } : place));
       }
-      this.#over(vm, await exited);
-    } catch (error) {
-      if (this.vm.value === vm) this.state.value = { phase: 'over', trouble: troubleOfError(error) };
-    }
+    });
+    vm.on('unready', (error) => this.#screen.say(error.message));
+    // Once more after each reboot of the guest.
+    vm.on('ready', () => {
+      this.state.value = { phase: 'running' };
+      void this.#keepShell(vm).then(() => {
+        if (this.vm.value !== vm || this.state.value.phase !== 'running') return;
+        follower = new BootFollower();
+        booting();
+      });
+    });
+    batch(() => {
+      this.vm.value = vm;
+      this.places.value = places;
+      booting();
+    });
   }
 
-  #over(vm: Vm, exit: VmExit): void {
-    if (this.vm.value === vm) this.state.value = { phase: 'over', trouble: troubleOfExit(exit) };
+  #over(vm: Vm | undefined, trouble: Trouble): void {
+    if (this.vm.value === vm) this.state.value = { phase: 'over', trouble };
   }
 
-  /** Gives the console a shell, and another when that has ended. */
+  /** Gives the console a shell, and another when that has ended. Resolves when the guest goes down. */
   async #keepShell(vm: Vm): Promise<void> {
-    while (this.vm.value === vm && vm.isReady) {
+    while (vm.isReady) {
       try {
         const ended = await vm.startShell({ term: 'xterm-256color' });
         await ended();
+        if (vm.isReady) this.#screen.say('the shell has ended; here is another');
       } catch (error) {
-        // A guest that goes down takes its shell along.
         if (!vm.isReady) return;
         this.#screen.say(error instanceof Error ? error.message : String(error));
         return;
       }
-      if (vm.isReady) this.#screen.say('the shell has ended; here is another');
     }
   }
 
@@ -137,7 +143,7 @@ export class Session {
     }
     this.vm.value = undefined;
     this.#disconnect();
-    // It has told before what it could not store.
+    // What a share could not store it has told before.
     await vm.dispose().catch(() => undefined);
   }
 }

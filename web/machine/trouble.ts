@@ -43,7 +43,7 @@ export function troubleOfError(error: unknown): Trouble {
       title: 'The folder is open in another tab',
       advice:
         'One tab at a time can use it, so that nothing is lost. Close the other tab and try again, or go on here with an empty folder that is forgotten when this page is closed.',
-      details,
+      details: '',
       offerMemory: true,
     };
   }
