@@ -39,19 +39,12 @@ async function complete(page: Page): Promise<void> {
   });
 }
 
-test('a host without headers, below the root: the page isolates itself', async () => {
-  const browser = await TestBrowser.launch();
-  const { url } = await serve({ base: '/courses/linux/' });
-  const page = await browser.open(url);
-  expect(await booted(page)).toBe('riscv64, isolated');
-});
-
 test.each([
   ['with', isolatingHeaders],
   ['without', {}],
-])('offline after the first visit, from a host %s headers', async (_with, headers) => {
+])('below the root of a host %s headers: isolated, and offline after the first visit', async (_with, headers) => {
   const browser = await TestBrowser.launch();
-  const { url, close } = await serve({ headers, base: '/a/' });
+  const { url, close } = await serve({ headers, base: '/courses/linux/' });
   const page = await browser.open(url);
   expect(await booted(page)).toBe('riscv64, isolated');
   await complete(page);
