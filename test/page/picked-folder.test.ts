@@ -18,7 +18,10 @@ async function answerDialogs(page: Page): Promise<void> {
     let asked = false;
     Object.assign(FileSystemHandle.prototype, {
       queryPermission: () => Promise.resolve(asked ? 'granted' : 'prompt'),
-      requestPermission: () => Promise.resolve((asked = true) ? 'granted' : 'denied'),
+      requestPermission: () => {
+        asked = true;
+        return Promise.resolve('granted');
+      },
     });
   });
 }
