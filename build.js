@@ -19,6 +19,7 @@ const [, forBrowsers] = await Promise.all([
     entryPoints: {
       index: 'src/node/index.ts',
       worker: 'src/node/worker-entry.ts',
+      'wasi-worker': 'src/node/wasi-worker-entry.ts',
       cli: 'src/node/cli.ts',
     },
     platform: 'node',
@@ -31,6 +32,7 @@ const [, forBrowsers] = await Promise.all([
     entryPoints: {
       browser: 'src/browser/index.ts',
       'browser-worker': 'src/browser/worker-entry.ts',
+      'browser-wasi-worker': 'src/browser/wasi-worker-entry.ts',
     },
     platform: 'browser',
     target: 'es2022',

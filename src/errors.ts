@@ -15,6 +15,8 @@ export type VmErrorCode =
   | 'stopped'
   /** A file operation on a share failed; `errno` says how. */
   | 'file-error'
+  /** A WASI program did what WebAssembly forbids. */
+  | 'trap'
   /** A defect in this program, not in the guest or its options. */
   | 'internal';
 

@@ -32,6 +32,7 @@ export {
   type ShareSource,
   type VmOptions,
 } from './vm-options.ts';
+export type { WasiFolder, WasiOptions, WasiProcess } from './wasi/process.ts';
 export { describeExit } from './vm-run.ts';
 export type { OutputConsumer } from './worker-link.ts';
 export type {

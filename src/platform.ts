@@ -2,12 +2,13 @@
 import type { Bytes } from '../devices/ports.ts';
 import type { PortEnd, TransferablePort } from './port.ts';
 import type { FromShare } from './share-protocol.ts';
+import type { FromWasi, ToWasi } from './wasi/wasi-protocol.ts';
 import type { FromWorker, ToWorker } from './worker-protocol.ts';
 
-/** A thread that runs `serveVm` of src/worker.ts, as the thread that started it sees it. */
-export interface WorkerHandle {
-  post(message: ToWorker, transfer?: readonly TransferablePort[]): void;
-  onMessage(listener: (message: FromWorker) => void): void;
+/** A thread that runs `serveVm` of src/worker.ts, or a WASI program, as the thread that started it sees it. */
+export interface WorkerHandle<To = ToWorker, From = FromWorker> {
+  post(message: To, transfer?: readonly TransferablePort[]): void;
+  onMessage(listener: (message: From) => void): void;
   /** Called once if the thread dies without having been terminated. */
   onFailure(listener: (error: Error) => void): void;
   /** Whether somebody waits for the thread: otherwise it does not keep a process alive that has nothing else to do. */
@@ -27,6 +28,8 @@ export type OnLoading = (loaded: number, total: number | undefined) => void;
 
 export interface Platform {
   startWorker(): WorkerHandle;
+  /** Starts a thread for one WASI program (src/wasi/program.ts). */
+  startWasiWorker(): WorkerHandle<ToWasi, FromWasi>;
   /** Makes a channel: an end in this thread, which keeps no process alive, and a port to be transferred to another. */
   makeChannel(onMessage: (message: FromShare) => void): { readonly end: PortEnd; readonly port: TransferablePort };
   /** Makes a channel between two other threads. */

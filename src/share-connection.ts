@@ -86,6 +86,8 @@ export class ShareConnection implements Transport {
   }
 
   #receive(message: FromShare): void {
+    // What was under way when the port was closed still arrives.
+    if (this.#gone !== undefined) return;
     switch (message.type) {
       case 'reply': {
         const answer = this.#pending.get(message.id);

@@ -403,7 +403,8 @@ async function runOn<R>(
   }
 }
 
-function pathOf({ client }: Files, path: SharePath): Path {
+/** The place that a path names. Throws VmError 'bad-option' for a relative one. */
+export function pathOf({ client }: Files, path: SharePath): Path {
   const names = splitPath(bytesOf(path));
   if (!names.isAbsolute) {
     throw new VmError('bad-option', `the path ${JSON.stringify(path)}: paths in a share begin with "/"`);

@@ -3,6 +3,7 @@ import type { Backend } from '../devices/9p/backend.ts';
 import { Deferred } from './agent/deferred.ts';
 import { VmError, asVmError } from './errors.ts';
 import type { PortEnd, TransferablePort } from './port.ts';
+import { ReplySlot } from './reply-slot.ts';
 import { ObservedBackend } from './share-observer.ts';
 import type { FromShare, ToShare } from './share-protocol.ts';
 import { ShareRelay } from './share-relay.ts';
@@ -16,6 +17,8 @@ export interface ShareTableOptions {
   readonly shares: readonly ShareSetup[];
   openBackend(source: ShareSource, options: { readonly readOnly: boolean }): Promise<Backend>;
   readonly openPort: (port: TransferablePort, onMessage: (message: never) => void) => PortEnd;
+  /** Lets the event loop turn once more: to be called when a port was opened, which may have messages already. */
+  readonly turnAgain: () => void;
   /** Milliseconds, for the latency of events. */
   readonly now: () => number;
   /** A mistake of ours. */
@@ -56,6 +59,7 @@ export class ShareTable {
   /** Serves a share to a client until the client, or the table, closes the port. Never rejects: the client is told. */
   async attach({ tag, id, port, readOnly, replies }: Extract<ToWorker, { type: 'attach' }>): Promise<void> {
     const refuse = (message: FromShare): void => {
+      if (replies !== undefined) new ReplySlot(replies).close();
       const end = this.#options.openPort(port, () => undefined);
       end.post(message);
       end.close();
@@ -74,6 +78,7 @@ export class ShareTable {
       });
       this.#sessions.set(session, id);
       session.connect(this.#options.openPort(port, (message: ToShare) => session.receive(message)));
+      this.#options.turnAgain();
     } catch (error) {
       const { code, message } = asVmError(error);
       refuse({ type: 'gone', code, message });

@@ -1,4 +1,5 @@
 // A virtual machine as a program holds it: made, started, talked to, disposed of. The machine itself runs in a worker.
+import type { Bytes } from '../devices/ports.ts';
 import { Emitter } from './emitter.ts';
 import { VmError, asVmError } from './errors.ts';
 import { observed } from './observed.ts';
@@ -12,6 +13,8 @@ import type { VmEvents, VmStatistics } from './vm-events.ts';
 import { planCommandLine, planMemory, planShares, type Share, type ShareSource, type VmOptions } from './vm-options.ts';
 import { VmRun } from './vm-run.ts';
 import { connectShare, leaseShare, VmShareSource, type ShareLease } from './vm-share.ts';
+import { WasiProcess, type WasiOptions } from './wasi/process.ts';
+import { prepareWasi } from './wasi/start.ts';
 import { WorkerKeeper, WorkerThread } from './worker-thread.ts';
 import type { MachineEvent, MachineSetup, VmExit } from './worker-protocol.ts';
 
@@ -58,6 +61,7 @@ export class Vm {
   readonly #events = new Emitter<VmEvents>();
   readonly #worker: WorkerKeeper;
   readonly #files = new Map<string, ShareFiles>();
+  readonly #programs = new Set<WasiProcess>();
   #trace: readonly MachineEvent['type'][];
   #run: VmRun | undefined;
   #running = false;
@@ -176,6 +180,28 @@ export class Vm {
     return handle;
   }
 
+  /**
+   * Runs a WASI command on this host, in a worker of its own, with folders of the shares: it sees what the guest has
+   * written, and the guest what it writes, whether a machine runs or not.
+   */
+  runWasi(program: Bytes, options: WasiOptions = {}): WasiProcess {
+    const start = prepareWasi(
+      {
+        platform: this.#platform,
+        tagOf: (share) => this.#share(share).tag,
+        connect: (tag) => this.#connect(this.#share(tag), true, () => undefined),
+        lease: (tag, readOnly, replies) => this.#lease(this.#share(tag), readOnly, replies),
+      },
+      program,
+      options,
+    );
+    const running = new WasiProcess(start);
+    this.#programs.add(running);
+    const forget = (): void => void this.#programs.delete(running);
+    running.exit.then(forget, forget);
+    return running;
+  }
+
   /** Runs the login shell on the console. Resolves when it runs, with a function that resolves when it has ended. */
   async startShell({ cwd = this.#firstMount(), env, term }: ShellOptions = {}): Promise<() => Promise<void>> {
     const agent = await (await this.#started()).readyAgent();
@@ -241,6 +267,7 @@ export class Vm {
    */
   async dispose(): Promise<void> {
     this.#disposed = true;
+    for (const program of this.#programs) await program.kill('the VM was disposed of');
     await this.stop();
     const closing = [...this.#files.values()].map((files) => files.close());
     const ends = await Promise.allSettled([...closing, this.#worker.dispose()]);

@@ -69,6 +69,7 @@ export class WorkerThread {
 
   /** Somebody begins, or ends, to wait for the worker. */
   setAwaited(awaited: boolean): void {
+    if (this.#gone !== undefined) return;
     this.#awaited += awaited ? 1 : -1;
     this.#worker.setAwaited(this.#awaited > 0);
   }
@@ -112,6 +113,8 @@ export class WorkerThread {
 
   #end(error: VmError): void {
     if (this.#gone !== undefined) return;
+    // Its end is waited for.
+    this.setAwaited(true);
     this.#gone = error;
     const settle = (): void => {
       if (error.code === 'stopped') this.#closed.resolve();

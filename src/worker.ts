@@ -48,6 +48,7 @@ class VmServer {
       shares: setup.shares,
       openBackend: (source, options) => platform.openBackend(source, options),
       openPort: (port, onMessage) => platform.openPort(port, onMessage),
+      turnAgain: () => void Atomics.add(setup.doorbell, 0, 1),
       now: () => this.#host.now(),
       onFatal: (error) => void this.#fail(error),
     });

@@ -15,12 +15,19 @@ export const maximumLinks = 40;
 const namesInMessage = 16;
 const dot = Uint8Array.of(0x2e);
 
+/** A path that would leave the folder it is confined to: EXDEV, as Linux's openat2 has it with RESOLVE_BENEATH. */
+export class PathEscape extends Errno {
+  constructor(message: string) {
+    super('EXDEV', message);
+  }
+}
+
 export interface Path extends PathNames {
   /** The fid of the folder where the path begins. */
   readonly from: number;
   /**
-   * EPERM for what leads above the folder or, as an absolute link, away from it. Otherwise the folder is a root: ".." of
-   * it is itself, and absolute links begin there.
+   * PathEscape for what leads above the folder or, as an absolute link, away from it. Otherwise the folder is a root: ".."
+   * of it is itself, and absolute links begin there.
    */
   readonly confined: boolean;
 }
@@ -52,7 +59,7 @@ function nextNames(names: readonly Bytes[]): readonly Bytes[] {
 export function* followLink(client: Client, fid: number, { confined }: Path): Coroutine<PathNames> {
   const { target } = yield* client.call('Treadlink', { fid });
   const path = splitPath(target);
-  if (path.isAbsolute && confined) throw new Errno('EPERM', 'a link to an absolute path');
+  if (path.isAbsolute && confined) throw new PathEscape('a link to an absolute path');
   return path;
 }
 
@@ -88,7 +95,7 @@ export function* reach(client: Client, path: Path, follow: boolean): Coroutine<R
         yield* restart([...before, ...target.names, ...after]);
       } else if (ahead[0] !== undefined && isDotDot(ahead[0])) {
         if (type !== qidType.folder) throw new Errno('ENOTDIR');
-        if (trail.length === 0 && confined) throw new Errno('EPERM', 'a path that leads above its folder');
+        if (trail.length === 0 && confined) throw new PathEscape('a path that leads above its folder');
         yield* restart([...trail.slice(0, -1), ...ahead.slice(1)]);
       } else if (ahead.length === 0) {
         return { fid, type };

@@ -2,6 +2,7 @@
 import { VmError } from '../errors.ts';
 import type { Platform, WorkerHandle } from '../platform.ts';
 import type { VmOptions } from '../vm-options.ts';
+import type { FromWasi, ToWasi } from '../wasi/wasi-protocol.ts';
 import type { FromWorker, ToWorker } from '../worker-protocol.ts';
 import type { TransferablePort } from '../port.ts';
 import { loadGuestImage, type ImageSources } from './images.ts';
@@ -19,21 +20,23 @@ export interface BrowserVmOptions extends VmOptions {
   readonly image?: ImageSources;
   /** The worker, where a bundler cannot find `browser-worker.js` beside this module: the package exports `vm9/worker`. */
   readonly worker?: WorkerSource;
+  /** The worker of WASI programs, likewise: `browser-wasi-worker.js`, which is `vm9/wasi-worker`. */
+  readonly wasiWorker?: WorkerSource;
 }
 
-class BrowserWorker implements WorkerHandle {
+class BrowserWorker<To, From> implements WorkerHandle<To, From> {
   readonly #worker: Worker;
 
-  constructor(source: WorkerSource | undefined) {
-    this.#worker = startWorker(source);
+  constructor(source: WorkerSource | undefined, startDefault: () => Worker) {
+    this.#worker = startWorker(source ?? startDefault);
   }
 
-  post(message: ToWorker, transfer: readonly TransferablePort[] = []): void {
+  post(message: To, transfer: readonly TransferablePort[] = []): void {
     this.#worker.postMessage(message, [...(transfer as readonly MessagePort[])]);
   }
 
-  onMessage(listener: (message: FromWorker) => void): void {
-    this.#worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => listener(data));
+  onMessage(listener: (message: From) => void): void {
+    this.#worker.addEventListener('message', ({ data }: MessageEvent<From>) => listener(data));
     this.#worker.addEventListener('messageerror', () => {
       throw new VmError('internal', 'a message of the worker cannot be read');
     });
@@ -57,12 +60,13 @@ class BrowserWorker implements WorkerHandle {
   }
 }
 
-function startWorker(source: WorkerSource | undefined): Worker {
-  if (typeof source === 'function') return source();
+// Written out as bundlers look for them. Beside this module when it is built.
+const startMachine = (): Worker => new Worker(new URL('./browser-worker.js', import.meta.url), { type: 'module' });
+const startProgram = (): Worker => new Worker(new URL('./browser-wasi-worker.js', import.meta.url), { type: 'module' });
+
+function startWorker(source: WorkerSource): Worker {
   try {
-    // Written out as bundlers look for it. Beside this module when it is built.
-    if (source === undefined) return new Worker(new URL('./browser-worker.js', import.meta.url), { type: 'module' });
-    return new Worker(source, { type: 'module' });
+    return typeof source === 'function' ? source() : new Worker(source, { type: 'module' });
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new VmError('bad-option', `the worker cannot be started: ${reason}`, { cause });
@@ -70,9 +74,10 @@ function startWorker(source: WorkerSource | undefined): Worker {
 }
 
 /** The platform of one VM. */
-export function browserPlatform({ image, worker, sharedMemory = true }: BrowserVmOptions): Platform {
+export function browserPlatform({ image, worker, wasiWorker, sharedMemory = true }: BrowserVmOptions): Platform {
   return {
-    startWorker: () => new BrowserWorker(worker),
+    startWorker: () => new BrowserWorker<ToWorker, FromWorker>(worker, startMachine),
+    startWasiWorker: () => new BrowserWorker<ToWasi, FromWasi>(wasiWorker, startProgram),
     makeChannel: (onMessage) => {
       const { port1, port2 } = new MessageChannel();
       return { end: openPort(port1, onMessage), port: port2 };

@@ -2,27 +2,28 @@
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import { VmError } from '../errors.ts';
 import type { Platform, WorkerHandle } from '../platform.ts';
+import type { FromWasi, ToWasi } from '../wasi/wasi-protocol.ts';
 import type { FromWorker, ToWorker } from '../worker-protocol.ts';
 import type { TransferablePort } from '../port.ts';
 import { loadGuestImage } from './images.ts';
 import { openPort } from './open-port.ts';
 import { after } from './timer.ts';
 
-class NodeWorker implements WorkerHandle {
+class NodeWorker<To, From> implements WorkerHandle<To, From> {
   readonly #worker: Worker;
   #terminated = false;
 
-  constructor() {
-    // Beside this module when it is built.
-    this.#worker = new Worker(new URL('./worker.js', import.meta.url), { name: 'vm9' });
+  /** `script` is beside this module when it is built. */
+  constructor(script: string, name: string) {
+    this.#worker = new Worker(new URL(script, import.meta.url), { name });
     this.#worker.unref();
   }
 
-  post(message: ToWorker, transfer: readonly TransferablePort[] = []): void {
+  post(message: To, transfer: readonly TransferablePort[] = []): void {
     this.#worker.postMessage(message, transfer as readonly MessagePort[]);
   }
 
-  onMessage(listener: (message: FromWorker) => void): void {
+  onMessage(listener: (message: From) => void): void {
     this.#worker.on('message', listener);
     this.#worker.on('messageerror', (error) => {
       throw new VmError('internal', `a message of the worker cannot be read: ${error.message}`, { cause: error });
@@ -48,7 +49,8 @@ class NodeWorker implements WorkerHandle {
 }
 
 export const nodePlatform: Platform = {
-  startWorker: () => new NodeWorker(),
+  startWorker: () => new NodeWorker<ToWorker, FromWorker>('./worker.js', 'vm9'),
+  startWasiWorker: () => new NodeWorker<ToWasi, FromWasi>('./wasi-worker.js', 'vm9 wasi'),
   makeChannel: (onMessage) => {
     const { port1, port2 } = new MessageChannel();
     const end = openPort(port1, onMessage);

@@ -226,6 +226,10 @@ export class FakePlatform implements Platform {
     return { end: openPort(port1, onMessage), port: port2 };
   }
 
+  startWasiWorker(): never {
+    throw new Error('no WASI program is run here');
+  }
+
   makePorts(): { port: TransferablePort; peer: TransferablePort } {
     const { port1, port2 } = new MessageChannel();
     return { port: port1, peer: port2 };

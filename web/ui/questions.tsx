@@ -19,8 +19,6 @@ interface ConfirmQuestion {
   readonly title: string;
   readonly text: string;
   readonly action: string;
-  /** The action destroys something. */
-  readonly danger: boolean;
 }
 
 interface Asked {
@@ -69,7 +67,7 @@ export function QuestionDialog({ questions }: { readonly questions: Questions })
             <Button onClick={() => answer(undefined)} autofocus>
               Cancel
             </Button>
-            <Button kind={question.danger ? 'danger' : 'primary'} onClick={() => answer('')}>
+            <Button kind="danger" onClick={() => answer('')}>
               {question.action}
             </Button>
           </footer>
