@@ -71,14 +71,25 @@ export class Page {
 
   /** Lets the user pick a folder of the computer, and boots with it. */
   async pickFolder(): Promise<void> {
+    if (!(await this.#mayRestart('Share a folder of this computer', 'Choose the folder'))) return;
     await this.actions.try(undefined, async () => {
       if (await this.picked.pick()) await this.boot();
     });
   }
 
+  /** Boots with the folder that an earlier visit has picked. */
   async reopenFolder(): Promise<void> {
     await this.actions.try(undefined, async () => {
       if (await this.picked.reopen()) await this.boot();
+    });
+  }
+
+  /** Boots without the folder of the computer, and forgets it. */
+  async unshareFolder(): Promise<void> {
+    if (!(await this.#mayRestart('Stop sharing the folder', 'Stop sharing'))) return;
+    await this.actions.try(undefined, async () => {
+      await this.picked.forget();
+      await this.boot();
     });
   }
 
@@ -98,6 +109,13 @@ export class Page {
           .querySelector<HTMLElement>(tab === 'files' ? '#files [role=tree]' : '#inspector [role=listbox]')
           ?.focus();
     });
+  }
+
+  /** Folders are mounted when Linux starts: asks where something may run in it. */
+  async #mayRestart(title: string, action: string): Promise<boolean> {
+    if (this.session.state.peek().phase !== 'running') return true;
+    const text = 'Linux restarts for that: programs that run in it end. Files are kept.';
+    return this.questions.confirm({ title, text, action, danger: false });
   }
 
   #shortcut(event: KeyboardEvent): void {

@@ -1,4 +1,15 @@
-import { Activity, CircleHelp, EllipsisVertical, FolderTree, Monitor, Moon, Power, RotateCw, Sun } from 'lucide';
+import {
+  Activity,
+  CircleHelp,
+  EllipsisVertical,
+  FolderTree,
+  FolderX,
+  Monitor,
+  Moon,
+  Power,
+  RotateCw,
+  Sun,
+} from 'lucide';
 import type { IconNode } from 'lucide';
 import { MeterView } from './inspector/meter-view.tsx';
 import type { Theme } from './layout.ts';
@@ -70,6 +81,15 @@ export function TopBar({ page }: { readonly page: Page }) {
             page.menus.openBelow(
               [
                 { label: 'Restart Linux', icon: RotateCw, action: () => void page.boot() },
+                ...(page.picked.granted.value === undefined
+                  ? []
+                  : [
+                      {
+                        label: `Stop sharing ${page.picked.granted.value.name}`,
+                        icon: FolderX,
+                        action: () => void page.unshareFolder(),
+                      },
+                    ]),
                 { label: 'Switch off', icon: Power, action: () => void session.powerOff() },
               ],
               currentTarget,

@@ -5,7 +5,14 @@ import { VmError } from '../errors.ts';
 const patience = 2000;
 
 /** Makes this worker the owner until the returned function is called. Throws VmError 'bad-file' where somebody else is. */
-export function lockStore(kind: string, name: string): Promise<() => void> {
+export async function lockStore(kind: string, name: string): Promise<() => void> {
+  // Only pages that nobody can have changed on their way have locks, and OPFS.
+  if (!isSecureContext) {
+    throw new VmError(
+      'bad-file',
+      `the files "${name}" can be kept only for a page that was loaded over HTTPS or from localhost`,
+    );
+  }
   return new Promise((resolve, reject) => {
     const held = (): Promise<void> =>
       new Promise((release) => {

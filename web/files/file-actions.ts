@@ -138,6 +138,7 @@ export class FileActions {
       title: `Delete ${nameOf(item.path)}?`,
       text: `This deletes ${what} for good, in the guest too.`,
       action: 'Delete',
+      danger: true,
     });
     if (!sure) return;
     await this.try(undefined, async () => {
@@ -208,6 +209,7 @@ export class FileActions {
       title: `Drop your changes to ${nameOf(file.path)}?`,
       text: 'They are not saved.',
       action: 'Drop them',
+      danger: true,
     });
   }
 }

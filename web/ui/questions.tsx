@@ -19,6 +19,8 @@ interface ConfirmQuestion {
   readonly title: string;
   readonly text: string;
   readonly action: string;
+  /** The action destroys something. */
+  readonly danger: boolean;
 }
 
 interface Asked {
@@ -67,7 +69,7 @@ export function QuestionDialog({ questions }: { readonly questions: Questions })
             <Button onClick={() => answer(undefined)} autofocus>
               Cancel
             </Button>
-            <Button kind="danger" onClick={() => answer('')}>
+            <Button kind={question.danger ? 'danger' : 'primary'} onClick={() => answer('')}>
               {question.action}
             </Button>
           </footer>

@@ -1,4 +1,5 @@
 // Files of the guest in the origin private file system.
+import { VmError } from '../../errors.ts';
 import { FileMedium } from '../../store/file-medium.ts';
 import type { StoredBackend } from '../../store/stored-backend.ts';
 import { mountStore } from '../mount-store.ts';
@@ -13,6 +14,9 @@ const folderName = 'vm9';
 /** Only in a dedicated worker. Throws VmError 'bad-file'. */
 export function openOpfs({ name }: Pick<OpfsSource, 'name'>, host: StoreHost): Promise<StoredBackend> {
   return mountStore(name, host, async () => {
+    if (!('createSyncAccessHandle' in FileSystemFileHandle.prototype)) {
+      throw new VmError('bad-file', `this browser has no OPFS for the files "${name}": keep them in IndexedDB`);
+    }
     const release = await lockStore('opfs', name);
     const handles: FileSystemSyncAccessHandle[] = [];
     try {
