@@ -10,6 +10,7 @@ import { TopBar } from './top-bar.tsx';
 import { MenuView } from './ui/menu.tsx';
 import { NoticeList } from './ui/notices.tsx';
 import { QuestionDialog } from './ui/questions.tsx';
+import { WasiDialog } from './wasi/wasi-dialog.tsx';
 import { Splitter } from './ui/splitter.tsx';
 
 export function App({ page }: { readonly page: Page }) {
@@ -82,6 +83,7 @@ export function App({ page }: { readonly page: Page }) {
       <MenuView menus={page.menus} />
       <QuestionDialog questions={page.questions} />
       {page.helpOpen.value && <HelpDialog page={page} />}
+      {page.wasi.open.value && <WasiDialog wasi={page.wasi} session={page.session} />}
       <NoticeList notices={page.notices} />
     </div>
   );

@@ -15,6 +15,7 @@ import { Screen } from './terminal/screen.ts';
 import { Menus } from './ui/menu.tsx';
 import { Notices } from './ui/notices.tsx';
 import { Questions } from './ui/questions.tsx';
+import { WasiRun } from './wasi/wasi-run.ts';
 
 export class Page {
   readonly options: PageOptions;
@@ -27,6 +28,7 @@ export class Page {
   readonly inspector = new Inspector(this.session);
   readonly tree = new FileTree(this.session);
   readonly viewer = new Viewer(this.tree);
+  readonly wasi = new WasiRun(this.session);
   readonly actions = new FileActions(this);
   readonly storage = new StorageWatch();
   readonly picked = new PickedFolder();

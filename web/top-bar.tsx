@@ -1,5 +1,6 @@
 import {
   Activity,
+  Binary,
   CircleHelp,
   EllipsisVertical,
   FolderTree,
@@ -81,6 +82,7 @@ export function TopBar({ page }: { readonly page: Page }) {
             page.menus.openBelow(
               [
                 { label: 'Restart Linux', icon: RotateCw, action: () => void page.boot() },
+                { label: 'Run a WASI program', icon: Binary, action: () => page.wasi.show() },
                 ...(page.picked.granted.value === undefined
                   ? []
                   : [

@@ -3,13 +3,14 @@ import { signal } from '@preact/signals';
 import type { Menus, MenuItem } from '../ui/menu.tsx';
 import type { Notices } from '../ui/notices.tsx';
 import type { Questions } from '../ui/questions.tsx';
-import { Download, FilePlus, FolderPlus, FolderUp, Pencil, Trash2, Upload as UploadIcon } from 'lucide';
+import { Binary, Download, FilePlus, FolderPlus, FolderUp, Pencil, Trash2, Upload as UploadIcon } from 'lucide';
 import { bytesText } from '../ui/format.ts';
 import { archiveName, fileStream, saveStream, tarStream } from './download.ts';
 import { joinPath, nameOf, nameProblem, parentOf } from './paths.ts';
 import { concerns, type FileTree, type Item } from './tree.ts';
 import { pickedUploads, upload, type Upload } from './upload.ts';
 import type { Viewer } from './viewer.ts';
+import type { WasiRun } from '../wasi/wasi-run.ts';
 
 export interface Transfer {
   readonly text: string;
@@ -22,6 +23,7 @@ interface Parts {
   readonly notices: Notices;
   readonly questions: Questions;
   readonly menus: Menus;
+  readonly wasi: WasiRun;
 }
 
 export class FileActions {
@@ -182,6 +184,11 @@ export class FileActions {
     this.transfer.value = undefined;
   }
 
+  runWasi({ place, path }: Item): void {
+    const { tree, wasi } = this.#parts;
+    wasi.show({ name: nameOf(path), read: () => tree.files(place).readFile(path) });
+  }
+
   menuOf(item: Item): MenuItem[] {
     const inFolder: MenuItem[] = [
       { label: 'New file', icon: FilePlus, action: () => void this.newFile(item) },
@@ -189,6 +196,7 @@ export class FileActions {
       { label: 'Upload files', icon: UploadIcon, action: () => this.pickUploads(item, 'files') },
       { label: 'Upload a folder', icon: FolderUp, action: () => this.pickUploads(item, 'folder') },
     ];
+    const program: MenuItem[] = [{ label: 'Run with WASI', icon: Binary, action: () => this.runWasi(item) }];
     const download = {
       label: item.type === 'directory' ? 'Download as tar' : 'Download',
       icon: Download,
@@ -198,7 +206,12 @@ export class FileActions {
       { label: 'Rename', icon: Pencil, action: () => void this.rename(item) },
       { label: 'Delete', icon: Trash2, action: () => void this.remove(item), danger: true },
     ];
-    return [...(item.type === 'directory' ? inFolder : []), download, ...(item.path === '/' ? [] : change)];
+    return [
+      ...(item.type === 'directory' ? inFolder : []),
+      ...(item.type === 'file' && item.path.endsWith('.wasm') ? program : []),
+      download,
+      ...(item.path === '/' ? [] : change),
+    ];
   }
 
   async #mayLeaveDraft(): Promise<boolean> {
