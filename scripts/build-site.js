@@ -51,7 +51,9 @@ export async function buildSite(folder, source = web) {
   // The page imports vm9 by name: what an embedder gets.
   const page = await build({ ...common, ...written, entryPoints: { page: join(source, program) } });
   const worker = await build({ ...workerBuild, ...written });
-  writeFileSync(join(folder, 'licences.txt'), licencesOf(page.metafile, worker.metafile));
+  const wasiEntry = { 'browser-wasi-worker': join(repository, 'src/browser/wasi-worker-entry.ts') };
+  const wasi = await build({ ...common, ...written, entryPoints: wasiEntry, platform: 'browser' });
+  writeFileSync(join(folder, 'licences.txt'), licencesOf(page.metafile, worker.metafile, wasi.metafile));
   for (const name of files) {
     if (/\.(html|svg|png|ico|webmanifest)$/.test(name)) cpSync(join(source, name), join(folder, name));
   }

@@ -27,11 +27,8 @@ async function answerDialogs(page: Page): Promise<void> {
 }
 
 test('picked once, mounted beside the home folder, two-way, offered again with one click', async () => {
-  const linux = await LinuxPage.boot(await serve(site()));
+  const linux = await LinuxPage.boot(await serve(site()), { prepare: answerDialogs });
   const { page } = linux;
-  await answerDialogs(page);
-  await page.reload();
-  await linux.prompt();
   await page.getByRole('button', { name: 'Share a folder of this computer' }).click();
   await page.getByRole('dialog').getByRole('button', { name: 'Choose the folder' }).click();
   await linux.row('/mnt/my-lab').waitFor();
@@ -41,7 +38,7 @@ test('picked once, mounted beside the home folder, two-way, offered again with o
   const host = await page.evaluate(async () => {
     const folder = await (await navigator.storage.getDirectory()).getDirectoryHandle('my-lab');
     const writable = await (await folder.getFileHandle('host.txt', { create: true })).createWritable();
-    await writable.write('from-the-host\n');
+    await writable.write('from-the-host');
     await writable.close();
     return (await (await folder.getFileHandle('guest.txt')).getFile()).text();
   });

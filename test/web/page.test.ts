@@ -4,6 +4,7 @@ import { contentOf, hexDump } from '../../web/files/content.ts';
 import { isInside, joinPath, nameOf, nameProblem, parentOf } from '../../web/files/paths.ts';
 import { BootFollower } from '../../web/machine/boot-steps.ts';
 import { pageOptions } from '../../web/page-options.ts';
+import { splitArguments } from '../../web/wasi/arguments.ts';
 
 test('the address says where the folder is kept and how much memory there is', () => {
   expect(pageOptions('')).toEqual({ store: 'storage', memory: 256 });
@@ -49,4 +50,9 @@ test('the way to a shell: bytes of the image, then stage after stage', () => {
     ['agent', 'waiting', undefined],
     ['shares', 'waiting', undefined],
   ]);
+});
+
+test('a line is split into arguments as a shell would', () => {
+  expect(splitArguments(`a  "b c" 'd "e' f\\ g "h\\"i" ""`)).toEqual(['a', 'b c', 'd "e', 'f g', 'h"i', '']);
+  expect(splitArguments('  ')).toEqual([]);
 });

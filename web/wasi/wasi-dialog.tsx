@@ -3,7 +3,8 @@ import { useState } from 'preact/hooks';
 import type { Session } from '../machine/session.ts';
 import { Button } from '../ui/button.tsx';
 import { Dialog } from '../ui/dialog.tsx';
-import { splitArguments, type WasiRun } from './wasi-run.ts';
+import { splitArguments } from './arguments.ts';
+import type { WasiRun } from './wasi-run.ts';
 
 export function WasiDialog({ wasi, session }: { readonly wasi: WasiRun; readonly session: Session }) {
   const places = session.places.value;
