@@ -22,7 +22,13 @@ import { MachineCore } from './machine-core.ts';
 import { PanicWatcher } from './panic.ts';
 import { RunLoop } from './run-loop.ts';
 import type { RunTarget } from './run-loop.ts';
-import type { MachineServer, MachineShare, WorkerMachine, WorkerMachineOptions } from './worker-machine.ts';
+import type {
+  MachineServer,
+  MachineShare,
+  TraceListener,
+  WorkerMachine,
+  WorkerMachineOptions,
+} from './worker-machine.ts';
 import type { MachineEvent, MachineStatistics, ShareTraffic, VmExit } from './worker-protocol.ts';
 
 /** The virtio-mmio slots that are not the shares': the console's and the random generator's. */
@@ -56,7 +62,8 @@ export class Machine implements WorkerMachine {
   #resetDone: Deferred<void> | undefined;
   /** A mistake of ours in an asynchronous answer. */
   #fatal: { readonly error: unknown } | undefined;
-  #outputPending: Promise<void> | undefined;
+  /** Of receivers that are not ready for what the guest has sent, or for what is told of it. */
+  readonly #pendingReceivers = new Set<Promise<void>>();
   /** Of the guest's earlier lives. */
   #retiredBefore = 0;
   #busyBefore = 0;
@@ -125,12 +132,11 @@ export class Machine implements WorkerMachine {
     return this.#resetDone.promise;
   }
 
-  trace(listener: ((event: MachineEvent) => void) | undefined): void {
-    for (const device of this.#devices) {
-      device.listen(listener && ((event) => listener({ type: 'virtio', event })));
-    }
+  trace(listener: TraceListener | undefined): void {
+    const tell = listener && ((event: MachineEvent) => this.#waitFor(listener(event)));
+    for (const device of this.#devices) device.listen(tell && ((event) => tell({ type: 'virtio', event })));
     for (const { tag, server } of this.#servers) {
-      server.onEvent = listener && ((event) => listener({ type: '9p', share: tag, event }));
+      server.onEvent = tell && ((event) => tell({ type: '9p', share: tag, event }));
     }
   }
 
@@ -246,9 +252,7 @@ export class Machine implements WorkerMachine {
       },
       flushOutput: () => {
         this.uart.flush();
-        const pending = this.#outputPending;
-        this.#outputPending = undefined;
-        return pending;
+        return this.#pendingReceivers.size === 0 ? undefined : this.#receiversReady();
       },
       get ended() {
         return ended();
@@ -296,8 +300,20 @@ export class Machine implements WorkerMachine {
 
   #sent(bytes: Bytes): void {
     this.#panic.observe(bytes);
-    const pending = this.#options.onUartOutput(bytes);
-    if (pending !== undefined) this.#outputPending = pending;
+    this.#waitFor(this.#options.onUartOutput(bytes));
+  }
+
+  #waitFor(pending: void | Promise<void>): void {
+    if (pending !== undefined) this.#pendingReceivers.add(pending);
+  }
+
+  async #receiversReady(): Promise<void> {
+    // What comes meanwhile may have to wait too.
+    while (this.#pendingReceivers.size > 0) {
+      const pending = [...this.#pendingReceivers];
+      this.#pendingReceivers.clear();
+      await Promise.all(pending);
+    }
   }
 
   /** Under a counted clock randomness is the same in every run. */

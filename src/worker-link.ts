@@ -86,6 +86,5 @@ export class WorkerLink {
     if (message.type === 'bytes') this[message.stream].arrived(message.bytes);
     else if (message.type === 'credit') this[message.stream].sender.addCredit(message.count);
     else this.#onMessage(message);
-    if (message.type === 'events') this.#thread?.acknowledgeEvents(message.events.length);
   }
 }

@@ -6,6 +6,7 @@ import type { NinePServer } from '../devices/virtio/9p.ts';
 import type { ConsolePort } from '../devices/virtio/console-port.ts';
 import { GuestStream, type GuestPort } from './guest-stream.ts';
 import type { Host } from './host.ts';
+import type { TraceSender } from './trace-window.ts';
 import type {
   FromWorker,
   MachineEvent,
@@ -19,6 +20,9 @@ import type {
 /** A port of the console device, as the worker uses it. */
 export type MachinePort = Pick<ConsolePort, 'listen' | 'write' | 'pause' | 'resume' | 'hostOpen'>;
 
+/** While the promise it returned is pending the machine stands still; what is under way until then still comes. */
+export type TraceListener = (event: MachineEvent) => void | Promise<void>;
+
 /** What the worker asks of a machine. src/machine.ts is one. */
 export interface WorkerMachine {
   run(): Promise<VmExit>;
@@ -26,7 +30,7 @@ export interface WorkerMachine {
   /** Restarts the guest, as by the button. Resolves when its new life begins, or when the machine has stopped. */
   reset(): Promise<void>;
   /** Gives all that happens from now on to `listener`; undefined for no longer. */
-  trace(listener: ((event: MachineEvent) => void) | undefined): void;
+  trace(listener: TraceListener | undefined): void;
   /** Tells the guest the size of its console in characters. */
   resizeConsole(columns: number, rows: number): void;
   readonly consolePort: MachinePort;
@@ -62,14 +66,10 @@ export interface WorkerMachineOptions extends Omit<MachineSetup, 'trace'> {
   readonly clientsWait?: () => boolean;
 }
 
-/** Events that may be under way to the main thread before the machine waits for it. */
-const traceWindow = 4096;
-
 export interface MachineRunOptions {
   readonly setup: MachineSetup;
   readonly host: Host;
-  /** One element: how many events the main thread has received, of this machine and those before. */
-  readonly traceAcknowledged: Int32Array<ArrayBufferLike>;
+  readonly trace: TraceSender;
   /** Throws VmError 'bad-file' for a share that cannot be opened. */
   readonly openShares: () => Promise<WorkerMachineOptions['shares']>;
   readonly clientsWait: () => boolean;
@@ -80,7 +80,7 @@ export interface MachineRunOptions {
 /** What is meant for a machine, among the messages to its worker. */
 export type ToMachine = Exclude<
   ToWorker,
-  { type: 'open' | 'start' | 'attach' | 'detach' | 'connect' | 'unreachable' | 'disconnect' | 'close' }
+  { type: 'open' | 'start' | 'attach' | 'detach' | 'connect' | 'unreachable' | 'disconnect' | 'traced' | 'close' }
 >;
 
 export class MachineRun {
@@ -220,21 +220,13 @@ export class MachineRun {
   }
 
   /** Each event goes out at once: the machine may wait for the guest long before it turns the event loop again. */
-  #tracer(): (event: MachineEvent) => void {
-    const { post, traceAcknowledged: acknowledged, setup } = this.#options;
+  #tracer(): TraceListener {
+    const { post, trace } = this.#options;
     const wanted = this.#traced;
-    // Events of an earlier tracer that are still under way let this one send a few more.
-    let sent = Atomics.load(acknowledged, 0);
     return (event) => {
-      if (!wanted.includes(event.type)) return;
+      if (!wanted.includes(event.type)) return undefined;
       post({ type: 'events', events: [event] });
-      sent += 1;
-      if (!setup.sharedMemory) return;
-      // A main thread that cannot keep up stops the machine, or the trace would fill the memory between them.
-      for (let seen = Atomics.load(acknowledged, 0); ((sent - seen) | 0) > traceWindow;) {
-        Atomics.wait(acknowledged, 0, seen);
-        seen = Atomics.load(acknowledged, 0);
-      }
+      return trace.posted();
     };
   }
 }

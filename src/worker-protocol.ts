@@ -87,7 +87,7 @@ export interface WorkerSetup {
   readonly shares: readonly ShareSetup[];
   /** One element, see Host.doorbell. */
   readonly doorbell: Int32Array<ArrayBufferLike>;
-  /** One element: a count of the events that were received. */
+  /** One element: a count of the events that were received; not shared where `traced` messages tell it. */
   readonly traceAcknowledged: Int32Array<ArrayBufferLike>;
 }
 
@@ -132,6 +132,8 @@ export type ToWorker =
   | { readonly type: 'statistics'; readonly id: number }
   /** The types of events that are wanted from now on. */
   | { readonly type: 'trace'; readonly types: readonly MachineEvent['type'][] }
+  /** So many more events have been received. */
+  | { readonly type: 'traced'; readonly count: number }
   /** Restarts the machine, as by its button; `reset` follows, or the machine's end. */
   | { readonly type: 'reset' }
   /** Ends the machine, if it runs; `exit` follows. */

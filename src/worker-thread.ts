@@ -4,6 +4,7 @@ import { Deferred } from './agent/deferred.ts';
 import { VmError } from './errors.ts';
 import type { Platform, WorkerHandle } from './platform.ts';
 import type { TransferablePort } from './port.ts';
+import { TraceReceiver } from './trace-window.ts';
 import type { FromWorker, ShareSetup, ToWorker } from './worker-protocol.ts';
 
 /** Milliseconds that a worker is given to close its shares before it is ended anyway. */
@@ -14,7 +15,7 @@ export class WorkerThread {
   readonly doorbell: Int32Array<ArrayBufferLike>;
   readonly #platform: Platform;
   readonly #worker: WorkerHandle;
-  readonly #traceAcknowledged: Int32Array<ArrayBufferLike>;
+  readonly #trace: TraceReceiver;
   readonly #onLog: (message: { readonly line: string }) => void;
   readonly #onGone = new Set<(error: VmError) => void>();
   readonly #closed = new Deferred<void>();
@@ -27,14 +28,14 @@ export class WorkerThread {
     this.#platform = platform;
     this.#onLog = onLog;
     this.doorbell = word(platform.sharedMemory);
-    this.#traceAcknowledged = word(platform.sharedMemory);
+    this.#trace = new TraceReceiver(word(platform.sharedMemory), (count) => this.post({ type: 'traced', count }));
     this.#worker = platform.startWorker();
     this.#worker.onMessage((message) => this.#receive(message));
     this.#worker.onFailure((error) => {
       this.#end(new VmError('internal', `the thread of the machine died: ${error.message}`, { cause: error }));
     });
     const { doorbell } = this;
-    this.post({ type: 'open', setup: { shares, doorbell, traceAcknowledged: this.#traceAcknowledged } });
+    this.post({ type: 'open', setup: { shares, doorbell, traceAcknowledged: this.#trace.acknowledged } });
   }
 
   /** Calls `listener` once when the worker is gone, whyever. */
@@ -74,12 +75,6 @@ export class WorkerThread {
     this.#worker.setAwaited(this.#awaited > 0);
   }
 
-  /** `count` events have been received. */
-  acknowledgeEvents(count: number): void {
-    Atomics.add(this.#traceAcknowledged, 0, count);
-    Atomics.notify(this.#traceAcknowledged, 0);
-  }
-
   /** Closes the shares and ends the worker. Rejects where a share could not store what it has. */
   close(): Promise<void> {
     if (this.#gone === undefined) {
@@ -108,6 +103,7 @@ export class WorkerThread {
     }
     if (message.type === 'log') this.#onLog(message);
     else this.#machine?.(message);
+    if (message.type === 'events') this.#trace.received(message.events.length);
     if (message.type === 'failed') this.#end(defect('the machine failed', message));
   }
 

@@ -5,6 +5,7 @@ import { VmError } from './errors.ts';
 import type { Host } from './host.ts';
 import type { PortEnd, TransferablePort } from './port.ts';
 import { ShareTable } from './share-table.ts';
+import { TraceSender } from './trace-window.ts';
 import type { ShareSource } from './vm-options.ts';
 import { MachineRun, type WorkerMachine, type WorkerMachineOptions } from './worker-machine.ts';
 import type { FromWorker, ToWorker, WorkerSetup } from './worker-protocol.ts';
@@ -34,7 +35,7 @@ export function serveVm(platform: WorkerPlatform): void {
 class VmServer {
   readonly #platform: WorkerPlatform;
   readonly #host: Host;
-  readonly #traceAcknowledged: Int32Array<ArrayBufferLike>;
+  readonly #trace: TraceSender;
   readonly #shares: ShareTable;
   #machine: MachineRun | undefined;
   /** The end was told: nothing more may be. */
@@ -43,7 +44,7 @@ class VmServer {
   constructor(platform: WorkerPlatform, setup: WorkerSetup) {
     this.#platform = platform;
     this.#host = platform.makeHost(setup.doorbell);
-    this.#traceAcknowledged = setup.traceAcknowledged;
+    this.#trace = new TraceSender(setup.traceAcknowledged);
     this.#shares = new ShareTable({
       shares: setup.shares,
       openBackend: (source, options) => platform.openBackend(source, options),
@@ -76,6 +77,9 @@ class VmServer {
       case 'disconnect':
         this.#shares.disconnect(message.tag);
         break;
+      case 'traced':
+        this.#trace.acknowledge(message.count);
+        break;
       case 'close':
         void this.#close();
         break;
@@ -89,7 +93,7 @@ class VmServer {
     const machine = new MachineRun({
       setup,
       host: this.#host,
-      traceAcknowledged: this.#traceAcknowledged,
+      trace: this.#trace,
       openShares: () => this.#shares.openAll(),
       clientsWait: () => this.#shares.clientsWait,
       makeMachine: (options) => this.#platform.makeMachine(options),

@@ -10,15 +10,8 @@ import { openPort } from '../../src/node/open-port.ts';
 import type { PortEnd, TransferablePort } from '../../src/port.ts';
 import type { FromShare } from '../../src/share-protocol.ts';
 import { serveVm } from '../../src/worker.ts';
-import type { MachinePort, WorkerMachine, WorkerMachineOptions } from '../../src/worker-machine.ts';
-import type {
-  FromWorker,
-  MachineEvent,
-  MachineStatistics,
-  ShareTraffic,
-  ToWorker,
-  VmExit,
-} from '../../src/worker-protocol.ts';
+import type { MachinePort, TraceListener, WorkerMachine, WorkerMachineOptions } from '../../src/worker-machine.ts';
+import type { FromWorker, MachineStatistics, ShareTraffic, ToWorker, VmExit } from '../../src/worker-protocol.ts';
 
 /** The guest's end of a port. */
 export class FakePort implements MachinePort {
@@ -82,7 +75,7 @@ export class FakeMachine implements WorkerMachine {
   readonly uart = { receive: (bytes: Uint8Array): number => this.uartPort.write(bytes) };
   readonly sizes: [number, number][] = [];
   busySeconds = 0;
-  onEvent: ((event: MachineEvent) => void) | undefined;
+  onEvent: TraceListener | undefined;
   resets = 0;
   /** How often the statistics were asked for. */
   questions = 0;
@@ -109,7 +102,7 @@ export class FakeMachine implements WorkerMachine {
     return Promise.resolve();
   }
 
-  trace(listener: ((event: MachineEvent) => void) | undefined): void {
+  trace(listener: TraceListener | undefined): void {
     this.onEvent = listener;
   }
 
@@ -166,12 +159,14 @@ export interface FakePlatformOptions {
   readonly openBackend?: () => Promise<Backend>;
   /** How many times faster than ours the platform's time goes by. */
   readonly haste?: number;
+  /** Default: true. */
+  readonly sharedMemory?: boolean;
 }
 
 /** Runs workers in this thread. `machines` are those that were made, `workers` counts those that are not terminated. */
 export class FakePlatform implements Platform {
   readonly machines: FakeMachine[] = [];
-  readonly sharedMemory = true;
+  readonly sharedMemory: boolean;
   workers = 0;
   /** Whether somebody waits for the worker. */
   awaited = false;
@@ -180,6 +175,7 @@ export class FakePlatform implements Platform {
 
   constructor(options: FakePlatformOptions = {}) {
     this.#options = options;
+    this.sharedMemory = options.sharedMemory ?? true;
   }
 
   startWorker(): WorkerHandle {

@@ -2,6 +2,7 @@ import { describe, expect, test } from 'vitest';
 import { streamWindow } from '../../src/byte-window.ts';
 import type { ShareActivity } from '../../src/activity-meter.ts';
 import { VmError } from '../../src/errors.ts';
+import { traceWindow } from '../../src/trace-window.ts';
 import { Vm } from '../../src/vm.ts';
 import type { VmOptions } from '../../src/vm-options.ts';
 import { agree, FakeAgent, FakePlatform, type FakeMachine, type FakePlatformOptions } from './fake-guest.ts';
@@ -449,8 +450,8 @@ describe('trace', () => {
       return { type: 'virtio', event: { type: 'notify', device: 'x', queue } } as const;
     });
     for (const event of events) {
-      platform.machine.onEvent?.(event);
-      platform.machine.onEvent?.({ type: '9p', share: 'host', event: unwanted });
+      void platform.machine.onEvent?.(event);
+      void platform.machine.onEvent?.({ type: '9p', share: 'host', event: unwanted });
     }
     await settle();
     expect(seen).toEqual(events);
@@ -466,7 +467,7 @@ describe('trace', () => {
     expect(platform.machine.onEvent).toBeUndefined();
     vm.setTrace(['virtio']);
     await settle();
-    platform.machine.onEvent?.(event);
+    void platform.machine.onEvent?.(event);
     vm.setTrace([]);
     await settle();
     expect(platform.machine.onEvent).toBeUndefined();
@@ -476,6 +477,29 @@ describe('trace', () => {
     await vm.start();
     await settle();
     expect(platform.machine.onEvent).toBeDefined();
+    await vm.dispose();
+  });
+
+  test('without shared memory a machine that is ahead of its listener is told to stand still, until the page has caught up', async () => {
+    const { vm, platform } = make({ trace: ['virtio'] }, { ...agentBoots, sharedMemory: false });
+    let seen = 0;
+    vm.on('trace', () => (seen += 1));
+    await vm.start();
+    const send = (count: number): (void | Promise<void>)[] =>
+      Array.from({ length: count }, (_, queue) => {
+        return platform.machine.onEvent?.({ type: 'virtio', event: { type: 'notify', device: 'x', queue } });
+      });
+    // More than the window before the page has its turn, several times: what is acknowledged counts up to there only once.
+    for (let round = 1; round <= 3; round++) {
+      const answers = send(traceWindow + 1000);
+      expect(answers.slice(0, traceWindow - traceWindow / 4)).not.toContainEqual(expect.any(Promise));
+      expect(answers.at(-1)).toBeInstanceOf(Promise);
+      expect(seen).toBe((round - 1) * (traceWindow + 1000));
+      await answers.at(-1);
+      await settle();
+      expect(seen).toBe(round * (traceWindow + 1000));
+    }
+    expect(send(10)).toEqual(Array.from({ length: 10 }));
     await vm.dispose();
   });
 });
