@@ -3,8 +3,9 @@ import { fileType } from '../../../devices/9p/backend.ts';
 import type { AttributeChanges, Attributes } from '../../../devices/9p/backend.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
 import type { InodeNumbers } from './inode-numbers.ts';
-import { isErrno } from './host.ts';
+import { host, isErrno } from './host.ts';
 import type { HostStat } from './host.ts';
+import type { Native } from './native.ts';
 import type { Owners } from './owners.ts';
 import type { Target } from './targets.ts';
 import { setTimes } from './times.ts';
@@ -31,6 +32,11 @@ export function attributesOf(stat: HostStat, numbers: InodeNumbers, owners: Owne
     mtime: stat.mtimeNs,
     ctime: stat.ctimeNs,
   };
+}
+
+/** The attributes of an open file, by the native call where there is one. */
+export function statOpened(fd: number, native: Native | undefined): HostStat {
+  return native === undefined ? host.fstat(fd) : native.stat(fd);
 }
 
 /**

@@ -15,21 +15,20 @@ import type {
   OpenFile,
 } from '../../../devices/9p/backend.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
-import { Handles } from '../../../devices/9p/memory/handles.ts';
 import type { Bytes } from '../../../devices/ports.ts';
-import { attributesOf, change, checkMode, completeMode, dropPrivileges, runsAsRoot, setGroupId } from './attributes.ts';
+import { attributesOf, change, runsAsRoot, statOpened } from './attributes.ts';
 import { descriptorLimit, Descriptors } from './descriptors.ts';
-import { HostFile, hostFlags } from './host-file.ts';
-import type { Share } from './host-file.ts';
+import { hostFlags } from './host-file.ts';
 import { host, isErrno, nameToBytes, pathToBytes } from './host.ts';
-import type { HostName, HostPath, HostStat } from './host.ts';
+import type { HostName, HostStat } from './host.ts';
 import { InodeNumbers } from './inode-numbers.ts';
 import { loadNative } from './load-native.ts';
+import { NameChanges } from './name-changes.ts';
 import type { Native } from './native.ts';
+import { OpenFiles, reopenFiles } from './open-files.ts';
 import { openRoot } from './open-root.ts';
 import type { WalkKind } from './open-root.ts';
 import { Owners } from './owners.ts';
-import { moveWithoutReplacing } from './no-replace.ts';
 import { Places } from './places.ts';
 import { linkOf, OpenTarget } from './targets.ts';
 import type { Target } from './targets.ts';
@@ -41,7 +40,7 @@ import { componentOf } from './walk.ts';
 import { isUsersXattr } from './xattrs.ts';
 import type { Walk } from './walk.ts';
 
-const { O_CREAT, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_RDONLY, O_TRUNC, O_WRONLY } = constants;
+const { O_WRONLY } = constants;
 
 /**
  * Milliseconds for which a lookup serves the attributes that are asked for next: a walk asks for both, and one look at the
@@ -69,14 +68,12 @@ export class NodeFsBackend implements Backend {
   readonly #walk: Walk;
   readonly #tree: Tree;
   readonly #places: Places;
-  readonly #descriptors: Descriptors;
   readonly #numbers: InodeNumbers;
-  readonly #share: Share;
   readonly #owners = Owners.ofProcess();
   readonly #native: Native | undefined;
   readonly #times: TimeAbilities;
-  readonly #files = new Handles<HostFile, OpenFile>('open file');
-  readonly #opened = new Set<HostFile>();
+  readonly #files: OpenFiles;
+  readonly #names: NameChanges;
   /** What the last lookup saw. */
   #seen: { readonly entry: Entry; readonly stat: HostStat; readonly at: number } | undefined;
 
@@ -91,14 +88,19 @@ export class NodeFsBackend implements Backend {
     const loaded = wanted === false ? undefined : loadNative(log ?? (() => undefined));
     const { walk, stat, native } = openRoot(directory, descriptors, kind, loaded);
     const numbers = new InodeNumbers(stat.dev);
-    this.#descriptors = descriptors;
     this.#walk = walk;
     this.#native = native;
     this.#times = { ...timeAbilities(process.versions.uv), native };
     this.#tree = new Tree(stat, (entry) => walk.freed(entry));
     this.#places = new Places(this.#tree, walk);
     this.#numbers = numbers;
-    this.#share = { walk, descriptors, numbers, sparesPrivileges: runsAsRoot() };
+    this.#files = new OpenFiles({
+      tree: this.#tree,
+      places: this.#places,
+      share: { walk, descriptors, numbers, sparesPrivileges: runsAsRoot() },
+      changing: () => this.#changing(),
+    });
+    this.#names = new NameChanges({ walk, tree: this.#tree, descriptors, native });
   }
 
   /** Nodes that are referenced, the root, and files that are open, for those who look for leaks. */
@@ -157,7 +159,7 @@ export class NodeFsBackend implements Backend {
     this.#changing();
     const entry = this.#tree.get(node);
     // Permissions that go must not keep what is open from being opened again.
-    if (changes.mode !== undefined) this.#reopenFiles(entry);
+    if (changes.mode !== undefined) reopenFiles(entry);
     this.#withTarget(node, (target) => change(target, changes, { owners: this.#owners, times: this.#times }));
   }
 
@@ -176,19 +178,7 @@ export class NodeFsBackend implements Backend {
   mkdir(parent: Node, name: Bytes, mode: number, _caller: Caller): Node {
     this.#changing();
     const component = componentOf(name);
-    return this.#inFolder(parent, (folder) => {
-      // In an SGID folder Linux's client asks for what the host does anyway.
-      const inherited =
-        (mode & setGroupId) === 0
-          ? 0
-          : this.#walk.withTarget(folder, (target) => Number(target.stat().mode) & setGroupId);
-      checkMode(mode, inherited);
-      // A umask only takes away, so that nobody ever has more permissions than asked for.
-      host.mkdir(this.#walk.child(folder, component), mode);
-      const entry = this.#made(folder, component);
-      this.#walk.withTarget(entry, (target) => completeMode(target, target.stat(), mode));
-      return entry.node;
-    });
+    return this.#inFolder(parent, (folder) => this.#names.mkdir(folder, component, mode).node);
   }
 
   mknod(parent: Node, name: Bytes, mode: number): Node {
@@ -196,7 +186,7 @@ export class NodeFsBackend implements Backend {
     // mknod(2): EPERM where the file system does not have the type. Sockets and FIFOs would not work across machines.
     if ((mode & fileType.mask) !== fileType.file) throw new Errno('EPERM', 'only regular files are made');
     const made = this.#inFolder(parent, (folder) =>
-      this.#createFile(folder, componentOf(name), O_WRONLY, mode & permissions),
+      this.#names.createFile(folder, componentOf(name), O_WRONLY, mode & permissions),
     );
     if (made === undefined) throw new Errno('EEXIST');
     host.close(made.fd);
@@ -208,10 +198,7 @@ export class NodeFsBackend implements Backend {
     const component = componentOf(name);
     const copy = target.slice();
     if (copy.includes(0)) throw new Errno('EINVAL', 'a link to a name with a NUL');
-    return this.#inFolder(parent, (folder) => {
-      host.symlink(copy, this.#walk.child(folder, component));
-      return this.#made(folder, component).node;
-    });
+    return this.#inFolder(parent, (folder) => this.#names.symlink(folder, component, copy).node);
   }
 
   link(node: Node, parent: Node, name: Bytes): void {
@@ -220,19 +207,15 @@ export class NodeFsBackend implements Backend {
     const component = componentOf(name);
     if (entry.isFolder) throw new Errno('EPERM', 'a second name for a folder');
     if (entry.isGone) throw new Errno('ENOENT');
-    this.#inFolder(parent, (folder) => this.#places.following(entry, (file) => this.#link(file, folder, component)));
+    this.#inFolder(parent, (folder) =>
+      this.#places.following(entry, (file) => this.#names.link(file, folder, component)),
+    );
   }
 
   unlink(parent: Node, name: Bytes, isFolder: boolean): void {
     this.#changing();
     const component = componentOf(name);
-    this.#inFolder(parent, (folder) => {
-      this.#removing(this.#tree.find(folder, component), () => {
-        const path = this.#walk.child(folder, component);
-        if (isFolder) host.rmdir(path);
-        else host.unlink(path);
-      });
-    });
+    this.#inFolder(parent, (folder) => this.#names.unlink(folder, component, isFolder));
   }
 
   rename(parent: Node, name: Bytes, newParent: Node, newName: Bytes, flags: number): void {
@@ -242,7 +225,7 @@ export class NodeFsBackend implements Backend {
     const component = componentOf(name);
     const newComponent = componentOf(newName);
     this.#inFolder(parent, (folder) =>
-      this.#inFolder(newParent, (newFolder) => this.#rename(folder, component, newFolder, newComponent, flags)),
+      this.#inFolder(newParent, (newFolder) => this.#names.rename(folder, component, newFolder, newComponent, flags)),
     );
   }
 
@@ -259,27 +242,21 @@ export class NodeFsBackend implements Backend {
   }
 
   open(node: Node, flags: number): OpenFile {
-    return this.#open(this.#tree.get(node), flags);
+    return this.#files.open(this.#tree.get(node), flags);
   }
 
   release(file: OpenFile): Awaitable<void> {
-    const opened = this.#files.remove(file);
-    this.#opened.delete(opened);
-    try {
-      return opened.close();
-    } finally {
-      this.#tree.release(opened.entry);
-    }
+    return this.#files.release(file);
   }
 
   getattrOpen(file: OpenFile): Attributes {
-    return this.#attributes(this.#statOpened(this.#files.get(file).opened()));
+    return this.#attributes(statOpened(this.#files.get(file).opened(), this.#native));
   }
 
   setattrOpen(file: OpenFile, changes: AttributeChanges): void {
     this.#changing();
     const opened = this.#files.get(file);
-    if (changes.mode !== undefined) this.#reopenFiles(opened.entry);
+    if (changes.mode !== undefined) reopenFiles(opened.entry);
     change(new OpenTarget(opened.opened()), changes, { owners: this.#owners, times: this.#times });
   }
 
@@ -345,8 +322,7 @@ export class NodeFsBackend implements Backend {
 
   /** Waits for what another thread still does with a file. Throws the first error of closing, with everything closed. */
   async close(): Promise<void> {
-    const closed = await Promise.allSettled([...this.#opened].map(async (file) => file.close()));
-    this.#opened.clear();
+    const closed = await this.#files.close();
     this.#walk.close();
     for (const result of closed) if (result.status === 'rejected') throw result.reason;
   }
@@ -389,10 +365,6 @@ export class NodeFsBackend implements Backend {
     return attributesOf(stat, this.#numbers, this.#owners);
   }
 
-  #statOpened(fd: number): HostStat {
-    return this.#native === undefined ? host.fstat(fd) : this.#native.stat(fd);
-  }
-
   #stat(entry: Entry): HostStat {
     if (entry.parent === undefined) return this.#walk.withTarget(entry, (target) => target.stat());
     const stat = this.#statByName(entry, entry.parent);
@@ -412,47 +384,6 @@ export class NodeFsBackend implements Backend {
     }
   }
 
-  /** The entry of a name that was just made. */
-  #made(folder: Entry, name: HostName): Entry {
-    const stat = this.#walk.stat(folder, name);
-    if (stat === undefined) throw new Errno('ENOENT', 'removed as soon as made');
-    return this.#tree.reach(folder, name, stat);
-  }
-
-  /** linkat(2) by descriptor is out of reach: the name must lead to the file before, and should after. */
-  #link(entry: Entry, folder: Entry, name: HostName): void {
-    if (entry.parent === undefined) throw new Errno('ENOENT');
-    const [from, to] = this.#walk.children(entry.parent, entry.name, folder, name);
-    const isThere = (path: HostPath): boolean => {
-      const stat = host.lstat(path);
-      return stat !== undefined && entry.isSame(stat);
-    };
-    if (!isThere(from)) throw new Errno('ESTALE', 'another file has the name');
-    host.link(from, to);
-    if (!isThere(to)) throw new Errno('EIO', 'the host has replaced the file meanwhile');
-  }
-
-  #rename(folder: Entry, component: HostName, newFolder: Entry, newComponent: HostName, flags: number): void {
-    const paths = (): readonly [HostPath, HostPath] => this.#walk.children(folder, component, newFolder, newComponent);
-    const [from, to] = paths();
-    const moved = host.lstat(from);
-    if (moved === undefined) throw new Errno('ENOENT');
-    if ((flags & renameFlags.exchange) !== 0) {
-      this.#native?.rename(from, to, flags);
-      this.#tree.exchange(folder, component, newFolder, newComponent);
-      return;
-    }
-    if ((flags & renameFlags.noReplace) !== 0) moveWithoutReplacing(from, to, typeOf(moved), this.#native);
-    else {
-      const replaced = host.lstat(to);
-      // rename(2): two names of one file both stay.
-      if (replaced?.ino === moved.ino && replaced.dev === moved.dev) return;
-      this.#removing(this.#tree.find(newFolder, newComponent), () => host.rename(...paths()));
-    }
-    const entry = this.#tree.find(folder, component);
-    if (entry !== undefined) this.#tree.move(entry, newFolder, newComponent);
-  }
-
   #create(
     folder: Entry,
     component: HostName,
@@ -461,8 +392,8 @@ export class NodeFsBackend implements Backend {
   ): { readonly node: Node; readonly file: OpenFile } {
     const asked = hostFlags(flags);
     for (let attempt = 0; attempt < mostAttempts; attempt++) {
-      const made = this.#readOnly ? undefined : this.#createFile(folder, component, asked, mode);
-      if (made !== undefined) return { node: made.entry.node, file: this.#addFile(made.entry, made.fd, asked) };
+      const made = this.#readOnly ? undefined : this.#names.createFile(folder, component, asked, mode);
+      if (made !== undefined) return { node: made.entry.node, file: this.#files.add(made.entry, made.fd, asked) };
       const stat = this.#walk.stat(folder, component);
       if (stat === undefined) {
         this.#changing();
@@ -472,88 +403,12 @@ export class NodeFsBackend implements Backend {
       if (typeOf(stat) === fileType.folder) throw new Errno('EISDIR');
       const entry = this.#tree.reach(folder, component, stat);
       try {
-        return { node: entry.node, file: this.#open(entry, flags) };
+        return { node: entry.node, file: this.#files.open(entry, flags) };
       } catch (error) {
         this.#tree.release(entry);
         if (!isErrno(error, 'ESTALE')) throw error;
       }
     }
     throw new Errno('EAGAIN', 'the name comes and goes');
-  }
-
-  /** Creates a file and opens it; undefined where the name is taken. */
-  #createFile(folder: Entry, name: HostName, asked: number, mode: number): { entry: Entry; fd: number } | undefined {
-    checkMode(mode, 0);
-    const path = this.#walk.child(folder, name);
-    const flags = (asked & ~O_TRUNC) | O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
-    let fd: number;
-    try {
-      fd = this.#descriptors.withRoom(() => host.open(path, flags, mode));
-    } catch (error) {
-      if (isErrno(error, 'EEXIST')) return undefined;
-      throw error;
-    }
-    try {
-      const stat = this.#statOpened(fd);
-      completeMode(new OpenTarget(fd), stat, mode);
-      return { entry: this.#tree.reach(folder, name, stat), fd };
-    } catch (error) {
-      host.close(fd);
-      throw error;
-    }
-  }
-
-  #open(entry: Entry, flags: number): OpenFile {
-    const asked = hostFlags(flags);
-    const changes = (flags & openFlags.accessMode) !== openFlags.readOnly || (flags & openFlags.truncate) !== 0;
-    if (entry.type === fileType.link) throw new Errno('ELOOP');
-    if (!entry.isFolder && (flags & openFlags.directory) !== 0) throw new Errno('ENOTDIR');
-    if (entry.isFolder && changes) throw new Errno('EISDIR');
-    // What they lead to is on this host, not in the guest.
-    if (!entry.isFolder && entry.type !== fileType.file) throw new Errno('ENXIO');
-    if (changes) this.#changing();
-    const hostsFlags = entry.isFolder ? O_RDONLY : asked;
-    return this.#places.reaching(
-      entry,
-      (found) => this.#addOpened(found, this.#walk.open(found, hostsFlags), asked),
-      (fd) => this.#addOpened(entry, this.#walk.openAgain(fd, hostsFlags), asked),
-    );
-  }
-
-  #addOpened(entry: Entry, fd: number, asked: number): OpenFile {
-    if ((asked & O_TRUNC) !== 0 && this.#share.sparesPrivileges) dropPrivileges(new OpenTarget(fd), host.fstat(fd));
-    return this.#addFile(entry, fd, asked);
-  }
-
-  #addFile(entry: Entry, fd: number, flags: number): OpenFile {
-    const file = new HostFile(entry, fd, flags, this.#share);
-    entry.holds++;
-    this.#opened.add(file);
-    return this.#files.add(file);
-  }
-
-  #reopenFiles(entry: Entry): void {
-    for (const file of entry.files ?? []) {
-      try {
-        file.opened();
-      } catch (error) {
-        // The host has taken it away already.
-        if (!isErrno(error, 'ESTALE', 'ENOENT', 'EACCES', 'EPERM')) throw error;
-      }
-    }
-  }
-
-  /** Removes a name by `action`, while its entry, if there is one, keeps its file. */
-  #removing(entry: Entry | undefined, action: () => void): void {
-    if (entry === undefined) return action();
-    this.#reopenFiles(entry);
-    this.#walk.pin(entry);
-    try {
-      action();
-    } catch (error) {
-      this.#walk.unpin(entry);
-      throw error;
-    }
-    this.#tree.detach(entry);
   }
 }

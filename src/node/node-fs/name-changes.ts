@@ -1,0 +1,146 @@
+// Changes of names in the folders of a share: made, linked, removed, renamed. The host's calls take a path, so what a name
+// leads to is looked at before, and the tree follows after.
+import { constants } from 'node:fs';
+import { renameFlags } from '../../../devices/9p/backend.ts';
+import { Errno } from '../../../devices/9p/errno.ts';
+import type { Bytes } from '../../../devices/ports.ts';
+import { checkMode, completeMode, setGroupId, statOpened } from './attributes.ts';
+import type { Descriptors } from './descriptors.ts';
+import { host, isErrno } from './host.ts';
+import type { HostName, HostPath } from './host.ts';
+import type { Native } from './native.ts';
+import { moveWithoutReplacing } from './no-replace.ts';
+import { reopenFiles } from './open-files.ts';
+import { OpenTarget } from './targets.ts';
+import { typeOf } from './tree.ts';
+import type { Entry, Tree } from './tree.ts';
+import type { Walk } from './walk.ts';
+
+const { O_CREAT, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_TRUNC } = constants;
+
+interface NameChangesOptions {
+  readonly walk: Walk;
+  readonly tree: Tree;
+  readonly descriptors: Descriptors;
+  readonly native: Native | undefined;
+}
+
+/** All throw Errno; ESTALE where a folder has another place by now. What is made has one more hold. */
+export class NameChanges {
+  readonly #walk: Walk;
+  readonly #tree: Tree;
+  readonly #descriptors: Descriptors;
+  readonly #native: Native | undefined;
+
+  constructor({ walk, tree, descriptors, native }: NameChangesOptions) {
+    this.#walk = walk;
+    this.#tree = tree;
+    this.#descriptors = descriptors;
+    this.#native = native;
+  }
+
+  mkdir(folder: Entry, name: HostName, mode: number): Entry {
+    // In an SGID folder Linux's client asks for what the host does anyway.
+    const inherited =
+      (mode & setGroupId) === 0
+        ? 0
+        : this.#walk.withTarget(folder, (target) => Number(target.stat().mode) & setGroupId);
+    checkMode(mode, inherited);
+    // A umask only takes away, so that nobody ever has more permissions than asked for.
+    host.mkdir(this.#walk.child(folder, name), mode);
+    const entry = this.#made(folder, name);
+    this.#walk.withTarget(entry, (target) => completeMode(target, target.stat(), mode));
+    return entry;
+  }
+
+  symlink(folder: Entry, name: HostName, target: Bytes): Entry {
+    host.symlink(target, this.#walk.child(folder, name));
+    return this.#made(folder, name);
+  }
+
+  /** Creates a file and opens it with the host's flags; undefined where the name is taken. */
+  createFile(folder: Entry, name: HostName, asked: number, mode: number): { entry: Entry; fd: number } | undefined {
+    checkMode(mode, 0);
+    const path = this.#walk.child(folder, name);
+    const flags = (asked & ~O_TRUNC) | O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+    let fd: number;
+    try {
+      fd = this.#descriptors.withRoom(() => host.open(path, flags, mode));
+    } catch (error) {
+      if (isErrno(error, 'EEXIST')) return undefined;
+      throw error;
+    }
+    try {
+      const stat = statOpened(fd, this.#native);
+      completeMode(new OpenTarget(fd), stat, mode);
+      return { entry: this.#tree.reach(folder, name, stat), fd };
+    } catch (error) {
+      host.close(fd);
+      throw error;
+    }
+  }
+
+  /** linkat(2) by descriptor is out of reach: the name must lead to the file before, and should after. */
+  link(entry: Entry, folder: Entry, name: HostName): void {
+    if (entry.parent === undefined) throw new Errno('ENOENT');
+    const [from, to] = this.#walk.children(entry.parent, entry.name, folder, name);
+    const isThere = (path: HostPath): boolean => {
+      const stat = host.lstat(path);
+      return stat !== undefined && entry.isSame(stat);
+    };
+    if (!isThere(from)) throw new Errno('ESTALE', 'another file has the name');
+    host.link(from, to);
+    if (!isThere(to)) throw new Errno('EIO', 'the host has replaced the file meanwhile');
+  }
+
+  unlink(folder: Entry, name: HostName, isFolder: boolean): void {
+    this.#removing(this.#tree.find(folder, name), () => {
+      const path = this.#walk.child(folder, name);
+      if (isFolder) host.rmdir(path);
+      else host.unlink(path);
+    });
+  }
+
+  /** `flags` are renameat2's; to exchange names takes the native call. */
+  rename(folder: Entry, name: HostName, newFolder: Entry, newName: HostName, flags: number): void {
+    const paths = (): readonly [HostPath, HostPath] => this.#walk.children(folder, name, newFolder, newName);
+    const [from, to] = paths();
+    const moved = host.lstat(from);
+    if (moved === undefined) throw new Errno('ENOENT');
+    if ((flags & renameFlags.exchange) !== 0) {
+      this.#native?.rename(from, to, flags);
+      this.#tree.exchange(folder, name, newFolder, newName);
+      return;
+    }
+    if ((flags & renameFlags.noReplace) !== 0) moveWithoutReplacing(from, to, typeOf(moved), this.#native);
+    else {
+      const replaced = host.lstat(to);
+      // rename(2): two names of one file both stay.
+      if (replaced?.ino === moved.ino && replaced.dev === moved.dev) return;
+      this.#removing(this.#tree.find(newFolder, newName), () => host.rename(...paths()));
+    }
+    const entry = this.#tree.find(folder, name);
+    if (entry !== undefined) this.#tree.move(entry, newFolder, newName);
+  }
+
+  /** The entry of a name that was just made. */
+  #made(folder: Entry, name: HostName): Entry {
+    const stat = this.#walk.stat(folder, name);
+    if (stat === undefined) throw new Errno('ENOENT', 'removed as soon as made');
+    return this.#tree.reach(folder, name, stat);
+  }
+
+  /** Removes a name by `action`, while its entry, if there is one, keeps its file. */
+  #removing(entry: Entry | undefined, action: () => void): void {
+    if (entry === undefined) return action();
+    reopenFiles(entry);
+    this.#walk.pin(entry);
+    try {
+      action();
+    } catch (error) {
+      this.#walk.unpin(entry);
+      throw error;
+    }
+    this.#tree.detach(entry);
+  }
+}

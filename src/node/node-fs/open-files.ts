@@ -1,0 +1,108 @@
+// The files and folders of a share that the guest has open.
+import { constants } from 'node:fs';
+import { fileType, openFlags } from '../../../devices/9p/backend.ts';
+import type { Awaitable, OpenFile } from '../../../devices/9p/backend.ts';
+import { Errno } from '../../../devices/9p/errno.ts';
+import { Handles } from '../../../devices/9p/memory/handles.ts';
+import { dropPrivileges } from './attributes.ts';
+import { HostFile, hostFlags } from './host-file.ts';
+import type { Share } from './host-file.ts';
+import { host, isErrno } from './host.ts';
+import type { Places } from './places.ts';
+import { OpenTarget } from './targets.ts';
+import type { Entry, Tree } from './tree.ts';
+
+const { O_RDONLY, O_TRUNC } = constants;
+
+/** Opens what was closed for want of descriptors, before a change that must not keep it from being opened again. */
+export function reopenFiles(entry: Entry): void {
+  for (const file of entry.files ?? []) {
+    try {
+      file.opened();
+    } catch (error) {
+      // The host has taken it away already.
+      if (!isErrno(error, 'ESTALE', 'ENOENT', 'EACCES', 'EPERM')) throw error;
+    }
+  }
+}
+
+interface OpenFilesOptions {
+  readonly tree: Tree;
+  readonly places: Places;
+  readonly share: Share;
+  /** Comes before every opening that changes a file, or lets it be changed. Throws EROFS. */
+  readonly changing: () => void;
+}
+
+export class OpenFiles {
+  readonly #tree: Tree;
+  readonly #places: Places;
+  readonly #share: Share;
+  readonly #changing: () => void;
+  readonly #handles = new Handles<HostFile, OpenFile>('open file');
+  readonly #files = new Set<HostFile>();
+
+  constructor({ tree, places, share, changing }: OpenFilesOptions) {
+    this.#tree = tree;
+    this.#places = places;
+    this.#share = share;
+    this.#changing = changing;
+  }
+
+  get count(): number {
+    return this.#handles.count;
+  }
+
+  get(file: OpenFile): HostFile {
+    return this.#handles.get(file);
+  }
+
+  /** As `Backend.open`. Throws Errno. */
+  open(entry: Entry, flags: number): OpenFile {
+    const asked = hostFlags(flags);
+    const changes = (flags & openFlags.accessMode) !== openFlags.readOnly || (flags & openFlags.truncate) !== 0;
+    if (entry.type === fileType.link) throw new Errno('ELOOP');
+    if (!entry.isFolder && (flags & openFlags.directory) !== 0) throw new Errno('ENOTDIR');
+    if (entry.isFolder && changes) throw new Errno('EISDIR');
+    // What they lead to is on this host, not in the guest.
+    if (!entry.isFolder && entry.type !== fileType.file) throw new Errno('ENXIO');
+    if (changes) this.#changing();
+    const hostsFlags = entry.isFolder ? O_RDONLY : asked;
+    const { walk } = this.#share;
+    return this.#places.reaching(
+      entry,
+      (found) => this.#addOpened(found, walk.open(found, hostsFlags), asked),
+      (fd) => this.#addOpened(entry, walk.openAgain(fd, hostsFlags), asked),
+    );
+  }
+
+  /** Takes over `fd`, which was opened with the host's `flags`. */
+  add(entry: Entry, fd: number, flags: number): OpenFile {
+    const file = new HostFile(entry, fd, flags, this.#share);
+    entry.holds++;
+    this.#files.add(file);
+    return this.#handles.add(file);
+  }
+
+  release(file: OpenFile): Awaitable<void> {
+    const opened = this.#handles.remove(file);
+    this.#files.delete(opened);
+    try {
+      return opened.close();
+    } finally {
+      this.#tree.release(opened.entry);
+    }
+  }
+
+  /** Closes all, and tells of each how that went. */
+  async close(): Promise<readonly PromiseSettledResult<void>[]> {
+    const closed = await Promise.allSettled([...this.#files].map(async (file) => file.close()));
+    this.#files.clear();
+    return closed;
+  }
+
+  #addOpened(entry: Entry, fd: number, asked: number): OpenFile {
+    if ((asked & O_TRUNC) !== 0 && this.#share.sparesPrivileges) dropPrivileges(new OpenTarget(fd), host.fstat(fd));
+    return this.add(entry, fd, asked);
+  }
+}
