@@ -1,7 +1,8 @@
 // Files in memory, and every operation at once.
 import type { Bytes } from '../ports.ts';
 import type { OpenFile } from './backend.ts';
-import { FileTree, emptyTree } from './memory/file-tree.ts';
+import { FileTree } from './memory/file-tree.ts';
+import { emptyTree } from './memory/name-tree.ts';
 import { SparseData } from './memory/sparse-data.ts';
 
 /** Bytes of file data by default: half of what a page can have without being killed on small machines. */

@@ -1,8 +1,8 @@
 // Makes the tree anew from the frames of the journal.
 import { fileType } from '../../devices/9p/backend.ts';
 import { Entry, Folder } from '../../devices/9p/memory/folder.ts';
-import { rootIno } from '../../devices/9p/memory/file-tree.ts';
-import type { FileTreeState } from '../../devices/9p/memory/file-tree.ts';
+import { rootIno } from '../../devices/9p/memory/name-tree.ts';
+import type { TreeState } from '../../devices/9p/memory/name-tree.ts';
 import { Inode } from '../../devices/9p/memory/inode.ts';
 import type { Content } from '../../devices/9p/memory/inode.ts';
 import { Xattrs } from '../../devices/9p/memory/xattrs.ts';
@@ -66,7 +66,7 @@ export class Replay {
   }
 
   /** The tree after the last frame. */
-  get state(): FileTreeState {
+  get state(): TreeState {
     const root = this.#inode(Number(rootIno));
     return { root, nextIno: BigInt(this.#nextIno), names: this.#names };
   }

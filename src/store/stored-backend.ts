@@ -3,10 +3,11 @@
 import { openFlags } from '../../devices/9p/backend.ts';
 import type { Awaitable, Node, OpenFile } from '../../devices/9p/backend.ts';
 import { Errno } from '../../devices/9p/errno.ts';
-import { emptyTree, FileTree } from '../../devices/9p/memory/file-tree.ts';
-import type { FileTreeState } from '../../devices/9p/memory/file-tree.ts';
+import { FileTree } from '../../devices/9p/memory/file-tree.ts';
 import type { Entry } from '../../devices/9p/memory/folder.ts';
 import type { Inode } from '../../devices/9p/memory/inode.ts';
+import { emptyTree } from '../../devices/9p/memory/name-tree.ts';
+import type { TreeState } from '../../devices/9p/memory/name-tree.ts';
 import type { Bytes, Log } from '../../devices/ports.ts';
 import type { After } from '../sleep.ts';
 import { Journal } from './journal.ts';
@@ -76,13 +77,7 @@ export class StoredBackend extends FileTree {
   #told = false;
   #closed = false;
 
-  constructor(
-    { now, after, log }: StoreOptions,
-    volume: Volume,
-    journal: Journal,
-    state: FileTreeState,
-    isNew: boolean,
-  ) {
+  constructor({ now, after, log }: StoreOptions, volume: Volume, journal: Journal, state: TreeState, isNew: boolean) {
     super({ now, space: volume.space, magic, ...state });
     this.#volume = volume;
     this.#journal = journal;

@@ -1,7 +1,8 @@
-// Names and inodes in memory: hard links, renames, orphans, nanoseconds, listings that removals do not disturb. Where the
-// data of files is, and whether any of it outlives the process, is the business of the classes that extend this one.
+// A tree in memory as a backend: its nodes and open files, attributes, data and listings, over the names and inodes of
+// name-tree.ts. Where the data of files is, and whether any of it outlives the process, is the business of the classes that
+// extend this one.
 import type { Bytes } from '../../ports.ts';
-import { fileType, noId, openFlags, renameFlags } from '../backend.ts';
+import { fileType, openFlags } from '../backend.ts';
 import type {
   AttributeChanges,
   Attributes,
@@ -14,30 +15,18 @@ import type {
   OpenFile,
 } from '../backend.ts';
 import { Errno } from '../errno.ts';
-import { dotCookie, dotDotCookie, Entry, Folder } from './folder.ts';
+import { dotCookie, dotDotCookie, Folder } from './folder.ts';
+import type { Entry } from './folder.ts';
 import { Handles } from './handles.ts';
-import { Inode } from './inode.ts';
-import type { Content, FileData } from './inode.ts';
+import type { Content, FileData, Inode } from './inode.ts';
+import { folderOf, maximumNames, nameLength, NameTree } from './name-tree.ts';
+import type { TreeState } from './name-tree.ts';
 import type { Space } from './sparse-data.ts';
 import { Xattrs } from './xattrs.ts';
 
-/** The most names. Each costs about 500 bytes with its inode. */
-const maximumNames = 1 << 21;
 const statfsBlockSize = 4096;
-const nameLength = 255;
-export const rootIno = 1n;
 
-/** What a tree starts with. */
-export interface FileTreeState {
-  /** The root folder, with everything below. */
-  readonly root: Inode;
-  /** The number of the next new inode. */
-  readonly nextIno: bigint;
-  /** Names in all folders. */
-  readonly names: number;
-}
-
-export interface FileTreeOptions extends FileTreeState {
+export interface FileTreeOptions extends TreeState {
   /** Nanoseconds since 1970. */
   readonly now: () => bigint;
   readonly space: Space;
@@ -55,70 +44,23 @@ function dataOf({ content }: Inode): FileData {
   throw new Errno(content.kind === 'folder' ? 'EISDIR' : 'EINVAL');
 }
 
-function folderOf({ content }: Inode): Folder {
-  if (content.kind !== 'folder') throw new Errno('ENOTDIR');
-  return content.folder;
-}
-
-function checkLength(name: Bytes): void {
-  if (name.length > nameLength) throw new Errno('ENAMETOOLONG');
-}
-
-/** A tree of one empty folder. */
-export function emptyTree(now: bigint, mode: number): FileTreeState {
-  const inode = new Inode(rootIno, fileType.folder | mode, { kind: 'folder', folder: new Folder() }, 0, 0, now);
-  inode.nlink = 2;
-  return { root: inode, nextIno: rootIno + 1n, names: 0 };
-}
-
-export abstract class FileTree implements Backend {
-  protected readonly now: () => bigint;
+export abstract class FileTree extends NameTree implements Backend {
   protected readonly space: Space;
   readonly #magic: number;
-  readonly #root: Entry;
   readonly #nodes = new Handles<Entry, Node>('node');
   readonly #files = new Handles<Open, OpenFile>('open file');
-  #nextIno: bigint;
-  #names: number;
 
-  constructor({ now, space, magic, root, nextIno, names }: FileTreeOptions) {
-    this.now = now;
+  constructor({ now, space, magic, ...state }: FileTreeOptions) {
+    super(now, state);
     this.space = space;
     this.#magic = magic;
-    this.#nextIno = nextIno;
-    this.#names = names;
-    this.#root = new Entry(root, new Uint8Array(0));
-    this.#root.parent = root;
-    folderOf(root).self = this.#root;
   }
 
   /** Makes the data of a new file. */
   protected abstract newData(): FileData;
 
-  /** The number for a new inode that gets the name. */
-  protected inoFor(_folder: Inode, _name: Bytes): bigint {
-    return this.#nextIno++;
-  }
-
-  /** Refuses a new name, with ENOSPC, where nothing more can be stored. */
-  protected checkRoom(): void {
-    if (this.#names >= maximumNames) throw new Errno('ENOSPC');
-  }
-
-  /** Hears of each inode that was made. */
-  protected created(_inode: Inode): void {}
-
-  /** Hears of each change of an inode's attributes (or its data, which changes mtime), and of its end: see `isGone`. */
-  protected changed(_inode: Inode): void {}
-
   /** Hears of each access that has set atime. */
   protected accessed(_inode: Inode): void {}
-
-  /** Hears of each entry that was put into a folder. */
-  protected attached(_entry: Entry): void {}
-
-  /** Hears of each entry that is about to be taken out of its folder. */
-  protected detaching(_entry: Entry): void {}
 
   /** Nodes that are referenced and files that are open, for those who look for leaks. */
   get handleCount(): number {
@@ -130,13 +72,8 @@ export abstract class FileTree implements Backend {
     return this.space.used;
   }
 
-  /** The number of the next new inode. */
-  protected get nextIno(): bigint {
-    return this.#nextIno;
-  }
-
   root(): Node {
-    return this.#reference(this.#root);
+    return this.#reference(this.rootEntry);
   }
 
   retain(node: Node): void {
@@ -165,7 +102,7 @@ export abstract class FileTree implements Backend {
 
   name(node: Node): Bytes {
     const entry = this.#nodes.get(node);
-    if (entry === this.#root) throw new Errno('EBUSY');
+    if (entry === this.rootEntry) throw new Errno('EBUSY');
     if (entry.parent === undefined) throw new Errno('ENOENT');
     return entry.name;
   }
@@ -201,66 +138,15 @@ export abstract class FileTree implements Backend {
   }
 
   link(node: Node, parent: Node, name: Bytes): void {
-    const inode = this.#inode(node);
-    if (inode.content.kind === 'folder') throw new Errno('EPERM');
-    if (inode.nlink === 0) throw new Errno('ENOENT');
-    this.checkFree(parent, name);
-    this.#attach(new Entry(inode, name.slice()), this.#inode(parent));
-    this.#touch(inode);
+    this.addLink(this.#inode(node), this.#inode(parent), name);
   }
 
   unlink(parent: Node, name: Bytes, isFolder: boolean): void {
-    const entry = this.checkUnlink(parent, name, isFolder);
-    this.#detach(entry);
-    this.dropName(entry.inode);
-  }
-
-  /** The entry that `unlink` would remove. Throws as `unlink` does. */
-  protected checkUnlink(parent: Node, name: Bytes, isFolder: boolean): Entry {
-    const entry = folderOf(this.#inode(parent)).get(name);
-    if (entry === undefined) throw new Errno('ENOENT');
-    const { content } = entry.inode;
-    if (isFolder && content.kind !== 'folder') throw new Errno('ENOTDIR');
-    if (!isFolder && content.kind === 'folder') throw new Errno('EISDIR');
-    if (content.kind === 'folder' && content.folder.size > 0) throw new Errno('ENOTEMPTY');
-    return entry;
+    this.removeName(this.#inode(parent), name, isFolder);
   }
 
   rename(parent: Node, name: Bytes, newParent: Node, newName: Bytes, flags: number): void {
-    const { source, target } = this.checkRename(parent, name, newParent, newName, flags);
-    const newFolder = this.#inode(newParent);
-    if ((flags & renameFlags.exchange) !== 0) return this.#exchange(source, target, this.#inode(parent));
-    if (target !== undefined) {
-      // rename(2): two names of one file both stay.
-      if (target.inode === source.inode) return;
-      this.#detach(target);
-      this.dropName(target.inode);
-    }
-    this.#detach(source);
-    source.name = newName.slice();
-    this.#attach(source, newFolder);
-    this.#touch(source.inode);
-  }
-
-  /** The entry that `rename` would move, and the one that it would replace. Throws as `rename` does. */
-  protected checkRename(
-    parent: Node,
-    name: Bytes,
-    newParent: Node,
-    newName: Bytes,
-    flags: number,
-  ): { readonly source: Entry; readonly target: Entry | undefined } {
-    const source = folderOf(this.#inode(parent)).get(name);
-    const newFolder = this.#inode(newParent);
-    const target = folderOf(newFolder).get(newName);
-    checkLength(newName);
-    if (source === undefined) throw new Errno('ENOENT');
-    if (folderOf(newFolder).self?.parent === undefined) throw new Errno('ENOENT');
-    this.#checkNotBelow(source.inode, newFolder);
-    if (target === undefined || (flags & renameFlags.exchange) !== 0) return { source, target };
-    if ((flags & renameFlags.noReplace) !== 0) throw new Errno('EEXIST');
-    if (target.inode !== source.inode) this.#checkReplaceable(source.inode, target.inode);
-    return { source, target };
+    this.moveName(this.#inode(parent), name, this.#inode(newParent), newName, flags);
   }
 
   create(parent: Node, name: Bytes, flags: number, mode: number, caller: Caller): { node: Node; file: OpenFile } {
@@ -290,7 +176,7 @@ export abstract class FileTree implements Backend {
     if (kind === 'folder' && ((flags & openFlags.accessMode) !== 0 || truncates)) throw new Errno('EISDIR');
     if (truncates) {
       dataOf(inode).resize(0);
-      this.#modify(inode);
+      this.modify(inode);
     }
     inode.pins++;
     return this.#files.add({ inode, appends: (flags & openFlags.append) !== 0 });
@@ -324,7 +210,7 @@ export abstract class FileTree implements Backend {
     const { inode, appends } = this.#files.get(file);
     const data = dataOf(inode);
     const count = data.write(appends ? data.length : offset, from);
-    this.#modify(inode);
+    this.modify(inode);
     return count;
   }
 
@@ -371,7 +257,7 @@ export abstract class FileTree implements Backend {
     const inode = this.#inode(node);
     inode.xattrs ??= new Xattrs(this.space);
     inode.xattrs.set(name, value, flags);
-    this.#touch(inode);
+    this.touch(inode);
   }
 
   listxattr(node: Node): readonly Bytes[] {
@@ -382,7 +268,7 @@ export abstract class FileTree implements Backend {
     const inode = this.#inode(node);
     if (inode.xattrs === undefined) throw new Errno('ENODATA');
     inode.xattrs.remove(name);
-    this.#touch(inode);
+    this.touch(inode);
   }
 
   statfs(): FilesystemStatistics {
@@ -395,7 +281,7 @@ export abstract class FileTree implements Backend {
       blocksFree: free,
       blocksAvailable: free,
       files: BigInt(maximumNames),
-      filesFree: BigInt(maximumNames - this.#names),
+      filesFree: BigInt(maximumNames - this.names),
       fsid: 0n,
       nameLength,
     };
@@ -403,10 +289,6 @@ export abstract class FileTree implements Backend {
 
   #inode(node: Node): Inode {
     return this.#nodes.get(node).inode;
-  }
-
-  #newInode(ino: bigint, mode: number, content: Content, { uid, gid }: Caller): Inode {
-    return new Inode(ino, mode, content, uid === noId ? 0 : uid, gid === noId ? 0 : gid, this.now());
   }
 
   #reference(entry: Entry): Node {
@@ -419,128 +301,15 @@ export abstract class FileTree implements Backend {
 
   #unpin(inode: Inode): void {
     inode.pins--;
-    this.#freeIfOrphan(inode);
-  }
-
-  #freeIfOrphan(inode: Inode): void {
-    if (!inode.isGone) return;
-    if (inode.content.kind === 'file') inode.content.data.resize(0);
-    inode.xattrs?.clear();
-    this.changed(inode);
+    this.freeIfGone(inode);
   }
 
   #access(inode: Inode): void {
     if (inode.access(this.now())) this.accessed(inode);
   }
 
-  /** Notes a change of what is neither data nor the time of it. */
-  #touch(inode: Inode): void {
-    inode.ctime = this.now();
-    this.changed(inode);
-  }
-
-  #modify(inode: Inode): void {
-    inode.modified(this.now());
-    this.changed(inode);
-  }
-
-  /** Refuses a name that is taken, in a folder that was removed, or beyond the limit. */
-  protected checkFree(parent: Node, name: Bytes): void {
-    const folder = folderOf(this.#inode(parent));
-    checkLength(name);
-    if (folder.get(name) !== undefined) throw new Errno('EEXIST');
-    if (folder.self?.parent === undefined) throw new Errno('ENOENT');
-    this.checkRoom();
-  }
-
   #make(parent: Node, name: Bytes, mode: number, content: Content, caller: Caller): Node {
-    this.checkFree(parent, name);
-    const folder = this.#inode(parent);
-    const inode = this.#newInode(this.inoFor(folder, name), mode, content, caller);
-    this.created(inode);
-    const entry = new Entry(inode, name.slice());
-    // "." is a folder's second name.
-    if (content.kind === 'folder') inode.nlink = 1;
-    this.#attach(entry, folder);
-    return this.#reference(entry);
-  }
-
-  /** Puts an entry that is in no folder into one. */
-  #attach(entry: Entry, parent: Inode): void {
-    this.insert(entry, parent);
-    this.#modify(parent);
-    this.attached(entry);
-  }
-
-  #detach(entry: Entry): void {
-    const { parent } = entry;
-    if (parent === undefined) throw new Error('an entry that is in no folder');
-    this.detaching(entry);
-    this.extract(entry, parent);
-    this.#modify(parent);
-  }
-
-  /** Puts an entry into a folder, as if it had been there all along. */
-  protected insert(entry: Entry, parent: Inode): void {
-    folderOf(parent).add(entry);
-    entry.parent = parent;
-    entry.inode.nlink++;
-    this.#names++;
-    if (entry.inode.content.kind === 'folder') {
-      entry.inode.content.folder.self = entry;
-      parent.nlink++;
-    }
-  }
-
-  /** Takes an entry out of its folder, as if it had never been there. */
-  protected extract(entry: Entry, parent: Inode): void {
-    folderOf(parent).remove(entry);
-    entry.parent = undefined;
-    entry.inode.nlink--;
-    this.#names--;
-    if (entry.inode.content.kind === 'folder') parent.nlink--;
-  }
-
-  /** Notes that the inode has lost a name for good. */
-  protected dropName(inode: Inode): void {
-    // An empty folder without a name has no "." either.
-    if (inode.content.kind === 'folder') inode.nlink = 0;
-    this.#touch(inode);
-    this.#freeIfOrphan(inode);
-  }
-
-  /** Refuses to move a folder into itself or below. */
-  #checkNotBelow(moved: Inode, folder: Inode): void {
-    for (let above: Inode | undefined = folder; above !== undefined; above = folderOf(above).self?.parent) {
-      if (above === moved) throw new Errno('EINVAL');
-      if (above === this.#root.inode) return;
-    }
-  }
-
-  #checkReplaceable(moved: Inode, replaced: Inode): void {
-    if (replaced.content.kind !== 'folder') {
-      if (moved.content.kind === 'folder') throw new Errno('ENOTDIR');
-      return;
-    }
-    if (moved.content.kind !== 'folder') throw new Errno('EISDIR');
-    if (replaced.content.folder.size > 0) throw new Errno('ENOTEMPTY');
-  }
-
-  #exchange(source: Entry, target: Entry | undefined, parent: Inode): void {
-    if (target?.parent === undefined) throw new Errno('ENOENT');
-    // rename(2): two names of one file both stay.
-    if (target.inode === source.inode) return;
-    this.#checkNotBelow(target.inode, parent);
-    const newParent = target.parent;
-    const { name } = source;
-    this.#detach(source);
-    this.#detach(target);
-    source.name = target.name;
-    target.name = name;
-    this.#attach(source, newParent);
-    this.#attach(target, parent);
-    this.#touch(source.inode);
-    this.#touch(target.inode);
+    return this.#reference(this.makeInode(this.#inode(parent), name, mode, content, caller));
   }
 
   #change(inode: Inode, { mode, uid, gid, size, atime, mtime }: AttributeChanges): void {

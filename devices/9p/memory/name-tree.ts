@@ -139,13 +139,7 @@ export abstract class NameTree {
   }
 
   /** Makes an inode with one name. */
-  protected makeInode(
-    parent: Inode,
-    name: Bytes,
-    mode: number,
-    content: Content,
-    { uid, gid }: Caller,
-  ): Entry {
+  protected makeInode(parent: Inode, name: Bytes, mode: number, content: Content, { uid, gid }: Caller): Entry {
     this.checkFree(parent, name);
     const ino = this.inoFor(parent, name);
     const inode = new Inode(ino, mode, content, uid === noId ? 0 : uid, gid === noId ? 0 : gid, this.now());

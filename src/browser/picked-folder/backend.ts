@@ -18,8 +18,8 @@ import type {
 } from '../../../devices/9p/backend.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
 import type { Entry } from '../../../devices/9p/memory/folder.ts';
-import { rootIno } from '../../../devices/9p/memory/file-tree.ts';
 import type { Inode } from '../../../devices/9p/memory/inode.ts';
+import { rootIno } from '../../../devices/9p/memory/name-tree.ts';
 import type { Bytes, Log } from '../../../devices/ports.ts';
 import type { After } from '../../sleep.ts';
 import type { FolderHandle } from './access.ts';

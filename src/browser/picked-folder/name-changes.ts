@@ -76,7 +76,7 @@ export class NameChanges {
     return this.#turns.take(async () => {
       const { inode: folder } = this.#overlay.entry(parent);
       await this.#folders.freshen(folder);
-      this.#overlay.checkFree(parent, name);
+      this.#overlay.checkFree(folder, name);
       return make();
     });
   }
@@ -107,7 +107,7 @@ export class NameChanges {
       await this.#folders.freshen(folder);
       const below = this.#overlay.find(folder, name);
       if (isFolder && below?.inode.content.kind === 'folder') await this.#folders.freshen(below.inode);
-      const entry = this.#overlay.checkUnlink(parent, name, isFolder);
+      const entry = this.#overlay.checkUnlink(folder, name, isFolder);
       await this.#removing(entry, async () => {
         if (this.#overlay.isOnHost(entry)) await this.#removeFromHost(folder, this.#overlay.hostNameOf(entry));
         this.#overlay.unlink(parent, name, isFolder);
@@ -124,7 +124,7 @@ export class NameChanges {
       if (newFolder !== folder) await this.#folders.freshen(newFolder);
       const there = this.#overlay.find(newFolder, newName);
       if (there?.inode.content.kind === 'folder') await this.#folders.freshen(there.inode);
-      const { source, target } = this.#overlay.checkRename(parent, name, newParent, newName, flags);
+      const { source, target } = this.#overlay.checkRename(folder, name, newFolder, newName, flags);
       const act = (): void => this.#overlay.rename(parent, name, newParent, newName, flags);
       if (target?.inode === source.inode) return;
       if (target === undefined) await this.#move(source, newFolder, undefined, newName, act);
@@ -138,7 +138,7 @@ export class NameChanges {
     return this.#turns.take(async () => {
       const { inode: folder } = this.#overlay.entry(parent);
       await this.#folders.freshen(folder);
-      this.#overlay.checkFree(parent, copy);
+      this.#overlay.checkFree(folder, copy);
       const hostName = await this.#folders.freeName(folder, copy);
       return this.#folders.changing(folder, () => make(folder, hostName));
     });

@@ -3,9 +3,10 @@
 import { fileType } from '../../../devices/9p/backend.ts';
 import type { Awaitable, Node, OpenFile } from '../../../devices/9p/backend.ts';
 import { Entry, Folder, keyOf } from '../../../devices/9p/memory/folder.ts';
-import { emptyTree, FileTree, rootIno } from '../../../devices/9p/memory/file-tree.ts';
+import { FileTree } from '../../../devices/9p/memory/file-tree.ts';
 import { Inode } from '../../../devices/9p/memory/inode.ts';
 import type { Content } from '../../../devices/9p/memory/inode.ts';
+import { emptyTree, rootIno } from '../../../devices/9p/memory/name-tree.ts';
 import { Xattrs } from '../../../devices/9p/memory/xattrs.ts';
 import type { Bytes } from '../../../devices/ports.ts';
 import type { EntryHandle } from './access.ts';
@@ -116,16 +117,22 @@ export class Overlay extends FileTree {
     return this.openedInode(file);
   }
 
-  override checkFree(parent: Node, name: Bytes): void {
+  override checkFree(parent: Inode, name: Bytes): void {
     super.checkFree(parent, name);
   }
 
-  override checkUnlink(parent: Node, name: Bytes, isFolder: boolean): Entry {
+  override checkUnlink(parent: Inode, name: Bytes, isFolder: boolean): Entry {
     return super.checkUnlink(parent, name, isFolder);
   }
 
-  override checkRename(...args: Parameters<FileTree['rename']>): { source: Entry; target: Entry | undefined } {
-    return super.checkRename(...args);
+  override checkRename(
+    parent: Inode,
+    name: Bytes,
+    newParent: Inode,
+    newName: Bytes,
+    flags: number,
+  ): { readonly source: Entry; readonly target: Entry | undefined } {
+    return super.checkRename(parent, name, newParent, newName, flags);
   }
 
   /** Puts what the host has into a folder. Undefined where the guest can have no such name. */
