@@ -92,15 +92,15 @@ test('the API can be imported, and its types are complete', () => {
 test("README's programs fit the types, and can be bundled; the one for Node.js runs", async () => {
   const readme = readFileSync(join(repository, 'README.md'), 'utf8');
   const programs = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map(([, program]) => program ?? '');
-  expect(programs).toHaveLength(2);
-  for (const program of programs) {
+  expect(programs).toHaveLength(3);
+  for (const [index, program] of programs.entries()) {
     const forPage = program.includes("'vm9/browser'");
-    const file = forPage ? 'in-a-page.ts' : 'in-node.ts';
+    const file = forPage ? `in-a-page-${index}.ts` : 'in-node.ts';
     writeFileSync(join(consumer, file), program);
     checkTypes(file, ...(forPage ? ['--lib', 'es2023,dom'] : ['--types', 'node']));
     await build({
       absWorkingDir: consumer,
-      entryPoints: [file, ...(forPage ? ['vm9/worker'] : [])],
+      entryPoints: [file, ...(forPage ? ['vm9/worker', 'vm9/wasi-worker'] : [])],
       bundle: true,
       format: 'esm',
       platform: forPage ? 'browser' : 'node',
