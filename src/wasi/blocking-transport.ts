@@ -1,6 +1,7 @@
 // The transport of a client that blocks its thread until the reply is there, which the worker that owns the share writes
 // into memory of both.
 import type { Transport } from '../../devices/9p/client.ts';
+import { run, type Coroutine } from '../../devices/9p/coroutine.ts';
 import { Errno } from '../../devices/9p/errno.ts';
 import type { Bytes } from '../../devices/ports.ts';
 import type { PortEnd } from '../port.ts';
@@ -35,4 +36,11 @@ export class BlockingTransport implements Transport {
     if (reply === undefined) throw new Errno('EIO', 'the share is no longer served');
     return reply;
   }
+}
+
+/** The result of what goes through a blocking transport, which never has to be waited for. */
+export function atOnce<R>(coroutine: Coroutine<R>): R {
+  const result = run(coroutine);
+  if (result instanceof Promise) throw new Error('a blocking transport answers at once');
+  return result;
 }

@@ -5,11 +5,10 @@ import { Client } from '../../devices/9p/client.ts';
 import { Files } from '../../devices/9p/client-files.ts';
 import { splitPath } from '../../devices/9p/client-path.ts';
 import { reach } from '../../devices/9p/client-walk.ts';
-import { run, type Coroutine } from '../../devices/9p/coroutine.ts';
 import { Errno } from '../../devices/9p/errno.ts';
 import type { PortEnd, TransferablePort } from '../port.ts';
 import { dialects } from './abi.ts';
-import { BlockingTransport } from './blocking-transport.ts';
+import { atOnce, BlockingTransport } from './blocking-transport.ts';
 import { firstDescriptor } from './descriptors.ts';
 import { FileCalls, type Preopen, type WasiCall } from './file-calls.ts';
 import { StandardStreams } from './standard-streams.ts';
@@ -129,12 +128,6 @@ function openPreopens(platform: WasiPlatform, { shares, preopens, messageSize }:
       throw error;
     }
   });
-}
-
-function atOnce<R>(coroutine: Coroutine<R>): R {
-  const result = run(coroutine);
-  if (result instanceof Promise) throw new Error('a blocking transport answers at once');
-  return result;
 }
 
 function messageOf(error: unknown): string {
