@@ -27,24 +27,23 @@ dist: $(installed) dist/cli.js ## build the page into dist/web/, for any static 
 build: $(installed) dist/cli.js ## bundle into dist/, with the types
 	@npx tsc -b
 
-# Two runners side by side, each with one file at a time where a file keeps a processor busy.
+# Three runners side by side: each spends much of its time waiting, for a machine, a browser, or a file system.
 test: tools build ## check types, lint and format, run the unit, boot and browser tests: at most five minutes
 	@$(MAKE) check
 	rm -rf $(results)
 	mkdir -p $(results)
 	missing="$$(scripts/tools.sh missing browser | xargs)"
-	if [[ -z $$missing ]]; then
-	  $(vitest) --project browser --project page --outputFile.json=$(results)/browser.json > $(results)/browser.log 2>&1 &
-	fi
-	$(vitest) --project node --project boot --outputFile.json=$(results)/test.json || true
+	suites='boot'
+	if [[ -z $$missing ]]; then suites+=' browser'; fi
+	for suite in $$suites; do
+	  projects="--project $${suite/browser/browser --project page}"
+	  $(vitest) $$projects --outputFile.json=$(results)/$$suite.json > $(results)/$$suite.log 2>&1 &
+	done
+	$(vitest) --project node --outputFile.json=$(results)/node.json || true
 	wait
-	if [[ -n $$missing ]]; then
-	  echo 'not run: browser (make deps)'
-	  node scripts/count-results.js $(results)/test.json
-	else
-	  cat $(results)/browser.log
-	  node scripts/count-results.js $(results)/{test,browser}.json
-	fi
+	for suite in $$suites; do cat $(results)/$$suite.log; done
+	if [[ -n $$missing ]]; then echo 'not run: browser (make deps)'; fi
+	node scripts/count-results.js $$(printf '$(results)/%s.json ' node $$suites)
 
 # What needs no test runner.
 check: $(installed)
