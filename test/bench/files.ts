@@ -3,6 +3,7 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { operations } from './file-operations.ts';
 import { mountOptions, mountPoint, QemuImages, remount, startQemu, startVm9, type Guest } from './guests.ts';
 import { figure, print, progress, ratio, spread, table, type Spread } from './report.ts';
 import { compileForGuest, isInstalled, qemu } from './tools.ts';
@@ -15,19 +16,6 @@ const columns = messageSizes.flatMap((size) =>
   modes.filter((mode) => mode !== 'readahead' || size === largest).map((mode) => ({ size, mode })),
 );
 const repetitions = 3;
-
-/** What guest/files.c prints, and what it is. */
-const operations: Readonly<Record<string, string>> = {
-  readdir: 'readdir, entries/s',
-  'stat-first': 'stat, the first, /s',
-  'stat-again': 'stat of one file again, /s',
-  'open-read-close': 'open, read 1 KiB, close, the first, /s',
-  'open-read-close-again': 'open, read 1 KiB, close again, /s',
-  create: 'create, write 100 bytes, close, /s',
-  unlink: 'unlink, /s',
-  read: 'read in sequence, MiB/s',
-  write: 'write in sequence and fsync, MiB/s',
-};
 
 function fill(folder: string): void {
   for (const name of ['many', 'small']) mkdirSync(join(folder, name));

@@ -21,6 +21,11 @@ const parts: Readonly<Record<string, Part>> = {
   boot: { title: 'Boot to the mounted share', script: 'boot' },
   server: { title: 'The 9P server alone, memory backend', script: '9p-server' },
   'node-fs': { title: 'The Node.js backend beside the file system itself', script: 'node-fs' },
+  'browser-files': {
+    title: 'Files of a share in Chromium, by store',
+    script: 'browser-files',
+    needs: ['chromium', compiler],
+  },
   stores: { title: 'Stores of the browser, in Chromium', script: 'stores', needs: ['chromium'] },
   files: { title: 'Files of a share, by cache mode and message size', script: 'files', needs: [compiler] },
   edits: { title: 'Edits on one side as the other side sees them, by cache mode', script: 'edits' },

@@ -17,3 +17,13 @@ export interface Order {
 
 /** Text: why it failed. */
 export type Answer = readonly Figure[] | string;
+
+/** What a page is asked to let a guest do: with which store, and how the share is mounted. */
+export interface GuestOrder {
+  readonly store: StoreKind;
+  readonly mode: string;
+  readonly times: number;
+}
+
+/** By the word that guest/files.c prints: each time's rate. */
+export type GuestSamples = Readonly<Record<string, readonly number[]>>;
