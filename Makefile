@@ -27,23 +27,22 @@ dist: $(installed) dist/cli.js ## build the page into dist/web/, for any static 
 build: $(installed) dist/cli.js ## bundle into dist/, with the types
 	@npx tsc -b
 
-# Three runners side by side: each spends much of its time waiting, for a machine, a browser, or a file system.
+# Side by side: each runner spends much of its time waiting, for a machine, a browser, or a file system.
 test: tools build ## check types, lint and format, run the unit, boot and browser tests: at most five minutes
-	@$(MAKE) check
-	rm -rf $(results)
+	@rm -rf $(results)
 	mkdir -p $(results)
 	missing="$$(scripts/tools.sh missing browser | xargs)"
 	suites='boot'
-	if [[ -z $$missing ]]; then suites+=' browser'; fi
+	if [[ -z $$missing ]]; then suites+=' browser page'; fi
 	for suite in $$suites; do
-	  projects="--project $${suite/browser/browser --project page}"
-	  $(vitest) $$projects --outputFile.json=$(results)/$$suite.json > $(results)/$$suite.log 2>&1 &
+	  $(vitest) --project $$suite --outputFile.json=$(results)/$$suite.json > $(results)/$$suite.log 2>&1 &
 	done
+	checked=0; $(MAKE) check || checked=$$?
 	$(vitest) --project node --outputFile.json=$(results)/node.json || true
 	wait
 	for suite in $$suites; do cat $(results)/$$suite.log; done
 	if [[ -n $$missing ]]; then echo 'not run: browser (make deps)'; fi
-	node scripts/count-results.js $$(printf '$(results)/%s.json ' node $$suites)
+	node scripts/count-results.js $$(printf '$(results)/%s.json ' node $$suites) && exit $$checked
 
 # What needs no test runner.
 check: $(installed)
@@ -53,9 +52,9 @@ check: $(installed)
 	echo 'the package'; npx publint --strict
 	node scripts/size-report.js
 
-conformance: tools build ## compare the processor with QEMU, boot other kernels (needs make deps)
-	@missing="$$(scripts/tools.sh missing conformance | xargs)"
-	if [[ -n $$missing ]]; then
+conformance: tools build ## compare the processor with QEMU, boot other kernels, run the long tests (needs make deps)
+	@missing="$$(scripts/tools.sh missing conformance | xargs) $$(scripts/tools.sh missing browser | xargs)"
+	if [[ -n $${missing// } ]]; then
 	  echo "not run: conformance, for want of $$missing (make deps)"
 	  exit 0
 	fi

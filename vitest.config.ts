@@ -3,6 +3,9 @@ import { defineConfig } from 'vitest/config';
 import { isolatingHeaders } from './scripts/static-server.js';
 import { chromiumArguments, chromiumPath } from './test/chromium.ts';
 
+/** What takes too long for `make test`: it runs with the conformance suites. */
+const long = 'test/**/*.long.test.ts';
+
 export default defineConfig({
   test: {
     projects: [
@@ -10,7 +13,7 @@ export default defineConfig({
         test: {
           name: 'node',
           include: ['test/**/*.test.ts'],
-          exclude: ['test/boot/**', 'test/browser/**', 'test/page/**', 'test/conformance/**'],
+          exclude: ['test/boot/**', 'test/browser/**', 'test/page/**', 'test/conformance/**', long],
           testTimeout: 20_000,
         },
       },
@@ -18,6 +21,7 @@ export default defineConfig({
         test: {
           name: 'boot',
           include: ['test/boot/**/*.test.ts'],
+          exclude: [long],
           testTimeout: 60_000,
           fileParallelism: false,
         },
@@ -47,14 +51,15 @@ export default defineConfig({
         test: {
           name: 'page',
           include: ['test/page/**/*.test.ts'],
-          testTimeout: 60_000,
+          exclude: [long],
+          testTimeout: 120_000,
           fileParallelism: false,
         },
       },
       {
         test: {
           name: 'conformance',
-          include: ['test/conformance/**/*.test.ts'],
+          include: ['test/conformance/**/*.test.ts', long],
           testTimeout: 40 * 60_000,
           fileParallelism: false,
         },

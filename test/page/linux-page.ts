@@ -9,7 +9,7 @@ import { isolatingHeaders, serveFolder } from '../../scripts/static-server.js';
 import { TestBrowser, temporaryProfile } from './browser.ts';
 
 /** Milliseconds for something that takes a fraction of that on an idle computer. */
-const patience = 30_000;
+const patience = 60_000;
 
 /** Builds the page for the tests of a file. Returns what gives its folder. */
 export function builtSite(): () => string {

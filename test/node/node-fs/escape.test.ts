@@ -186,7 +186,7 @@ describe('a folder that the host swaps for a link to the outside', () => {
     const isEnough = (): boolean => {
       const least = Math.min(reached, turnedAway);
       const time = performance.now() - start;
-      return least >= often || (least > often / 5 && time > 2000) || time > 10_000;
+      return least >= often || (least > often / 5 && time > 500) || time > 10_000;
     };
     for (let round = 0; !isEnough(); round++) {
       try {

@@ -15,7 +15,7 @@ beforeAll(() => buildSite(site, fileURLToPath(new URL('plain-page', import.meta.
 afterAll(() => rmSync(site, { recursive: true }));
 
 /** Milliseconds for a page to boot, on a computer with other work. */
-const patience = 30_000;
+const patience = 60_000;
 
 async function booted(page: Page): Promise<string> {
   await page.waitForFunction(() => document.title.startsWith('riscv64'), undefined, { timeout: patience });
