@@ -9,6 +9,8 @@ import type { Platform, WorkerHandle } from '../../src/platform.ts';
 import { openPort } from '../../src/node/open-port.ts';
 import type { PortEnd, TransferablePort } from '../../src/port.ts';
 import type { FromShare } from '../../src/share-protocol.ts';
+import { Vm } from '../../src/vm.ts';
+import type { VmOptions } from '../../src/vm-options.ts';
 import { serveVm } from '../../src/worker.ts';
 import type { MachinePort, TraceListener, WorkerMachine, WorkerMachineOptions } from '../../src/worker-machine.ts';
 import type { FromWorker, MachineStatistics, ShareTraffic, ToWorker, VmExit } from '../../src/worker-protocol.ts';
@@ -249,4 +251,21 @@ export class FakePlatform implements Platform {
     if (machine === undefined) throw new Error('no machine was made');
     return machine;
   }
+}
+
+/** A guest with an agent that agrees to everything. */
+export const agentBoots: FakePlatformOptions = { boot: (machine) => void new FakeAgent(machine.agentPort, agree) };
+
+/** A VM, and the platform that it runs on. */
+export function makeVm(
+  options: VmOptions = {},
+  platformOptions: FakePlatformOptions = agentBoots,
+): { readonly platform: FakePlatform; readonly vm: Vm } {
+  const platform = new FakePlatform(platformOptions);
+  return { platform, vm: new Vm(platform, options) };
+}
+
+/** Lets everything that is under way arrive. */
+export async function settle(): Promise<void> {
+  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
 }

@@ -1,30 +1,21 @@
 import { describe, expect, test } from 'vitest';
-import { streamWindow } from '../../src/byte-window.ts';
 import type { ShareActivity } from '../../src/activity-meter.ts';
 import { VmError } from '../../src/errors.ts';
 import { traceWindow } from '../../src/trace-window.ts';
-import { Vm } from '../../src/vm.ts';
-import type { VmOptions } from '../../src/vm-options.ts';
-import { agree, FakeAgent, FakePlatform, type FakeMachine, type FakePlatformOptions } from './fake-guest.ts';
+import { agentBoots, agree, FakeAgent, makeVm, settle, type FakeMachine } from './fake-guest.ts';
 import { BootError } from '../../src/boot-error.ts';
 import type { GuestFrame, HostFrame } from '../../src/agent/frames.ts';
 
 const source = { kind: 'test' };
-const agentBoots: FakePlatformOptions = { boot: (machine) => void new FakeAgent(machine.agentPort, agree) };
-
-function make(options: VmOptions = {}, platformOptions: FakePlatformOptions = agentBoots) {
-  const platform = new FakePlatform(platformOptions);
-  return { platform, vm: new Vm(platform, options) };
-}
-
-/** Lets everything that is under way arrive. */
-async function settle(): Promise<void> {
-  for (let turn = 0; turn < 20; turn++) await new Promise(setImmediate);
-}
 
 describe('start', () => {
   test('gives the machine what the options and the guest image say', async () => {
-    const { vm, platform } = make({ memory: 64, append: 'x=y', shares: [{ source, readOnly: true }], noReboot: true });
+    const { vm, platform } = makeVm({
+      memory: 64,
+      append: 'x=y',
+      shares: [{ source, readOnly: true }],
+      noReboot: true,
+    });
     await vm.start();
     const { options } = platform.machine;
     expect(options).toMatchObject({ memoryBytes: 64 << 20, clock: 'host', noReboot: true });
@@ -37,7 +28,7 @@ describe('start', () => {
   });
 
   test('initrd: none boots without an initial file system', async () => {
-    const { vm, platform } = make({ initrd: 'none' });
+    const { vm, platform } = makeVm({ initrd: 'none' });
     await vm.start();
     expect(platform.machine.options.initrd).toBeUndefined();
     await vm.dispose();
@@ -50,7 +41,7 @@ describe('start', () => {
       agent = new FakeAgent(machine.agentPort, agree);
     };
     const shares = [{ source }, { source, tag: 'b', mount: 'none' }, { source, tag: 'c', readOnly: true }];
-    const { vm } = make({ shares }, { boot });
+    const { vm } = makeVm({ shares }, { boot });
     const stages: string[] = [];
     vm.on('progress', ({ stage }) => stages.push(stage));
     await vm.start();
@@ -71,7 +62,7 @@ describe('start', () => {
   });
 
   test('rejects for a share that cannot be opened, and ends the worker', async () => {
-    const { vm, platform } = make(
+    const { vm, platform } = makeVm(
       { shares: [{ source }] },
       { openBackend: () => Promise.reject(new VmError('bad-file', '/x: it is in use')) },
     );
@@ -81,13 +72,13 @@ describe('start', () => {
   });
 
   test('a kernel that cannot be booted is the user’s, not a defect', async () => {
-    const { vm } = make({}, { boot: (machine) => machine.end(new BootError('that is no kernel')) });
+    const { vm } = makeVm({}, { boot: (machine) => machine.end(new BootError('that is no kernel')) });
     await vm.start();
     await expect(vm.exited).rejects.toMatchObject({ code: 'bad-file', message: 'that is no kernel' });
   });
 
   test('a second start while it runs is refused, one after it has stopped is not', async () => {
-    const { vm, platform } = make();
+    const { vm, platform } = makeVm();
     await vm.start();
     await expect(vm.start()).rejects.toThrow('is running');
     await vm.stop();
@@ -103,7 +94,7 @@ describe('start', () => {
 
 describe('the end', () => {
   test('is told by `exited` and an event, after the last output', async () => {
-    const { vm, platform } = make();
+    const { vm, platform } = makeVm();
     const told: string[] = [];
     vm.console.attach((bytes) => void told.push(Buffer.from(bytes).toString()));
     vm.on('panic', ({ lines }) => told.push(...lines));
@@ -117,7 +108,7 @@ describe('the end', () => {
   });
 
   test('leaves the statistics', async () => {
-    const { vm, platform } = make();
+    const { vm, platform } = makeVm();
     await vm.start();
     platform.machine.end({ reason: 'power-off' });
     await vm.exited;
@@ -125,7 +116,7 @@ describe('the end', () => {
   });
 
   test('a defect of the machine rejects with its message', async () => {
-    const { vm, platform } = make();
+    const { vm, platform } = makeVm();
     await vm.start();
     platform.machine.end(new Error('x is not a function'));
     await expect(vm.exited).rejects.toMatchObject({
@@ -136,7 +127,7 @@ describe('the end', () => {
   });
 
   test('a thread that dies rejects whatever was waiting for it', async () => {
-    const { vm, platform } = make({}, {});
+    const { vm, platform } = makeVm({}, {});
     await vm.start();
     const ready = vm.ready;
     const statistics = vm.statistics();
@@ -150,7 +141,7 @@ describe('the end', () => {
   });
 
   test('dispose while the machine is being made stops it', async () => {
-    const { vm, platform } = make();
+    const { vm, platform } = makeVm();
     const refused = expect(vm.start()).rejects.toMatchObject({ code: 'stopped' });
     await vm.dispose();
     await refused;
@@ -158,178 +149,9 @@ describe('the end', () => {
   });
 });
 
-describe('the console', () => {
-  test('types into the UART until somebody uses hvc0: its driver opens it in any case', async () => {
-    const { vm, platform } = make();
-    await vm.start();
-    const { uartPort, consolePort } = platform.machine;
-    await vm.console.write('1');
-    await settle();
-    consolePort.open();
-    await settle();
-    await vm.console.write('2');
-    await settle();
-    consolePort.send('login: ');
-    await settle();
-    await vm.console.write('3');
-    await settle();
-    consolePort.open(false);
-    await settle();
-    await vm.console.write('4');
-    await settle();
-    expect(uartPort.text()).toBe('124');
-    expect(consolePort.text()).toBe('3');
-    await vm.dispose();
-  });
-
-  test('keeps the latest output for whoever attaches later', async () => {
-    const { vm, platform } = make();
-    await vm.start();
-    platform.machine.consolePort.send('x'.repeat(60 * 1024));
-    platform.machine.consolePort.send('y'.repeat(60 * 1024));
-    await settle();
-    let text = '';
-    vm.console.attach((bytes) => void (text += Buffer.from(bytes).toString()));
-    expect(text).toBe('y'.repeat(60 * 1024));
-    await vm.dispose();
-  });
-
-  test('a consumer at work is given no more, and the guest has to wait', async () => {
-    const { vm, platform } = make();
-    const taken: number[] = [];
-    let resume = (): void => undefined;
-    vm.console.attach((bytes) => {
-      taken.push(bytes.length);
-      return new Promise((resolve) => {
-        resume = resolve;
-      });
-    });
-    await vm.start();
-    const { consolePort } = platform.machine;
-    let sent = 0;
-    for (; !consolePort.paused && sent < 4 * streamWindow; sent += 10_000) {
-      consolePort.send(new Uint8Array(10_000));
-      await settle();
-    }
-    expect(taken).toEqual([10_000]);
-    // All that may be under way, and what the guest had begun to send.
-    expect(sent).toBeLessThanOrEqual(streamWindow + 10_000);
-    for (let turn = 0; turn < sent / 10_000 + 5; turn++) {
-      resume();
-      await settle();
-    }
-    expect(taken.reduce((sum, length) => sum + length, 0)).toBe(sent);
-    expect(consolePort.paused).toBe(false);
-    await vm.dispose();
-  });
-
-  test('a UART whose output nobody takes makes the machine wait', async () => {
-    const { vm, platform } = make();
-    let resume = (): void => undefined;
-    vm.console.attach(
-      () =>
-        new Promise((resolve) => {
-          resume = resolve;
-        }),
-    );
-    await vm.start();
-    const { options } = platform.machine;
-    let waiting = options.onUartOutput(new Uint8Array(100_000));
-    for (let more = 0; more < 10; more++) waiting ??= options.onUartOutput(new Uint8Array(100_000));
-    let released = false;
-    void waiting?.then(() => (released = true));
-    await settle();
-    expect(released).toBe(false);
-    for (let turn = 0; turn < 10; turn++) {
-      resume();
-      await settle();
-    }
-    expect(released).toBe(true);
-    await vm.dispose();
-  });
-
-  test('both consoles speak one after the other', async () => {
-    const { vm, platform } = make();
-    const taken: string[] = [];
-    let resume = (): void => undefined;
-    vm.console.attach((bytes) => {
-      taken.push(Buffer.from(bytes).toString());
-      return new Promise((resolve) => {
-        resume = resolve;
-      });
-    });
-    await vm.start();
-    for (const part of ['1', '2', '3']) {
-      platform.machine.consolePort.send(`hvc${part}`);
-      void platform.machine.options.onUartOutput(Buffer.from(`uart${part}`));
-    }
-    const seen: number[] = [];
-    for (let turn = 0; turn < 6; turn++) {
-      await settle();
-      seen.push(taken.length);
-      resume();
-    }
-    await vm.console.flushed();
-    expect(seen).toEqual([1, 2, 3, 4, 5, 6]);
-    expect(taken).toEqual(['hvc1', 'uart1', 'hvc2', 'uart2', 'hvc3', 'uart3']);
-    await vm.dispose();
-  });
-
-  test('what a guest has sent when it stops is delivered, though its window was used up', async () => {
-    const { vm, platform } = make();
-    const resume: (() => void)[] = [];
-    let taken = 0;
-    vm.console.attach((bytes) => {
-      taken += bytes.length;
-      return new Promise((resolve) => resume.push(resolve));
-    });
-    await vm.start();
-    for (let sent = 0; sent < 3; sent++) platform.machine.consolePort.send(new Uint8Array(streamWindow / 2));
-    platform.machine.end({ reason: 'power-off' });
-    await vm.exited;
-    for (let turn = 0; turn < 50; turn++) {
-      resume.shift()?.();
-      await settle();
-    }
-    expect(taken).toBe(1.5 * streamWindow);
-  });
-
-  test('input waits for a guest that does not read, and none is lost', async () => {
-    const { vm, platform } = make();
-    await vm.start();
-    const { consolePort } = platform.machine;
-    consolePort.open();
-    consolePort.send('login: ');
-    consolePort.room = 1000;
-    await settle();
-    const input = Uint8Array.from({ length: 2 * streamWindow }, (_, at) => at % 251);
-    let written = false;
-    const writing = vm.console.write(input).then(() => (written = true));
-    await settle();
-    expect(written).toBe(false);
-    for (let drained = 0; drained < input.length; drained += 50_000) {
-      consolePort.drain(50_000);
-      await settle();
-    }
-    await writing;
-    expect(Buffer.compare(consolePort.received, input)).toBe(0);
-    await vm.dispose();
-  });
-
-  test('tells the guest its size, from the start and when it changes', async () => {
-    const { vm, platform } = make({ console: { columns: 100, rows: 30 } });
-    await vm.start();
-    expect(platform.machine.options.console).toEqual({ columns: 100, rows: 30 });
-    vm.console.resize(120, 40);
-    await settle();
-    expect(platform.machine.sizes).toEqual([[120, 40]]);
-    await vm.dispose();
-  });
-});
-
 describe('a guest without an agent', () => {
   test('is found out when it has been idle', async () => {
-    const { vm } = make({}, { boot: (machine) => (machine.busySeconds = 1), haste: 50 });
+    const { vm } = makeVm({}, { boot: (machine) => (machine.busySeconds = 1), haste: 50 });
     const unready: VmError[] = [];
     vm.on('unready', (error) => unready.push(error));
     await vm.start();
@@ -345,7 +167,10 @@ describe('a mount that the guest refuses', () => {
       frame.name === 'Mount'
         ? [{ name: 'Reply', id: frame.id, body: { errno: 22, text: Buffer.from('mount: bad option') } }]
         : [];
-    const { vm } = make({ shares: [{ source }] }, { boot: (machine) => void new FakeAgent(machine.agentPort, refuse) });
+    const { vm } = makeVm(
+      { shares: [{ source }] },
+      { boot: (machine) => void new FakeAgent(machine.agentPort, refuse) },
+    );
     await vm.start();
     await expect(vm.ready).rejects.toMatchObject({
       code: 'refused',
@@ -357,7 +182,7 @@ describe('a mount that the guest refuses', () => {
 
 describe('reset', () => {
   test('makes the guest ready again, in the same worker', async () => {
-    const { vm, platform } = make({ shares: [{ source }] });
+    const { vm, platform } = makeVm({ shares: [{ source }] });
     await vm.start();
     await vm.ready;
     await vm.reset();
@@ -373,7 +198,7 @@ describe('reset', () => {
 
 describe('a guest that reboots', () => {
   test('is made ready again, and what was meant for its earlier life does not reach the next', async () => {
-    const { vm, platform } = make({ shares: [{ source }] });
+    const { vm, platform } = makeVm({ shares: [{ source }] });
     let times = 0;
     vm.on('ready', () => (times += 1));
     await vm.start();
@@ -398,7 +223,7 @@ describe('a guest that reboots', () => {
 
 describe('activity', () => {
   test('is told while somebody listens: what the guest asked for since the last time', async () => {
-    const { vm, platform } = make({}, { ...agentBoots, haste: 10 });
+    const { vm, platform } = makeVm({}, { ...agentBoots, haste: 10 });
     const seen: ShareActivity[] = [];
     const off = vm.on('activity', (activity) => seen.push(activity));
     await vm.start();
@@ -442,7 +267,7 @@ describe('trace', () => {
       replySize: 7,
       latency: 0,
     };
-    const { vm, platform } = make({ trace: ['virtio'] });
+    const { vm, platform } = makeVm({ trace: ['virtio'] });
     const seen: unknown[] = [];
     vm.on('trace', (event) => seen.push(event));
     await vm.start();
@@ -459,7 +284,7 @@ describe('trace', () => {
   });
 
   test('is turned on and off while the machine runs, and stays so for the next', async () => {
-    const { vm, platform } = make();
+    const { vm, platform } = makeVm();
     const seen: unknown[] = [];
     vm.on('trace', (event) => seen.push(event));
     const event = { type: 'virtio', event: { type: 'notify', device: 'x', queue: 0 } } as const;
@@ -481,7 +306,7 @@ describe('trace', () => {
   });
 
   test('without shared memory a machine that is ahead of its listener is told to stand still, until the page has caught up', async () => {
-    const { vm, platform } = make({ trace: ['virtio'] }, { ...agentBoots, sharedMemory: false });
+    const { vm, platform } = makeVm({ trace: ['virtio'] }, { ...agentBoots, sharedMemory: false });
     let seen = 0;
     vm.on('trace', () => (seen += 1));
     await vm.start();
