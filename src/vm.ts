@@ -64,6 +64,8 @@ export class Vm {
   readonly #programs = new Set<WasiProcess>();
   #trace: readonly MachineEvent['type'][];
   #run: VmRun | undefined;
+  /** The last start. */
+  #starting: Promise<void> = Promise.resolve();
   #running = false;
   #disposed = false;
 
@@ -90,23 +92,14 @@ export class Vm {
   }
 
   /** Resolves when the machine runs; `ready` tells when the guest can be used. Rejects for images and shares it cannot use. */
-  async start(): Promise<void> {
-    if (this.#disposed) throw new VmError('stopped', 'the VM was disposed of: create another');
-    if (this.#running) throw new VmError('bad-option', 'the VM is running: stop it before it is started again');
+  start(): Promise<void> {
+    if (this.#disposed) return Promise.reject(new VmError('stopped', 'the VM was disposed of: create another'));
+    if (this.#running) {
+      return Promise.reject(new VmError('bad-option', 'the VM is running: stop it before it is started again'));
+    }
     this.#running = true;
-    const run = new VmRun({
-      hold: () => this.#worker.hold(),
-      platform: this.#platform,
-      console: this.console,
-      shares: this.shares,
-      events: this.#events,
-    });
-    this.#run = run;
-    const over = (): void => {
-      this.#running = false;
-    };
-    run.exited.then(over, over);
-    await run.start(this.#setup((loaded, total) => run.imageLoading(loaded, total)));
+    this.#starting = this.#start();
+    return this.#starting;
   }
 
   /** Resolves when the guest runs its agent and the shares are mounted. Rejects where that cannot be. */
@@ -258,6 +251,8 @@ export class Vm {
 
   /** Stops the machine as it is, like a pulled plug: what the guest has not written back is lost. */
   async stop(): Promise<void> {
+    // Who stops a machine that is being started knows why its start rejects. A start that fails by itself is not hushed.
+    void observed(this.#starting);
     await this.#run?.stop();
   }
 
@@ -273,6 +268,22 @@ export class Vm {
     const ends = await Promise.allSettled([...closing, this.#worker.dispose()]);
     this.#events.clear();
     for (const end of ends) if (end.status === 'rejected') throw asVmError(end.reason);
+  }
+
+  async #start(): Promise<void> {
+    const run = new VmRun({
+      hold: () => this.#worker.hold(),
+      platform: this.#platform,
+      console: this.console,
+      shares: this.shares,
+      events: this.#events,
+    });
+    this.#run = run;
+    const over = (): void => {
+      this.#running = false;
+    };
+    run.exited.then(over, over);
+    await run.start(this.#setup((loaded, total) => run.imageLoading(loaded, total)));
   }
 
   async #setup(onLoading: OnLoading): Promise<MachineSetup> {

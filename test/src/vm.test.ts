@@ -8,6 +8,23 @@ import type { GuestFrame, HostFrame } from '../../src/agent/frames.ts';
 
 const source = { kind: 'test' };
 
+/** What the process would have reported of rejections that nobody handled while `action` ran. */
+async function unhandledDuring(action: () => Promise<void>): Promise<unknown[]> {
+  const seen: unknown[] = [];
+  // The test runner's own listeners would count what is expected here as a failure.
+  const others = process.listeners('unhandledRejection');
+  process.removeAllListeners('unhandledRejection');
+  process.on('unhandledRejection', (error) => seen.push(error));
+  try {
+    await action();
+    await settle();
+  } finally {
+    process.removeAllListeners('unhandledRejection');
+    for (const listener of others) process.on('unhandledRejection', listener);
+  }
+  return seen;
+}
+
 describe('start', () => {
   test('gives the machine what the options and the guest image say', async () => {
     const { vm, platform } = makeVm({
@@ -146,6 +163,27 @@ describe('the end', () => {
     await vm.dispose();
     await refused;
     expect(platform.workers).toBe(0);
+  });
+
+  test('a start that is awaited by nobody is no unhandled rejection when the machine is disposed of', async () => {
+    const { vm } = makeVm();
+    const unhandled = await unhandledDuring(async () => {
+      void vm.start();
+      await vm.dispose();
+    });
+    expect(unhandled).toEqual([]);
+  });
+
+  test('one that fails by itself is', async () => {
+    const { vm } = makeVm(
+      { shares: [{ source }] },
+      { openBackend: () => Promise.reject(new VmError('bad-file', '/x: it is in use')) },
+    );
+    const unhandled = await unhandledDuring(async () => {
+      void vm.start();
+      await vm.exited.catch(() => undefined);
+    });
+    expect(unhandled).toMatchObject([{ code: 'bad-file', message: '/x: it is in use' }]);
   });
 });
 
