@@ -10,7 +10,7 @@ import { Layout, tabs, type Tab } from './layout.ts';
 import { homePlace, pickedPlace } from './machine/places.ts';
 import { Session } from './machine/session.ts';
 import { registerServiceWorker, type OfflineTrouble } from './offline.ts';
-import { pageOptions, type PageOptions, type Store } from './page-options.ts';
+import type { PageOptions, Store } from './page-options.ts';
 import { Screen } from './terminal/screen.ts';
 import { Menus } from './ui/menu.tsx';
 import { Notices } from './ui/notices.tsx';
@@ -38,9 +38,9 @@ export class Page {
   /** What the home folder is kept in, while the user has not asked for another. */
   #store: Store;
 
-  constructor(search: string) {
-    this.options = pageOptions(search);
-    this.#store = this.options.store;
+  constructor(options: PageOptions) {
+    this.options = options;
+    this.#store = options.store;
     effect(() => this.screen.setDark(this.layout.dark.value));
     effect(() => {
       this.inspector.open.value = this.layout.inspectorOpen.value;
