@@ -21,9 +21,9 @@ export function App({ page }: { readonly page: Page }) {
   return (
     <div class="page">
       <nav class="skip-links" aria-label="Skip to">
-        <SkipLink page={page} to="terminal" text="To the terminal" />
-        <SkipLink page={page} to="files" text="To the files" />
-        <SkipLink page={page} to="inspector" text="To the 9P inspector" />
+        <SkipButton page={page} to="terminal" text="To the terminal" />
+        <SkipButton page={page} to="files" text="To the files" />
+        <SkipButton page={page} to="inspector" text="To the 9P inspector" />
       </nav>
       <TopBar page={page} />
       <main
@@ -78,9 +78,9 @@ export function App({ page }: { readonly page: Page }) {
             />
           </>
         )}
+        <MenuView menus={page.menus} />
       </main>
       {!wide && <TabBar layout={layout} />}
-      <MenuView menus={page.menus} />
       <QuestionDialog questions={page.questions} />
       {page.helpOpen.value && <HelpDialog page={page} />}
       {page.wasi.open.value && <WasiDialog wasi={page.wasi} session={page.session} />}
@@ -105,7 +105,8 @@ function Cover({ page }: { readonly page: Page }) {
   return <BootScreen progress={page.session.boot.value} stopping={state.phase === 'stopping'} />;
 }
 
-function SkipLink({
+/** Not a link: the panel may have to be opened first. */
+function SkipButton({
   page,
   to,
   text,
@@ -115,14 +116,8 @@ function SkipLink({
   readonly text: string;
 }) {
   return (
-    <a
-      href={`#${to}`}
-      onClick={(event) => {
-        event.preventDefault();
-        page.focus(to);
-      }}
-    >
+    <button type="button" onClick={() => page.focus(to)}>
       {text}
-    </a>
+    </button>
   );
 }

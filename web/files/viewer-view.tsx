@@ -41,7 +41,7 @@ export function ViewerView({ viewer, actions }: { readonly viewer: Viewer; reado
       {content.kind === 'error' && <p class="empty failed">{content.message}</p>}
       {content.kind === 'image' && <ImageView blob={content.blob} name={nameOf(file.path)} />}
       {content.kind === 'bytes' && (
-        <div class="viewer-bytes" tabIndex={0}>
+        <div class="viewer-bytes" tabIndex={0} role="region" aria-label={`Bytes of ${nameOf(file.path)}`}>
           <p class="muted">
             Not text: {bytesText(content.size)}, the first {bytesText(content.bytes.length)} of them here.
           </p>

@@ -24,7 +24,7 @@ export function TroubleScreen({
         </h2>
         <p>{advice}</p>
         {details !== '' && (
-          <pre tabIndex={0} aria-label="What the machine said">
+          <pre tabIndex={0} role="region" aria-label="What the machine said">
             {details}
           </pre>
         )}

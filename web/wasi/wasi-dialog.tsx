@@ -36,6 +36,7 @@ export function WasiDialog({ wasi, session }: { readonly wasi: WasiRun; readonly
           Arguments
           <input
             class="field"
+            autofocus
             value={line}
             spellcheck={false}
             autocapitalize="off"
@@ -65,7 +66,7 @@ export function WasiDialog({ wasi, session }: { readonly wasi: WasiRun; readonly
           </Button>
         )}
       </form>
-      <pre class="wasi-output" tabIndex={0} aria-label="What the program has printed">
+      <pre class="wasi-output" tabIndex={0} role="region" aria-label="What the program has printed">
         {wasi.output.value}
       </pre>
       <p class="muted" role="status">
