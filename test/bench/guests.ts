@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
-import { builtInCommandLine, createVm, defaultMemory, hostFolder, type VmStatistics } from 'vm9';
+import { builtInCommandLine, createVm, defaultMemory, hostFolder, type CpuEngine, type VmStatistics } from 'vm9';
 import { Agent, type AgentPort, type AgentPortEvents } from '../../src/agent.ts';
 import { cpuSecondsOf, qemu } from './tools.ts';
 
@@ -20,7 +20,7 @@ export const mountOptions = (cache: string, messageSize: number): string => `cac
 
 /** A booted guest. The share is not mounted until `mount`. */
 export interface Guest {
-  readonly name: 'vm9' | 'QEMU';
+  readonly name: 'vm9' | 'vm9 interpreter' | 'QEMU';
   /** Runs a shell's line in / and resolves with its output. Throws when it fails. */
   run(line: string): Promise<string>;
   /** Seconds of processor time that it has used so far, all threads together; undefined where that is not known. */
@@ -39,12 +39,12 @@ export async function remount(guest: Guest, options: string): Promise<void> {
   );
 }
 
-export async function startVm9(share: string): Promise<Guest> {
-  const vm = createVm({ shares: [{ source: hostFolder(share), mount: 'none' }] });
+export async function startVm9(share: string, cpu: CpuEngine = 'translator'): Promise<Guest> {
+  const vm = createVm({ cpu, shares: [{ source: hostFolder(share), mount: 'none' }] });
   await vm.start();
   await vm.ready;
   return {
-    name: 'vm9',
+    name: cpu === 'translator' ? 'vm9' : 'vm9 interpreter',
     async run(line) {
       const { stdout, stderr, status } = await vm.exec(line, { cwd: '/' }).output();
       return checked(line, status, decode(stdout), decode(stderr));
