@@ -42,7 +42,10 @@ test('it reaches the mounted share', async () => {
   const { kernel, initrd, version } = system;
   const words = ['--kernel', kernel, '--initrd', initrd, '--share', share, '--stats'];
   const { status, stdout, stderr } = await runInGuest(command, words);
-  expect({ status, stderr }).toEqual({ status: 0, stderr: expect.stringMatching(/^boot: .*\nguest: .*\n9P: .*\n$/) });
+  expect({ status, stderr }).toEqual({
+    status: 0,
+    stderr: expect.stringMatching(/^boot: .*\nguest: .*\ntranslator: .*\n9P: .*\n$/),
+  });
   expectOutput(stdout.toString());
   console.log(`Debian's kernel ${version} in vm9:\n${stderr}`);
 });
