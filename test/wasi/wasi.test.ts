@@ -148,17 +148,17 @@ describe('preopened folders', () => {
     await vm.fs().symlink('../../secret', '/lab/src/relative');
     const args = [
       'cat',
-      '/work/a',
+      '/task/a',
       'cat',
-      '/work/../secret',
+      '/task/../secret',
       'cat',
-      '/work/absolute',
+      '/task/absolute',
       'cat',
-      '/work/relative',
+      '/task/relative',
       'cat',
       '/secret',
     ];
-    const { stdout } = await byVm(vm, files, { args, preopens: { '/work': { path: '/lab/src' } } });
+    const { stdout } = await byVm(vm, files, { args, preopens: { '/task': { path: '/lab/src' } } });
     expect(stdout.replaceAll(/cat: .*/g, 'no')).toBe('inside\nno\nno\nno\nno\n');
   });
 
