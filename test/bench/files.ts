@@ -1,12 +1,11 @@
 // What a cache mode and a message size of the mount cost: operations on the files of a share in vm9's guest, and at the
 // largest message size in QEMU's by turns. The share is mounted anew for each measurement.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { operations } from './file-operations.ts';
-import { mountOptions, mountPoint, QemuImages, remount, startQemu, startVm9, type Guest } from './guests.ts';
+import { mountOptions, mountPoint, notBesideQemu, remount, withGuests, type Guest } from './guests.ts';
 import { figure, print, progress, ratio, spread, table, type Spread } from './report.ts';
-import { compileForGuest, isInstalled, qemu } from './tools.ts';
+import { compileForGuest } from './tools.ts';
 
 const modes = ['none', 'readahead', 'mmap', 'loose'] as const;
 const largest = 512_000;
@@ -44,14 +43,12 @@ async function measure(guest: Guest, mode: string, size: number): Promise<void> 
   }
 }
 
-const folder = mkdtempSync(join(tmpdir(), 'vm9-bench-files-'));
-const images = isInstalled(qemu) ? new QemuImages() : undefined;
-const guests: Guest[] = [];
-try {
+function prepare(folder: string): void {
   fill(folder);
   compileForGuest('files', folder);
-  guests.push(await startVm9(folder));
-  if (images !== undefined) guests.push(await startQemu(images, folder));
+}
+
+const isBesideQemu = await withGuests(prepare, async (guests) => {
   for (let repetition = 0; repetition <= repetitions; repetition++) {
     progress(`files, ${repetition === 0 ? 'warming up' : `${repetition} of ${repetitions}`}`);
     if (repetition === 1) samples.clear();
@@ -60,11 +57,7 @@ try {
       for (const guest of guests) if (guest.name === 'vm9' || size === largest) await measure(guest, mode, size);
     }
   }
-} finally {
-  for (const guest of guests) await guest.dispose();
-  images?.dispose();
-  rmSync(folder, { recursive: true, force: true });
-}
+});
 
 print(`vm9, medians of ${repetitions}, by cache mode and msize:\n\n`);
 print(
@@ -76,8 +69,8 @@ print(
     ]),
   ),
 );
-if (images === undefined) {
-  print(`not run: QEMU beside it, for want of ${qemu} (make deps)\n\n`);
+if (!isBesideQemu) {
+  print(notBesideQemu);
 } else {
   print(`At msize=${largest}: vm9, QEMU, and how many times as fast vm9 is.\n\n`);
   print(

@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { builtInCommandLine, createVm, defaultMemory, hostFolder, type CpuEngine, type VmStatistics } from 'vm9';
 import { Agent, type AgentPort, type AgentPortEvents } from '../../src/agent.ts';
-import { cpuSecondsOf, qemu } from './tools.ts';
+import { cpuSecondsOf, isInstalled, qemu } from './tools.ts';
 
 const images = fileURLToPath(new URL('../../guest-images/images/', import.meta.url));
 
@@ -114,6 +114,36 @@ export async function startQemu(files: QemuImages, share: string): Promise<Guest
     },
   };
 }
+
+/**
+ * Fills a folder of the host, starts guests with it mounted as `cache=loose` (vm9's, its interpreter's where that is wanted,
+ * and QEMU's where that is installed), hands them over, and leaves nothing of all that. Resolves with whether QEMU was there.
+ */
+export async function withGuests(
+  fill: (folder: string) => void,
+  use: (guests: readonly Guest[]) => Promise<void>,
+  { interpreter = false } = {},
+): Promise<boolean> {
+  const folder = mkdtempSync(join(tmpdir(), 'vm9-bench-share-'));
+  const files = isInstalled(qemu) ? new QemuImages() : undefined;
+  const guests: Guest[] = [];
+  try {
+    fill(folder);
+    guests.push(await startVm9(folder));
+    if (interpreter) guests.push(await startVm9(folder, 'interpreter'));
+    if (files !== undefined) guests.push(await startQemu(files, folder));
+    for (const guest of guests) await remount(guest, mountOptions('loose', 512_000));
+    await use(guests);
+  } finally {
+    for (const guest of guests) await guest.dispose();
+    files?.dispose();
+    rmSync(folder, { recursive: true, force: true });
+  }
+  return files !== undefined;
+}
+
+/** What a report says where `withGuests` had no QEMU. */
+export const notBesideQemu = `not run: QEMU beside it, for want of ${qemu} (make deps)\n\n`;
 
 /** Runs a shell's line to its end. `code` is -1 when a signal killed it. */
 export async function runByAgent(

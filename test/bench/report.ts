@@ -41,6 +41,15 @@ export function ratio(left: Spread | undefined, right: Spread | undefined): stri
   return left === undefined || right === undefined ? '' : figure(left.median / right.median);
 }
 
+/** Throws RangeError when there are none. */
+export function geometricMean(values: readonly number[]): number {
+  if (values.length === 0) throw new RangeError('nothing was measured');
+  return Math.exp(values.reduce((sum, value) => sum + Math.log(value), 0) / values.length);
+}
+
+/** A number that may be unknown. */
+export const figureOrNone = (value: number | undefined): string => (value === undefined ? '' : figure(value));
+
 /** A bar of at most `width` characters for `value`, where `full` fills it. */
 export function bar(value: number, full: number, width = 24): string {
   const eighths = Math.round((Math.min(1, value / full) || 0) * width * 8);

@@ -12,9 +12,10 @@ export function isInstalled(command: string): boolean {
 }
 
 /** Compiles guest/NAME.c for the guest, without need of a library there, to `folder`/NAME. */
-export function compileForGuest(name: string, folder: string): void {
+export function compileForGuest(name: string, folder: string, ...options: readonly string[]): void {
   const source = fileURLToPath(new URL(`guest/${name}.c`, import.meta.url));
-  execFileSync(compiler, ['-O2', '-static', '-march=rv64gc', '-Wall', '-Wextra', '-o', join(folder, name), source]);
+  const common = ['-O2', '-static', '-march=rv64gc', '-Wall', '-Wextra'];
+  execFileSync(compiler, [...common, ...options, '-o', join(folder, name), source]);
 }
 
 /** Seconds of processor time that a process has used, all threads together; undefined where there is no /proc. */
