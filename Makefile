@@ -10,7 +10,7 @@ results := dist/test-results
 sources := $(shell find src devices -name '*.ts') platform.d.ts build.js package.json
 vitest := npx vitest run --reporter=default --reporter=json
 
-.PHONY: help run web dist test deps conformance soak bench build guest check
+.PHONY: help run web dist test deps conformance soak bench build guest debian check
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -73,6 +73,9 @@ deps: ## install the tools that some suites need, with apt
 
 guest: ## build the guest images anew (SOURCE=FILE or LATEST=1: another kernel source)
 	@SOURCE='$(SOURCE)' LATEST='$(LATEST)' guest-images/build.sh
+
+debian: ## unpack a Debian for the guest, with gcc, python3 and git: DIR=FOLDER (PACKAGES="NAME ...": more)
+	@DIR='$(DIR)' PACKAGES='$(PACKAGES)' scripts/debian/build.sh
 
 dist/cli.js: $(installed) $(sources)
 	@node build.js

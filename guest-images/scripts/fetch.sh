@@ -30,7 +30,7 @@ open_mirror() {
         fi
     done
     cat "$BUILD/apt/log" >&2
-    fail "none of apt's mirrors serves Debian trixie for riscv64. Name one: make guest MIRROR=URI; or give the packages: SOURCE=FILE"
+    fail "none of apt's mirrors serves Debian trixie for riscv64. Name one: MIRROR=URI; or give make guest the packages: SOURCE=FILE"
 }
 
 # The versions of package $1 on the mirror, one on a line.
