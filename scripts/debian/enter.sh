@@ -12,7 +12,9 @@ mounted run || mount -t tmpfs -o mode=755 run "$tree/run"
 mounted tmp || mount -t tmpfs -o mode=1777 tmp "$tree/tmp"
 mkdir -p -m 1777 "$tree/run/lock"
 
-export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin HOME=/root LANG="${LANG:-C.UTF-8}"
+unset ENV EDITOR VISUAL
+export PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+export HOME=/root LANG=C.UTF-8 PAGER=pager
 test $# -gt 0 || set -- /bin/bash -l
 # By its path: busybox takes a bare name, sh too, for one of its own programs, and keeps on doing so in that shell.
 exec chroot "$tree" /usr/bin/env "$@"

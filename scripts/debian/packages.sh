@@ -6,10 +6,10 @@
 # Beside what is essential or required. gcc only recommends the C library's headers; apt is there for those who look for it.
 wanted='apt gcc libc6-dev make python3 git sqlite3'
 
-# The machine's choices of versions say nothing about this tree.
+# The machine's choices of versions say nothing about this tree. apt's locks are beside the status file, which is empty.
 tree_apt() {
-  private_apt "$@" -o APT::Install-Recommends=false -o Dir::Etc::preferences=/dev/null \
-    -o Dir::Etc::preferencesparts=/dev/null -o Dir::State::extended_states="$BUILD/apt/extended_states"
+  private_apt "$@" -o APT::Install-Recommends=false -o Dir::Etc::preferences=/dev/null -o Dir::Etc::preferencesparts=/dev/null \
+    -o Dir::State::status="$BUILD/apt/status" -o Dir::State::extended_states="$BUILD/apt/extended_states"
 }
 
 archives() { echo "$BUILD/apt/cache/archives"; }
@@ -26,6 +26,7 @@ roots() {
 # Prints a line for each package of the closure, in an order in which they could be installed:
 # name, version, architecture, SHA-256, KiB unpacked.
 closure() {
+  : > "$BUILD/apt/status"
   tree_apt apt-cache dumpavail > "$BUILD/apt/available"
   # shellcheck disable=SC2046  # a list of words
   tree_apt apt-get -s install $(roots) > "$BUILD/apt/plan" 2> "$BUILD/apt/log" || {
@@ -61,25 +62,26 @@ unsound() {
   done < "$1"
 }
 
-# Makes list $1 and gets its files. What an interrupted run has chosen and fetched is taken without asking a mirror; a mirror that
-# has something else by now makes what was unpacked from it in folder $2 worthless.
+# Makes list $1 and gets its files. What an interrupted run for the same names has chosen and fetched is taken without asking a
+# mirror; another list makes what was unpacked in folder $2 worthless.
 get_packages() {
-  local list=$1 work=$2 lacking
+  local list=$1 work=$2 asked="$wanted ${PACKAGES:-}" lacking
   exec 9> "$BUILD/lock"
   flock -n 9 || {
     say 'another make debian is fetching packages: waiting for it'
     flock 9
   }
-  if [[ -s $list ]]; then
+  if [[ -s $list && $(cat "$work/asked") == "$asked" ]]; then
     lacking=$(unsound "$list")
     [[ -n $lacking ]] || return 0
   fi
   open_mirror
   closure > "$list.new"
   if [[ -e $list ]] && ! cmp -s "$list.new" "$list"; then
-    say 'the mirror has other packages than when this was begun: starting over'
+    say 'other packages are to be had, or asked for, than when this was begun: starting over'
     rm -rf "$work/tree" "$work/database"
   fi
+  echo "$asked" > "$work/asked"
   mv "$list.new" "$list"
   lacking=$(unsound "$list")
   if [[ -n $lacking ]]; then

@@ -54,7 +54,7 @@ settle() {
   printf '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n' > "$tree/etc/hosts"
   echo vm9 > "$tree/etc/hostname"
 
-  for path in /mnt /srv /opt /media /usr/local/lib/python3.13/dist-packages; do folder "$tree" "$path" 755; done
+  for path in /mnt /srv /opt /media; do folder "$tree" "$path" 755; done
   folder "$tree" /tmp 1777
   folder "$tree" /var/tmp 1777
   folder "$tree" /run/lock 1777

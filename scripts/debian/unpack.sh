@@ -20,8 +20,8 @@ record_package() {
     prefix+=:$(sed -n 's/^Architecture: //p' "$database/control/control")
   fi
   {
-    # Unpacked, not configured: `dpkg --configure -a` in the guest runs what packages bring for that.
-    sed '/^Package: /a Status: install ok unpacked' "$database/control/control"
+    # Not only unpacked: settle.sh stands in for the scripts, and what is installed later in the guest must find this configured.
+    sed '/^Package: /a Status: install ok installed' "$database/control/control"
     if [[ -e $database/control/conffiles ]]; then
       echo 'Conffiles:'
       while read -r conffile; do
