@@ -35,6 +35,7 @@ if [[ -e $DIR/$mark ]]; then
   for package in ${PACKAGES:-}; do
     grep -q "^$package " "$DIR/$mark" || fail "$DIR is there already, without $package: give another folder, or remove it"
   done
+  cmp -s "$HERE/enter.sh" "$DIR/enter" || install -m 755 "$HERE/enter.sh" "$DIR/enter"
   say "$DIR is there already, with $(wc -l < "$DIR/$mark") packages"
   exit
 fi
@@ -75,4 +76,4 @@ cut -d' ' -f1-3 "$list" > "$tree/$mark"
 
 mv -T -- "$tree" "$DIR" || fail "$tree cannot be renamed to $DIR"
 rm -rf -- "$work"
-say "$DIR has $(wc -l < "$DIR/$mark") packages, $(du -sm "$DIR" | cut -f1) MB. Try: node run-vm.js --share $DIR --exec './enter gcc --version'"
+say "$DIR has $(wc -l < "$DIR/$mark") packages, $(du -sm "$DIR" | cut -f1) MB. Try: node run-vm.js --share $DIR,cache=loose --exec './enter gcc --version'"

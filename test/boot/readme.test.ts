@@ -1,12 +1,12 @@
-// Every command of the README does what it says, in a copy of the repository. A command is a line of a block marked "sh"; a
-// backslash at its end continues it. What installs things is not run, nor what runs test suites; a command that ends in a shell
-// of the guest runs in a pseudo-terminal, where `exit` is typed at the prompt.
+// Every command of the README does what it says, in a copy of the repository. What installs things is not run, nor what runs
+// test suites; a command that ends in a shell of the guest runs in a pseudo-terminal, where `exit` is typed at the prompt.
 import { spawn } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
+import { isInDebian, readmeCommands } from './readme-commands.ts';
 
 const repository = fileURLToPath(new URL('../../', import.meta.url));
 const copy = mkdtempSync(join(tmpdir(), 'vm9-readme-'));
@@ -23,21 +23,13 @@ const prompt = /vm9:\S*[$#] /;
 /** Milliseconds for one command, which may have to build first. */
 const patience = 120_000;
 
-function commandsOf(markdown: string): string[] {
-  const blocks = [...markdown.matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block ?? '');
-  return blocks
-    .flatMap((block) => block.replaceAll(/\\\n\s*/g, '').split('\n'))
-    .map((line) => line.replace(/^\$ /, '').trim())
-    .filter((line) => line !== '' && !line.startsWith('#'));
-}
-
-const commands = commandsOf(readFileSync(join(repository, 'README.md'), 'utf8'));
-const notRun = [isInstall, isSuite, isEmbedding];
+const commands = readmeCommands();
+const notRun = [isInstall, isSuite, isEmbedding, isInDebian];
 const toRun = commands.filter((command) => !notRun.some((kind) => kind.test(command)));
 
 /** The repository as it is here, installed and built, without its history. */
 function copyRepository(): void {
-  const leftOut = new Set(['.git', 'node_modules', 'guest-images/build', 'dist/test-results']);
+  const leftOut = new Set(['.git', 'node_modules', 'guest-images/build', 'dist/test-results', 'dist/debian']);
   cpSync(repository, copy, {
     recursive: true,
     preserveTimestamps: true,
