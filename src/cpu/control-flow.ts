@@ -16,26 +16,35 @@ export class ControlFlow {
   readonly #follows: number[][];
   readonly #irreducible = new Set<number>();
   readonly #size: number;
+  /** The blocks in reverse postorder, and the edges between them without the irreducible ones. */
+  readonly #order: readonly number[];
+  readonly #edges: Graph;
 
   constructor(graph: Graph) {
     this.#size = graph.length;
-    // An edge back to a block that does not dominate its source is taken out, which adds to what dominates what.
     let edges = graph;
-    let order = reversePostorder(edges);
-    let place = placesOf(order, this.#size);
-    let dominator = immediateDominators(edges, order, place);
-    const removed = edges.map((successors, from) =>
-      successors.filter((to) => (place[to] ?? 0) <= (place[from] ?? 0) && !dominates(dominator, place, to, from)),
-    );
-    if (removed.some((targets) => targets.length > 0)) {
-      for (const [from, targets] of removed.entries())
-        for (const to of targets) this.#irreducible.add(this.#key(from, to));
-      edges = edges.map((successors, from) => successors.filter((to) => !this.#irreducible.has(this.#key(from, to))));
+    let order: number[];
+    let place: Int32Array;
+    let dominator: Int32Array;
+    // An edge back to a block that does not dominate its source is taken out, which adds to what dominates what, and may
+    // turn others back.
+    for (;;) {
       order = reversePostorder(edges);
       place = placesOf(order, this.#size);
       dominator = immediateDominators(edges, order, place);
+      const known = this.#irreducible.size;
+      for (const from of order) {
+        for (const to of edges[from] ?? []) {
+          if ((place[to] ?? 0) > (place[from] ?? 0) || dominates(dominator, place, to, from)) continue;
+          this.#irreducible.add(this.#key(from, to));
+        }
+      }
+      if (this.#irreducible.size === known) break;
+      edges = edges.map((successors, from) => successors.filter((to) => !this.#irreducible.has(this.#key(from, to))));
     }
     this.#place = place;
+    this.#order = order;
+    this.#edges = edges;
     this.#isLoop = graph.map(() => false);
     const entries = graph.map(() => 0);
     for (const from of order) {
@@ -71,6 +80,22 @@ export class ControlFlow {
   /** Whether no structure holds this edge: it leads into the middle of a loop. */
   isIrreducible(from: number, to: number): boolean {
     return this.#irreducible.has(this.#key(from, to));
+  }
+
+  /**
+   * For each block the greatest sum of weights, its own included, on a way from it on that begins no loop anew and enters
+   * no other.
+   */
+  longestPaths(weights: readonly number[]): readonly number[] {
+    const longest = weights.map(() => 0);
+    for (const block of this.#order.toReversed()) {
+      let beyond = 0;
+      for (const to of this.#edges[block] ?? []) {
+        if (!this.isLoop(to)) beyond = Math.max(beyond, longest[to] ?? 0);
+      }
+      longest[block] = (weights[block] ?? 0) + beyond;
+    }
+    return longest;
   }
 
   #key(from: number, to: number): number {

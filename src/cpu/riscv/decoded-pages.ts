@@ -16,7 +16,8 @@ import {
   regionsAt,
   xSink,
 } from './layout.ts';
-import type { PageCode, Region } from './region.ts';
+import type { RegionPart } from './code-around.ts';
+import type { PageCode } from './region.ts';
 import type { Registers } from './registers.ts';
 import type { TranslationCaches } from './translation-caches.ts';
 
@@ -37,13 +38,13 @@ const storesUntilData = 8;
 
 const none = -1;
 
-/** A translated region of a page. */
-interface InstalledRegion {
+/** A region, from when its code was looked at. It goes when a byte changes that it was made of. */
+export interface KnownRegion {
   readonly entry: number;
-  readonly function: number;
-  /** The bytes of the page that it was made of. */
-  readonly from: number;
-  readonly to: number;
+  readonly parts: readonly RegionPart[];
+  /** The number of its function, once it has one. */
+  function: number | undefined;
+  gone: boolean;
 }
 
 export class DecodedPages {
@@ -54,8 +55,8 @@ export class DecodedPages {
   /** For each decoded page the page of RAM it is of, or none. */
   readonly #ramPageOf = new Int32Array(decodedPages).fill(none);
   readonly #stores = new Uint8Array(decodedPages);
-  /** For each decoded page its regions, where it has any. */
-  readonly #regions: (InstalledRegion[] | undefined)[] = [];
+  /** For each decoded page the regions that were made of it, where there are any. */
+  readonly #regions: (Set<KnownRegion> | undefined)[] = [];
   #regionDropped: (functionNumber: number) => void = () => undefined;
   /** Where the handlers of the present run of instructions stand, in halfwords. */
   readonly #run = new Uint32Array(runLength);
@@ -76,14 +77,14 @@ export class DecodedPages {
   /** The place of the decoded page for a page of RAM, which from here on is code. */
   placeFor(ramPage: number): number {
     const known = this.#decodedOf[ramPage] ?? none;
-    if (known !== none) return placeOf(known);
+    if (known !== none) return decodedPlace(known);
     const index = this.#turn;
     this.#turn = (index + 1) % decodedPages;
     this.#drop(index);
     this.#decodedOf[ramPage] = index;
     this.#ramPageOf[index] = ramPage;
     this.#stores[index] = 0;
-    const place = placeOf(index);
+    const place = decodedPlace(index);
     this.#registers.halves[(place + slots * entryBytes) >>> 1] = pageEnd;
     this.#caches.flushPlace('write', ramOffset + ramPage * pageSize);
     return place;
@@ -95,7 +96,7 @@ export class DecodedPages {
     const ramPage = this.#ramPageOf[index] ?? none;
     if (ramPage === none) return false;
     this.#stores[index] = 0;
-    const place = placeOf(index);
+    const place = decodedPlace(index);
     const { halves } = this.#registers;
     const code = (ramOffset + ramPage * pageSize) >>> 1;
     let slot = (entry - place) / entryBytes;
@@ -134,17 +135,34 @@ export class DecodedPages {
     }
   }
 
-  /** The code that an entry is of, and its place there; undefined where the page was given away or a region begins. */
-  codeAt(entry: number): { readonly code: PageCode; readonly offset: number } | undefined {
+  /** The decoded page that an entry is in, and the place that it is of. */
+  placeOfEntry(entry: number): { readonly index: number; readonly offset: number } {
     const index = Math.floor((entry - at.decoded) / decodedPageBytes);
+    return { index, offset: ((entry - decodedPlace(index)) / entryBytes) * 2 };
+  }
+
+  /** The decoded page at a place in memory; undefined where none begins there. */
+  indexOf(place: number): number | undefined {
+    const index = (place - at.decoded) / decodedPageBytes;
+    return (this.#ramPageOf[index] ?? none) === none ? undefined : index;
+  }
+
+  /** The code of a decoded page; undefined where it was given away. */
+  codeOf(index: number): PageCode | undefined {
     const ramPage = this.#ramPageOf[index] ?? none;
-    const handler = this.#handlerAt(entry);
-    if (ramPage === none || handler === undecoded || handler === translated) return undefined;
+    if (ramPage === none) return undefined;
     const start = (ramOffset + ramPage * pageSize) >>> 1;
-    return {
-      code: this.#registers.halves.subarray(start, start + slots),
-      offset: ((entry - placeOf(index)) / entryBytes) * 2,
-    };
+    return this.#registers.halves.subarray(start, start + slots);
+  }
+
+  isDecoded(index: number, offset: number): boolean {
+    return this.#handlerAt(decodedPlace(index) + (offset >>> 1) * entryBytes) !== undecoded;
+  }
+
+  /** Whether a region could begin at an entry: it is decoded, and none does. */
+  isFree(entry: number): boolean {
+    const handler = this.#handlerAt(entry);
+    return handler !== undecoded && handler !== translated;
   }
 
   /** Calls back with the number of each region's function that is not executed any more. */
@@ -152,27 +170,35 @@ export class DecodedPages {
     this.#regionDropped = dropped;
   }
 
-  /** Makes the interpreter run a region at an entry. It goes when a byte changes that it was made of. */
-  installRegion(entry: number, functionNumber: number, { from, to }: Region): void {
-    const index = Math.floor((entry - at.decoded) / decodedPageBytes);
-    const { halves } = this.#registers;
-    const handler = this.#handlerAt(entry);
-    const place = (regionsAt + (entry - at.decoded) / 4) >>> 1;
-    halves[place + regionFields.function / 2] = functionNumber;
-    halves[place + regionFields.handler / 2] = handler;
-    halves[entry >>> 1] = translated;
-    const regions = this.#regions[index] ?? [];
-    regions.push({ entry, function: functionNumber, from, to });
-    this.#regions[index] = regions;
+  /** Watches over the bytes that a region is made of. */
+  watch(entry: number, parts: readonly RegionPart[]): KnownRegion {
+    const region: KnownRegion = { entry, parts, function: undefined, gone: false };
+    for (const { index } of parts) (this.#regions[index] ??= new Set()).add(region);
+    return region;
   }
 
-  /** Drops the regions with these functions. */
-  dropFunctions(functions: ReadonlySet<number>): void {
-    const wanted = new Set(functions);
-    for (const [index, regions] of this.#regions.entries()) {
-      if (regions?.some((region) => wanted.has(region.function)) !== true) continue;
-      this.#keepRegions(index, (region) => !wanted.has(region.function));
+  /** Makes the interpreter run a region, which is not gone, at its entry. */
+  installRegion(region: KnownRegion, functionNumber: number): void {
+    const { halves } = this.#registers;
+    const place = (regionsAt + (region.entry - at.decoded) / 4) >>> 1;
+    halves[place + regionFields.function / 2] = functionNumber;
+    halves[place + regionFields.handler / 2] = this.#handlerAt(region.entry);
+    halves[region.entry >>> 1] = translated;
+    region.function = functionNumber;
+  }
+
+  /** Drops a region, if that has not been done. */
+  dropRegion(region: KnownRegion): void {
+    if (region.gone) return;
+    region.gone = true;
+    for (const { index } of region.parts) {
+      const regions = this.#regions[index];
+      regions?.delete(region);
+      if (regions?.size === 0) this.#regions[index] = undefined;
     }
+    if (region.function === undefined) return;
+    if (this.#handlerAt(region.entry) === translated) this.#registers.halves[region.entry >>> 1] = undecoded;
+    this.#regionDropped(region.function);
   }
 
   /** Decodes one instruction outside any page, with an end-of-page mark behind it. */
@@ -214,30 +240,20 @@ export class DecodedPages {
    * into them.
    */
   #forget(index: number, offset: number, length: number): void {
-    this.#dropRegions(index, offset, offset + length);
-    const place = placeOf(index);
+    const place = decodedPlace(index);
     const first = Math.max(0, (offset >>> 1) - (2 * longestSequence - 1));
     const last = (offset + length - 1) >>> 1;
+    this.#dropRegions(index, first * 2, offset + length);
     for (let slot = first; slot <= last; slot += 1) {
       this.#registers.halves[(place + slot * entryBytes) >>> 1] = undecoded;
     }
   }
 
-  /** Drops the page's regions that were made of any of these bytes. */
+  /** Drops the regions that were made of any of these bytes of the page. */
   #dropRegions(index: number, from: number, to: number): void {
-    this.#keepRegions(index, (region) => region.to <= from || region.from >= to);
-  }
-
-  #keepRegions(index: number, isKept: (region: InstalledRegion) => boolean): void {
-    const regions = this.#regions[index];
-    if (regions === undefined) return;
-    const kept = regions.filter(isKept);
-    if (kept.length === regions.length) return;
-    this.#regions[index] = kept.length === 0 ? undefined : kept;
-    for (const region of regions) {
-      if (isKept(region)) continue;
-      if (this.#handlerAt(region.entry) === translated) this.#registers.halves[region.entry >>> 1] = undecoded;
-      this.#regionDropped(region.function);
+    for (const region of this.#regions[index] ?? []) {
+      const touched = region.parts.some((part) => part.index === index && part.from < to && part.to > from);
+      if (touched) this.dropRegion(region);
     }
   }
 
@@ -249,7 +265,7 @@ export class DecodedPages {
     const ramPage = this.#ramPageOf[index] ?? none;
     if (ramPage === none) return;
     this.#dropRegions(index, 0, pageSize);
-    const place = placeOf(index);
+    const place = decodedPlace(index);
     this.#decodedOf[ramPage] = none;
     this.#ramPageOf[index] = none;
     // The interpreter may be in this very page: its next entry is undecoded, and decodeAt says that the page is gone.
@@ -281,6 +297,7 @@ export class DecodedPages {
   }
 }
 
-function placeOf(index: number): number {
+/** The place in memory of a decoded page. */
+export function decodedPlace(index: number): number {
   return at.decoded + index * decodedPageBytes;
 }

@@ -96,7 +96,7 @@ export class Hart {
     if (!isFunction(run)) throw new Error('the interpreter exports run');
     this.#run = run;
     if (translation !== undefined) {
-      this.translator = new Translator({ memory, shape, pages: this.pages, pure, table, ...translation });
+      this.translator = new Translator({ memory, shape, registers, pages: this.pages, pure, table, ...translation });
     }
     this.#selectCaches();
     registers.set(csrAt.stimecmp, -1, -1);
@@ -209,7 +209,7 @@ export class Hart {
       fetch: () => this.#fetch(),
       decode: (entry: number) => (this.pages.decodeAt(entry) ? 0 : 1),
       crossing: () => this.#crossing(),
-      hot: (entry: number) => this.translator?.request(entry),
+      hot: (entry: number, low: number, high: number) => this.translator?.request(entry, low, high),
     };
   }
 

@@ -27,7 +27,10 @@ interface LoopImports {
   readonly decode: Callable;
   /** Decodes the instruction at pc, whose second half is in the next page, into `crossing`; not 0: trapped. */
   readonly crossing: Callable;
-  /** (entry): so much is jumped to this entry that a region should begin there. Undefined: nothing is translated. */
+  /**
+   * (entry, its page's virtual address in halves): so much is jumped to this entry that a region should begin there.
+   * Undefined: nothing is translated.
+   */
   readonly hot: Callable | undefined;
   readonly hotAfter: number;
 }
@@ -75,7 +78,7 @@ export function interpreterModule(shape: InterpreterShape): Uint8Array<ArrayBuff
     fetch: module.importFunction('env', 'fetch', [], []),
     decode: module.importFunction('env', 'decode', [i32], [i32]),
     crossing: module.importFunction('env', 'crossing', [], [i32]),
-    hot: translates ? module.importFunction('env', 'hot', [i32], []) : undefined,
+    hot: translates ? module.importFunction('env', 'hot', [i32, i32, i32], []) : undefined,
     hotAfter: hotAfter ?? 0,
   };
   if (translates) module.importTable('env', 'regions', 0);
@@ -206,7 +209,8 @@ function defineLoop(
       .i32Const(heatLimit - 1)
       .op(op.i32_gt_u)
       .if();
-    code.get(ip).call(loop.hot);
+    code.get(ip).get(pageAddress).op(op.i32_wrap_i64);
+    code.get(pageAddress).i64Const(32).op(op.i64_shr_u).op(op.i32_wrap_i64).call(loop.hot);
     code.end();
   };
   /** ip := the entry at `offset` bytes into the page. */

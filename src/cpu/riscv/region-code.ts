@@ -1,12 +1,18 @@
 // The WebAssembly function of one region: (pc, budget) -> (pc, budget). Registers are locals while it runs; it makes no
 // call but to pure functions. What it cannot do it leaves to the interpreter, at the instruction in question.
+//
+// Instructions are counted block by block, and the count is looked at where the region and its loops begin: whoever goes
+// on there has enough to get to the next such place.
 import type { FloatFormat, FloatOperation } from '../ops.ts';
 import { ControlFlow } from '../control-flow.ts';
 import { StructuredWriter } from '../structured-writer.ts';
 import { memoryOp, op, valueType } from '../../wasm/module.ts';
 import type { Callable, Code, Label, Local, ModuleBuilder } from '../../wasm/module.ts';
-import { at } from './layout.ts';
+import { decodedPlace } from './decoded-pages.ts';
+import { at, pageSize, slotMask } from './layout.ts';
+import type { RegionPart } from './code-around.ts';
 import type { HighMultiply } from './multiply.ts';
+import { pageOf } from './region.ts';
 import type { Region, RegionBlock } from './region.ts';
 import { Scratch } from './scratch.ts';
 import { TranslatorOps } from './translator-ops.ts';
@@ -23,10 +29,23 @@ export interface RegionImports {
   readonly highMultiply: HighMultiply;
 }
 
-export function defineRegion(module: ModuleBuilder, region: Region, imports: RegionImports): Code {
+export function defineRegion(
+  module: ModuleBuilder,
+  region: Region,
+  parts: readonly RegionPart[],
+  imports: RegionImports,
+): Code {
   const code = module.function(regionSignature.parameters, regionSignature.results);
-  new RegionCode(code, region, imports).emit();
+  new RegionCode(code, region, parts, imports).emit();
   return code;
+}
+
+/** A page of the region besides the entry's. */
+interface FarPage {
+  /** Of the decoded page. */
+  readonly place: number;
+  /** Not 0 once it was found at the address where it has to be. */
+  readonly known: Local;
 }
 
 /** Registers by number that a region reads, and those it writes. */
@@ -49,17 +68,19 @@ class RegionCode implements InstructionExits {
   readonly #xLocals: (Local | undefined)[] = [];
   readonly #fLocals: (Local | undefined)[] = [];
   readonly #ops: TranslatorOps;
+  readonly #farPages = new Map<number, FarPage>();
+  /** Instructions from the start of each block to where the count is looked at again, at most. */
+  readonly #reach: readonly number[];
   #usesFloat = false;
   #left: Label;
-  /** Of the instruction that is being emitted: its block, where that branches to, its place and immediate. */
+  /** Of the instruction that is being emitted: its block and its place. */
   #number = 0;
-  #taken: number | undefined;
   #offset = 0;
   #immediate = 0;
   /** Instructions of its block that have not been retired when it begins, itself among them. */
   #unpaid = 0;
 
-  constructor(code: Code, region: Region, imports: RegionImports) {
+  constructor(code: Code, region: Region, parts: readonly RegionPart[], imports: RegionImports) {
     this.#code = code;
     this.#region = region;
     this.#pc = code.parameter(0);
@@ -70,6 +91,9 @@ class RegionCode implements InstructionExits {
     };
     take(this.#x, this.#xLocals);
     take(this.#f, this.#fLocals);
+    for (const { page, index } of parts) {
+      if (page !== 0) this.#farPages.set(page, { place: decodedPlace(index), known: code.i32() });
+    }
     const scratch = new Scratch(code);
     this.#frame = {
       code,
@@ -88,9 +112,9 @@ class RegionCode implements InstructionExits {
     if (first === undefined) throw new Error('a region has an instruction');
     this.#ops = new TranslatorOps(this.#frame, this, first.decoded);
     this.#left = { level: 0 };
-    const graph = region.blocks.map((block) => this.#successors(block));
-    this.#flow = new ControlFlow(graph);
+    this.#flow = new ControlFlow(region.graph);
     this.#writer = new StructuredWriter(code, this.#flow, (block) => this.#emitBlock(block));
+    this.#reach = this.#flow.longestPaths(region.blocks.map(({ instructions }) => instructions.length));
   }
 
   emit(): void {
@@ -137,61 +161,98 @@ class RegionCode implements InstructionExits {
     }
   }
 
-  #successors(block: RegionBlock): number[] {
-    const { blockAt } = this.#region;
-    const offsets = [block.taken, block.next].filter((offset) => offset !== undefined);
-    return [...new Set(offsets.flatMap((offset) => blockAt.get(offset) ?? []))];
-  }
-
   #emitBlock(number: number): void {
     const code = this.#code;
     const block = this.#region.blocks[number];
     if (block === undefined) throw new RangeError(`no block ${number}`);
     const { instructions, next } = block;
-    // The whole block is paid for before it begins.
-    code.get(this.#budget).i32Const(instructions.length).op(op.i32_sub).tee(this.#budget);
-    code.i32Const(0).op(op.i32_lt_s).if();
-    this.#emitRetry(block.offset, instructions.length);
-    code.end();
+    if (number === 0 || this.#flow.isLoop(number)) {
+      code.get(this.#budget).i32Const(this.#reach[number] ?? 0).op(op.i32_lt_s).if();
+      this.#emitGoTo(block.offset);
+      code.end();
+    }
+    code.get(this.#budget).i32Const(instructions.length).op(op.i32_sub).set(this.#budget);
     for (let index = 0; index < instructions.length; index += 1) {
       const instruction = instructions[index];
       if (instruction === undefined) break;
+      const { offset, decoded } = instruction;
       this.#number = number;
-      this.#taken = block.taken;
-      this.#offset = instruction.offset;
-      this.#immediate = instruction.decoded.imm;
+      this.#offset = offset;
+      this.#immediate = decoded.imm;
       this.#unpaid = instructions.length - index;
       this.#scratch.reset();
-      this.#ops.emit(instruction.decoded, instruction.offset);
+      const lastPage = pageOf(offset + decoded.length - 1);
+      if (lastPage !== pageOf(offset)) this.#emitPageCheck(lastPage, () => this.emitRetry());
+      this.#ops.emit(decoded, offset);
     }
     if (next !== undefined) this.#emitTransfer(number, next);
   }
 
   /** Goes on at the present instruction in the interpreter, as if nothing of it had happened. */
   emitRetry(): void {
-    this.#emitRetry(this.#offset, this.#unpaid);
+    this.#code.get(this.#budget).i32Const(this.#unpaid).op(op.i32_add).set(this.#budget);
+    this.#emitGoTo(this.#offset);
   }
 
   emitTaken(): void {
-    if (this.#taken === undefined) this.#emitGoTo(this.#offset + this.#immediate);
-    else this.#emitTransfer(this.#number, this.#taken);
+    this.#emitTransfer(this.#number, this.#block.taken ?? this.#offset + this.#immediate);
   }
 
   emitLeave(): void {
-    this.#code.set(this.#pc).br(this.#left);
+    const code = this.#code;
+    const { taken, returns } = this.#block;
+    // What is written in between are other blocks.
+    const number = this.#number;
+    if (taken !== undefined) {
+      code.op(op.drop);
+      this.emitTaken();
+      return;
+    }
+    code.set(this.#pc);
+    for (const site of returns) {
+      code.get(this.#pc).get(this.#frame.pageBase).i64Const(site).op(op.i64_add).op(op.i64_eq).if();
+      this.#emitTransfer(number, site);
+      code.end();
+    }
+    code.br(this.#left);
+  }
+
+  get #block(): RegionBlock {
+    const block = this.#region.blocks[this.#number];
+    if (block === undefined) throw new RangeError(`no block ${this.#number}`);
+    return block;
   }
 
   #emitTransfer(from: number, offset: number): void {
-    const to = this.#region.blockAt.get(offset);
-    if (to === undefined || this.#flow.isIrreducible(from, to)) this.#emitGoTo(offset);
-    else this.#writer.transfer(from, to);
+    const to = this.#region.blockAt(offset, from);
+    if (to === undefined || this.#flow.isIrreducible(from, to)) {
+      this.#emitGoTo(offset);
+      return;
+    }
+    const page = pageOf(offset);
+    if (page !== pageOf(this.#region.blocks[from]?.offset ?? 0)) {
+      this.#emitPageCheck(page, () => this.#emitGoTo(offset));
+    }
+    this.#writer.transfer(from, to);
   }
 
-  /** Goes on in the interpreter at an offset, with instructions given back that were paid for. */
-  #emitRetry(offset: number, unpaid: number): void {
+  /** Sees to it that a page has the code that was translated; nothing in a region changes that. */
+  #emitPageCheck(page: number, emitOtherwise: () => void): void {
+    const far = this.#farPages.get(page);
+    if (far === undefined) return;
     const code = this.#code;
-    code.get(this.#budget).i32Const(unpaid).op(op.i32_add).set(this.#budget);
-    this.#emitGoTo(offset);
+    const address = this.#frame.scratch('i64');
+    const slot = this.#frame.scratch('i32');
+    code.get(far.known).op(op.i32_eqz).if();
+    code.get(this.#frame.pageBase).i64Const(page * pageSize).op(op.i64_add).tee(address);
+    code.op(op.i32_wrap_i64).i32Const(8).op(op.i32_shr_u).i32Const(slotMask).op(op.i32_and);
+    code.i32Const(0).memory(memoryOp.i32_load, at.fetchCache).op(op.i32_add).tee(slot);
+    code.memory(memoryOp.i64_load).get(address).op(op.i64_ne);
+    code.get(slot).memory(memoryOp.i32_load, 8).i32Const(far.place).op(op.i32_ne).op(op.i32_or).if();
+    emitOtherwise();
+    code.end();
+    code.i32Const(1).set(far.known);
+    code.end();
   }
 
   #emitGoTo(offset: number): void {

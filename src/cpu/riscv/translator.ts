@@ -1,12 +1,14 @@
 // Translates what is hot while the guest runs: collects the entries that the interpreter finds hot, makes a module of
 // their regions, and puts the regions' functions where the interpreter meets them.
 import { ModuleBuilder } from '../../wasm/module.ts';
-import type { DecodedPages } from './decoded-pages.ts';
+import { CodeAround } from './code-around.ts';
+import type { DecodedPages, KnownRegion } from './decoded-pages.ts';
 import type { MemoryShape } from './interpreter.ts';
 import { importPure } from './pure-functions.ts';
 import { defineRegion } from './region-code.ts';
 import { findRegion } from './region.ts';
 import type { Region } from './region.ts';
+import type { Registers } from './registers.ts';
 
 /** When the interpreter's work is translated. */
 export interface TranslationOptions {
@@ -36,6 +38,7 @@ const maximumModules = 3000;
 export interface TranslatorOptions extends TranslationOptions {
   readonly memory: WebAssembly.Memory;
   readonly shape: MemoryShape;
+  readonly registers: Registers;
   readonly pages: DecodedPages;
   /** What `exportPure` has exported. */
   readonly pure: Record<string, unknown>;
@@ -49,23 +52,29 @@ const maximumRegions = 0xffff;
 /** What was translated together and goes together. */
 interface TranslatedModule {
   readonly bytes: number;
-  /** The numbers of its functions that the interpreter can still meet. */
-  readonly functions: Set<number>;
+  /** Those that the interpreter can still meet. */
+  readonly regions: Set<KnownRegion>;
+}
+
+/** A region that is to be translated. */
+interface FoundRegion {
+  readonly region: Region;
+  readonly known: KnownRegion;
 }
 
 export class Translator {
   readonly #options: TranslatorOptions;
   readonly #batch: number;
   readonly #patience: number;
-  /** Entries found hot. */
-  readonly #waiting = new Set<number>();
+  /** By entry. */
+  readonly #waiting = new Map<number, FoundRegion>();
   #waited = 0;
   readonly #free: number[] = [];
   #used = 0;
   /** The oldest first. */
   readonly #modules = new Set<TranslatedModule>();
   /** By the number of a function. */
-  readonly #moduleOf: (TranslatedModule | undefined)[] = [];
+  readonly #translated: ({ readonly module: TranslatedModule; readonly known: KnownRegion } | undefined)[] = [];
   #bytes = 0;
   /** Since the start: regions, their instructions, modules, regions that went. */
   readonly statistics = { regions: 0, instructions: 0, modules: 0, dropped: 0 };
@@ -82,9 +91,15 @@ export class Translator {
     return this.#bytes;
   }
 
-  /** The interpreter finds that an entry is hot. */
-  request(entry: number): void {
-    this.#waiting.add(entry);
+  /** The interpreter finds that an entry is hot, which it executes in the page of a virtual address. */
+  request(entry: number, pageLow: number, pageHigh: number): void {
+    const { registers, pages } = this.#options;
+    if (!pages.isFree(entry) || this.#waiting.has(entry)) return;
+    // Now, while the pages around it are those of the same program.
+    const code = new CodeAround(registers, pages, entry, pageLow, pageHigh);
+    const region = findRegion(code, code.offset);
+    if (region === undefined) return;
+    this.#waiting.set(entry, { region, known: pages.watch(entry, code.partsOf(region)) });
   }
 
   /** To be called between runs of the hart: no region is being executed. */
@@ -93,41 +108,33 @@ export class Translator {
     this.#waited += 1;
     if (this.#waiting.size < this.#batch && this.#waited < this.#patience) return;
     this.#waited = 0;
-    const entries = [...this.#waiting];
+    const found = [...this.#waiting.values()].filter(({ known }) => !known.gone);
     this.#waiting.clear();
-    this.#translate(entries);
+    if (found.length > 0) this.#translate(found);
   }
 
-  #translate(entries: readonly number[]): void {
+  #translate(found: readonly FoundRegion[]): void {
     const { pages, shape, memory, pure, table } = this.#options;
-    const found: { readonly entry: number; readonly region: Region }[] = [];
-    for (const entry of entries) {
-      const place = pages.codeAt(entry);
-      if (place === undefined) continue;
-      const region = findRegion(place.code, place.offset);
-      if (region !== undefined) found.push({ entry, region });
-    }
-    if (found.length === 0) return;
     const module = new ModuleBuilder();
     module.importMemory('env', 'memory', { minimum: shape.pages, maximum: shape.pages, shared: shape.shared });
     const imports = importPure(
       module,
       found.map(({ region }) => region),
     );
-    const functions = found.map(({ region }) => defineRegion(module, region, imports));
+    const functions = found.map(({ region, known }) => defineRegion(module, region, known.parts, imports));
     for (const [index, code] of functions.entries()) module.exportFunction(String(index), code);
     const bytes = module.toBytes();
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory }, pure });
     this.#makeRoom(bytes.length, found.length);
-    const made: TranslatedModule = { bytes: bytes.length, functions: new Set() };
+    const made: TranslatedModule = { bytes: bytes.length, regions: new Set() };
     this.#modules.add(made);
     this.#bytes += made.bytes;
-    for (const [index, { entry, region }] of found.entries()) {
+    for (const [index, { region, known }] of found.entries()) {
       const number = this.#take();
       table.set(number, exports[String(index)]);
-      made.functions.add(number);
-      this.#moduleOf[number] = made;
-      pages.installRegion(entry, number, region);
+      made.regions.add(known);
+      this.#translated[number] = { module: made, known };
+      pages.installRegion(known, number);
       this.statistics.regions += 1;
       this.statistics.instructions += region.blocks.reduce((sum, { instructions }) => sum + instructions.length, 0);
     }
@@ -140,7 +147,7 @@ export class Translator {
     for (const oldest of this.#modules) {
       const room = maximumRegions - this.#used + this.#free.length;
       if (this.#bytes + bytes <= maximumBytes && this.#modules.size < maximumModules && regions <= room) return;
-      this.#options.pages.dropFunctions(oldest.functions);
+      for (const region of oldest.regions) this.#options.pages.dropRegion(region);
     }
   }
 
@@ -157,11 +164,12 @@ export class Translator {
     this.#options.table.set(index);
     this.#free.push(index);
     this.statistics.dropped += 1;
-    const module = this.#moduleOf[index];
-    if (module === undefined) return;
-    this.#moduleOf[index] = undefined;
-    module.functions.delete(index);
-    if (module.functions.size > 0) return;
+    const translated = this.#translated[index];
+    if (translated === undefined) return;
+    this.#translated[index] = undefined;
+    const { module, known } = translated;
+    module.regions.delete(known);
+    if (module.regions.size > 0) return;
     this.#modules.delete(module);
     this.#bytes -= module.bytes;
   }
