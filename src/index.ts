@@ -1,4 +1,5 @@
 // The API that every host shares. A host's entry adds `createVm`, which knows that host's platform, and its shares.
+export type { TranslatorStatistics } from './cpu/riscv/translator.ts';
 export type { ShareActivity } from './activity-meter.ts';
 export { VmError, type VmErrorCode } from './errors.ts';
 export type { Emitter } from './emitter.ts';
@@ -35,11 +36,4 @@ export {
 export type { WasiFolder, WasiOptions, WasiProcess } from './wasi/process.ts';
 export { describeExit } from './vm-run.ts';
 export type { OutputConsumer } from './worker-link.ts';
-export type {
-  CpuEngine,
-  MachineEvent,
-  MachineStatistics,
-  ShareTraffic,
-  TranslatorStatistics,
-  VmExit,
-} from './worker-protocol.ts';
+export type { CpuEngine, MachineEvent, MachineStatistics, ShareTraffic, VmExit } from './worker-protocol.ts';

@@ -55,7 +55,7 @@ export class MachineCore {
       shared,
       ram: { base: ram.base, bytes: ram.length },
       bus,
-      ...(options.cpu === 'translator' && { translation: {} }),
+      ...(options.cpu === 'translator' && { translation: { now: () => host.now() } }),
       ticks: () => this.clint.time(),
       onSupervisorCall: () => sbi.call(firmware),
     });

@@ -162,7 +162,7 @@ export class Machine implements WorkerMachine {
       busySeconds,
       idleSeconds,
       mips: busySeconds === 0 ? 0 : instructions / busySeconds / 1e6,
-      ...(translator !== undefined && { translator: { ...translator.statistics, bytes: translator.bytes } }),
+      ...(translator !== undefined && { translator: translator.statistics }),
       p9: {
         requests: sum(({ requests }) => requests),
         bytesIn: sum(({ bytesIn }) => bytesIn),

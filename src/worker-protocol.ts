@@ -2,6 +2,7 @@
 import type { P9Event } from '../devices/9p/trace.ts';
 import type { Bytes } from '../devices/ports.ts';
 import type { VirtioEvent } from '../devices/virtio/events.ts';
+import type { TranslatorStatistics } from './cpu/riscv/translator.ts';
 import type { TransferablePort } from './port.ts';
 import type { ShareSource } from './vm-options.ts';
 
@@ -47,17 +48,6 @@ export type VmExit =
   | { readonly reason: 'finisher'; readonly code: number }
   /** `stop` or `dispose` was called. */
   | { readonly reason: 'stopped' };
-
-/** What was translated. */
-export interface TranslatorStatistics {
-  /** So far: regions, the instructions in them, modules of WebAssembly, and regions that went again. */
-  readonly regions: number;
-  readonly instructions: number;
-  readonly modules: number;
-  readonly dropped: number;
-  /** Bytes of WebAssembly that are kept. */
-  readonly bytes: number;
-}
 
 export interface MachineStatistics {
   /** Instructions the guest has retired. */

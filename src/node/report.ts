@@ -2,7 +2,8 @@
 import { VmError } from '../errors.ts';
 import type { VmStatistics } from '../vm-events.ts';
 import { describeExit } from '../vm-run.ts';
-import type { TranslatorStatistics, VmExit } from '../worker-protocol.ts';
+import type { TranslatorStatistics } from '../cpu/riscv/translator.ts';
+import type { VmExit } from '../worker-protocol.ts';
 
 /** Exit statuses of the program, apart from those of a command. */
 export const exitStatuses = { ok: 0, usage: 2, machineFailed: 125 } as const;
@@ -45,15 +46,19 @@ export function describeStatistics(statistics: VmStatistics, beforeStart: number
     `boot: ${mounted} (${stages.join(', ')})`,
     `guest: ${(instructions / 1e6).toFixed(1)} million instructions, ${mips.toFixed(0)} MIPS, ` +
       `${busySeconds.toFixed(3)} s busy, ${idleSeconds.toFixed(3)} s idle`,
-    ...(translator === undefined ? [] : [describeTranslator(translator)]),
+    ...(translator === undefined ? [] : [describeTranslator(translator, instructions)]),
     `9P: ${p9.requests} requests, ${p9.bytesIn} bytes in, ${p9.bytesOut} bytes out`,
     '',
   ].join('\n');
 }
 
-function describeTranslator({ regions, instructions, modules, dropped, bytes }: TranslatorStatistics): string {
+function describeTranslator(translator: TranslatorStatistics, instructions: number): string {
+  const { regions, modules, dropped, bytes, seconds, retired, exits } = translator;
+  const share = instructions === 0 ? 0 : (retired / instructions) * 100;
+  const counts = Object.entries(exits).map(([reason, count]) => `${reason} ${count}`);
   return (
-    `translator: ${regions} regions of ${instructions} instructions in ${modules} modules, ` +
-    `${dropped} dropped, ${(bytes / 1024).toFixed(0)} KiB of WebAssembly kept`
+    `translator: ${share.toFixed(1)} % of the instructions ran translated, ${(100 - share).toFixed(1)} % interpreted; ` +
+    `${regions} regions of ${translator.instructions} instructions in ${modules} modules, ${dropped} dropped, ` +
+    `${(bytes / 1024).toFixed(0)} KiB of WebAssembly kept, made in ${seconds.toFixed(3)} s; exits: ${counts.join(', ')}`
   );
 }

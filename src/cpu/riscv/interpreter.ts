@@ -10,7 +10,17 @@ import { commonHandlers, firstCommon, firstRare, pseudoHandlers, rareHandlers, s
 import type { PseudoHandler, RowHandler } from './handlers.ts';
 import { InterpreterOps, systemCodes } from './interpreter-ops.ts';
 import type { Frame, HartImports } from './interpreter-ops.ts';
-import { at, entryBytes, entryFields, heatBytes, pageSize, regionFields, regionsAt, slotMask } from './layout.ts';
+import {
+  at,
+  counters,
+  entryBytes,
+  entryFields,
+  heatBytes,
+  pageSize,
+  regionFields,
+  regionsAt,
+  slotMask,
+} from './layout.ts';
 import { defineHighMultiply } from './multiply.ts';
 import { exportPure } from './pure-functions.ts';
 import { regionSignature } from './region-code.ts';
@@ -85,7 +95,8 @@ export function interpreterModule(shape: InterpreterShape): Uint8Array<ArrayBuff
   const float = defineFloat(module, at.fflags);
   const highMultiply = defineHighMultiply(module);
   const rare = defineRare(module, hart, float, highMultiply);
-  module.exportFunction('run', defineLoop(module, hart, loop, float, highMultiply, rare));
+  const chain = translates ? defineChain(module) : undefined;
+  module.exportFunction('run', defineLoop(module, hart, loop, { float, highMultiply, rare, chain }));
   if (translates) exportPure(module, float, highMultiply);
   return module.toBytes();
 }
@@ -143,13 +154,62 @@ function unreachableForm(): never {
   throw new Error('a rare instruction neither branches nor jumps');
 }
 
+/** Functions of the module that the loop calls. */
+interface LoopFunctions {
+  readonly float: FloatFunctions;
+  readonly highMultiply: HighMultiply;
+  readonly rare: Callable;
+  /** Undefined: nothing is translated. */
+  readonly chain: Callable | undefined;
+}
+
+/**
+ * (pc, budget) -> (pc, budget): goes from region to region. It comes back where no region begins, or where one has done
+ * nothing because its first instruction is for the interpreter. A function of its own, whose few variables stay in
+ * registers.
+ */
+function defineChain(module: ModuleBuilder): Callable {
+  const code = module.function(regionSignature.parameters, regionSignature.results);
+  const pc = code.parameter(0);
+  const budget = code.parameter(1);
+  const start = code.i32();
+  const fetchCache = code.i32();
+  const slot = code.i32();
+  const offset = code.i64();
+  const entry = code.i32();
+  const left = code.i32();
+  code.get(budget).set(start);
+  code.i32Const(0).memory(memoryOp.i32_load, at.fetchCache).set(fetchCache);
+  const done = code.block();
+  const again = code.loop();
+  code.get(pc).op(op.i32_wrap_i64).i32Const(8).op(op.i32_shr_u).i32Const(slotMask).op(op.i32_and);
+  code.get(fetchCache).op(op.i32_add).tee(slot).memory(memoryOp.i64_load).get(pc).op(op.i64_xor).tee(offset);
+  code
+    .i64Const(pageSize - 1)
+    .op(op.i64_gt_u)
+    .brIf(done);
+  code.get(slot).memory(memoryOp.i32_load, 8).get(offset).op(op.i32_wrap_i64).i32Const(entryShift);
+  code.op(op.i32_shl).op(op.i32_add).tee(entry).memory(memoryOp.i32_load16_u, entryFields.handler);
+  code.i32Const(pseudoHandlers.indexOf('translated')).op(op.i32_ne).brIf(done);
+  code.get(pc).get(budget);
+  emitRegionPlace(code, entry).memory(memoryOp.i32_load16_u, regionsAt + regionFields.function);
+  code.callIndirect(regionSignature.parameters, regionSignature.results);
+  code.set(left).set(pc);
+  code.get(left).get(budget).op(op.i32_eq).brIf(done);
+  code.get(left).set(budget).br(again);
+  code.end().end();
+  const counter = at.counters + counters.instructions;
+  code.i32Const(0).i32Const(0).memory(memoryOp.i64_load, counter);
+  code.get(start).get(budget).op(op.i32_sub).op(op.i64_extend_i32_u).op(op.i64_add).memory(memoryOp.i64_store, counter);
+  code.get(pc).get(budget);
+  return code;
+}
+
 function defineLoop(
   module: ModuleBuilder,
   hart: HartImports,
   loop: LoopImports,
-  float: FloatFunctions,
-  highMultiply: HighMultiply,
-  rare: Callable,
+  { float, highMultiply, rare, chain }: LoopFunctions,
 ): Callable {
   const code = module.function([], []);
   const scratch = new Scratch(code);
@@ -169,9 +229,6 @@ function defineLoop(
   const offset = code.i64();
   const heat = code.i32();
   const distance = code.i32();
-  /** The budget that a region has left. */
-  const left = code.i32();
-
   const emitPc = (): void => {
     code.get(pcBase).get(ip).i32Const(entryShift).op(op.i32_shr_u).op(op.i64_extend_i32_u).op(op.i64_add);
   };
@@ -353,32 +410,23 @@ function defineLoop(
       code.br(next);
     },
     translated: () => {
-      if (loop.hot === undefined) {
+      if (chain === undefined) {
         code.op(op.unreachable);
         return;
       }
       emitUncounted();
-      const chain = code.loop();
       emitPc();
-      code.get(budget);
-      emitRegionPlace(code, ip).tee(slot);
-      code.memory(memoryOp.i32_load16_u, regionsAt + regionFields.function);
-      code.callIndirect(regionSignature.parameters, regionSignature.results);
-      code.set(left).set(target);
-      code.get(left).get(budget).op(op.i32_eq).if();
-      // Not one instruction was retired: the first one is for the interpreter.
+      code.get(budget).call(chain).set(budget).set(target);
+      emitLookup();
+      code.get(ip).memory(memoryOp.i32_load16_u, entryFields.handler);
+      code.i32Const(pseudoHandlers.indexOf('translated')).op(op.i32_eq).if();
       emitCount();
-      code.get(slot).memory(memoryOp.i32_load16_u, regionsAt + regionFields.handler);
+      emitRegionPlace(code, ip).memory(memoryOp.i32_load16_u, regionsAt + regionFields.handler);
       // Only handlers of instructions stand there: their labels are still open.
       code.brTable(
         labels.map((label, index) => (index < firstCommon ? rareLabel : label)),
         rareLabel,
       );
-      code.end();
-      code.get(left).set(budget);
-      emitLookup();
-      code.get(ip).memory(memoryOp.i32_load16_u, entryFields.handler);
-      code.i32Const(pseudoHandlers.indexOf('translated')).op(op.i32_eq).brIf(chain);
       code.end();
       emitHeat();
       code.br(next);

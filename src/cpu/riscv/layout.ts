@@ -27,6 +27,8 @@ export const at = {
   reservation: 0x370,
   /** The value that LR saw. */
   reservedValue: 0x378,
+  /** What translated code has done, 8 bytes each; see `counters`. */
+  counters: 0x380,
   /** mstatus, which generated code reads (FS) and sets (FS dirty). */
   mstatus: 0x400,
   /** The other control and status registers, 8 bytes each; csr.ts gives them out. */
@@ -43,6 +45,14 @@ export const at = {
 
 /** Bytes of `at.heat`. */
 export const heatBytes = 0x1_0000;
+
+/**
+ * Counters of translated code by their offset from `at.counters`: instructions retired in regions, then how often one was
+ * left, by `exitReasons`.
+ */
+export const exitReasons = ['return', 'indirect', 'beyond', 'miss', 'unmapped', 'spent'] as const;
+export type ExitReason = (typeof exitReasons)[number];
+export const counters = { instructions: 0, exits: 8 } as const;
 
 export const pageSize = 4096;
 

@@ -9,10 +9,11 @@ import { StructuredWriter } from '../structured-writer.ts';
 import { memoryOp, op, valueType } from '../../wasm/module.ts';
 import type { Callable, Code, Label, Local, ModuleBuilder } from '../../wasm/module.ts';
 import { decodedPlace } from './decoded-pages.ts';
-import { at, pageSize, slotMask } from './layout.ts';
+import { at, counters, exitReasons, pageSize, slotMask } from './layout.ts';
+import type { ExitReason } from './layout.ts';
 import type { RegionPart } from './code-around.ts';
 import type { HighMultiply } from './multiply.ts';
-import { pageOf } from './region.ts';
+import { isReturn, pageOf } from './region.ts';
 import type { Region, RegionBlock } from './region.ts';
 import { Scratch } from './scratch.ts';
 import { TranslatorOps } from './translator-ops.ts';
@@ -72,7 +73,8 @@ class RegionCode implements InstructionExits {
   /** Instructions from the start of each block to where the count is looked at again, at most. */
   readonly #reach: readonly number[];
   #usesFloat = false;
-  #left: Label;
+  /** The ways out, each of which is counted. */
+  readonly #exits = new Map<ExitReason, Label>();
   /** Of the instruction that is being emitted: its block and its place. */
   #number = 0;
   #offset = 0;
@@ -111,7 +113,6 @@ class RegionCode implements InstructionExits {
     const [first] = region.blocks[0]?.instructions ?? [];
     if (first === undefined) throw new Error('a region has an instruction');
     this.#ops = new TranslatorOps(this.#frame, this, first.decoded);
-    this.#left = { level: 0 };
     this.#flow = new ControlFlow(region.graph);
     this.#writer = new StructuredWriter(code, this.#flow, (block) => this.#emitBlock(block));
     this.#reach = this.#flow.longestPaths(region.blocks.map(({ instructions }) => instructions.length));
@@ -131,8 +132,14 @@ class RegionCode implements InstructionExits {
     code.i32Const(0).memory(memoryOp.i32_load, at.writeCache).set(this.#frame.writeCache);
     this.#emitLoads(at.x, this.#xLocals);
     this.#emitLoads(at.f, this.#fLocals);
-    this.#left = code.block();
+    const left = code.block();
+    for (const reason of exitReasons) this.#exits.set(reason, code.block());
     this.#writer.write();
+    for (let index = exitReasons.length - 1; index >= 0; index -= 1) {
+      const counter = at.counters + counters.exits + index * 8;
+      code.end().i32Const(0).i32Const(0).memory(memoryOp.i64_load, counter).i64Const(1).op(op.i64_add);
+      code.memory(memoryOp.i64_store, counter).br(left);
+    }
     code.end();
     this.#emitStores(at.x, this.#xLocals, this.#x.written);
     this.#emitStores(at.f, this.#fLocals, this.#f.written);
@@ -167,8 +174,12 @@ class RegionCode implements InstructionExits {
     if (block === undefined) throw new RangeError(`no block ${number}`);
     const { instructions, next } = block;
     if (number === 0 || this.#flow.isLoop(number)) {
-      code.get(this.#budget).i32Const(this.#reach[number] ?? 0).op(op.i32_lt_s).if();
-      this.#emitGoTo(block.offset);
+      code
+        .get(this.#budget)
+        .i32Const(this.#reach[number] ?? 0)
+        .op(op.i32_lt_s)
+        .if();
+      this.#emitGoTo(block.offset, 'spent');
       code.end();
     }
     code.get(this.#budget).i32Const(instructions.length).op(op.i32_sub).set(this.#budget);
@@ -191,7 +202,7 @@ class RegionCode implements InstructionExits {
   /** Goes on at the present instruction in the interpreter, as if nothing of it had happened. */
   emitRetry(): void {
     this.#code.get(this.#budget).i32Const(this.#unpaid).op(op.i32_add).set(this.#budget);
-    this.#emitGoTo(this.#offset);
+    this.#emitGoTo(this.#offset, 'miss');
   }
 
   emitTaken(): void {
@@ -200,7 +211,8 @@ class RegionCode implements InstructionExits {
 
   emitLeave(): void {
     const code = this.#code;
-    const { taken, returns } = this.#block;
+    const { taken, returns, instructions } = this.#block;
+    const last = instructions.at(-1);
     // What is written in between are other blocks.
     const number = this.#number;
     if (taken !== undefined) {
@@ -214,7 +226,7 @@ class RegionCode implements InstructionExits {
       this.#emitTransfer(number, site);
       code.end();
     }
-    code.br(this.#left);
+    this.#emitExit(last !== undefined && isReturn(last.decoded) ? 'return' : 'indirect');
   }
 
   get #block(): RegionBlock {
@@ -226,12 +238,12 @@ class RegionCode implements InstructionExits {
   #emitTransfer(from: number, offset: number): void {
     const to = this.#region.blockAt(offset, from);
     if (to === undefined || this.#flow.isIrreducible(from, to)) {
-      this.#emitGoTo(offset);
+      this.#emitGoTo(offset, 'beyond');
       return;
     }
     const page = pageOf(offset);
     if (page !== pageOf(this.#region.blocks[from]?.offset ?? 0)) {
-      this.#emitPageCheck(page, () => this.#emitGoTo(offset));
+      this.#emitPageCheck(page, () => this.#emitGoTo(offset, 'unmapped'));
     }
     this.#writer.transfer(from, to);
   }
@@ -244,7 +256,11 @@ class RegionCode implements InstructionExits {
     const address = this.#frame.scratch('i64');
     const slot = this.#frame.scratch('i32');
     code.get(far.known).op(op.i32_eqz).if();
-    code.get(this.#frame.pageBase).i64Const(page * pageSize).op(op.i64_add).tee(address);
+    code
+      .get(this.#frame.pageBase)
+      .i64Const(page * pageSize)
+      .op(op.i64_add)
+      .tee(address);
     code.op(op.i32_wrap_i64).i32Const(8).op(op.i32_shr_u).i32Const(slotMask).op(op.i32_and);
     code.i32Const(0).memory(memoryOp.i32_load, at.fetchCache).op(op.i32_add).tee(slot);
     code.memory(memoryOp.i64_load).get(address).op(op.i64_ne);
@@ -255,8 +271,16 @@ class RegionCode implements InstructionExits {
     code.end();
   }
 
-  #emitGoTo(offset: number): void {
-    this.#code.get(this.#frame.pageBase).i64Const(offset).op(op.i64_add).set(this.#pc).br(this.#left);
+  #emitGoTo(offset: number, reason: ExitReason): void {
+    this.#code.get(this.#frame.pageBase).i64Const(offset).op(op.i64_add).set(this.#pc);
+    this.#emitExit(reason);
+  }
+
+  /** Leaves for the address in `#pc`. */
+  #emitExit(reason: ExitReason): void {
+    const label = this.#exits.get(reason);
+    if (label === undefined) throw new Error(`no way out by ${reason}`);
+    this.#code.br(label);
   }
 
   #emitLoads(base: number, locals: readonly (Local | undefined)[]): void {

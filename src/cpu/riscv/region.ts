@@ -129,14 +129,19 @@ function numbered(starts: readonly number[], from = 0): Map<number, number> {
 
 /** The region of the blocks that the first one leads to: what is behind a call from which nothing returns is not among them. */
 function reached(all: readonly RegionBlock[], placeOf: ReadonlyMap<number, number>): Region {
-  const successors = all.map((block) => [...new Set(successorsOf(block).flatMap((offset) => placeOf.get(offset) ?? []))]);
+  const successors = all.map((block) => [
+    ...new Set(successorsOf(block).flatMap((offset) => placeOf.get(offset) ?? [])),
+  ]);
   const seen = new Set([0]);
   for (const index of seen) for (const to of successors[index] ?? []) seen.add(to);
   const loop = entryLoop(all, successors, seen);
   // The loop that the region begins with, then all blocks, the loop's once more: the other loops around it are around
   // these, and the first ones are reached from outside only.
   const first = numbered([...loop].map((index) => all[index]?.offset ?? 0));
-  const rest = numbered([...seen].map((index) => all[index]?.offset ?? 0), loop.size);
+  const rest = numbered(
+    [...seen].map((index) => all[index]?.offset ?? 0),
+    loop.size,
+  );
   const blocks = [...loop, ...seen].flatMap((index) => all[index] ?? []);
   const blockAt = (offset: number, from: number): number | undefined =>
     (from < first.size ? first.get(offset) : undefined) ?? rest.get(offset);
@@ -263,6 +268,7 @@ function isCall(decoded: Decoded): boolean {
   return endsFlow(decoded) && isLink(decoded.rd);
 }
 
-function isReturn({ row, rd, rs1, imm }: Decoded): boolean {
+/** Whether an instruction returns from a function, by convention. */
+export function isReturn({ row, rd, rs1, imm }: Decoded): boolean {
   return row.traits.flow === 'indirect' && rd === 0 && isLink(rs1) && imm === 0;
 }

@@ -6,6 +6,8 @@ import type { DecodedPages, KnownRegion } from './decoded-pages.ts';
 import type { MemoryShape } from './interpreter.ts';
 import { importPure } from './pure-functions.ts';
 import { defineRegion } from './region-code.ts';
+import { at, counters, exitReasons } from './layout.ts';
+import type { ExitReason } from './layout.ts';
 import { findRegion } from './region.ts';
 import type { Region } from './region.ts';
 import type { Registers } from './registers.ts';
@@ -20,6 +22,8 @@ export interface TranslationOptions {
   readonly patience?: number;
   /** Bytes of WebAssembly that are kept. Default: 16 MiB. */
   readonly maximumBytes?: number;
+  /** Milliseconds of a clock that never goes back, for the statistics. Default: none, and no seconds are counted. */
+  readonly now?: () => number;
 }
 
 /**
@@ -35,6 +39,27 @@ const defaultMaximumBytes = 16 * 2 ** 20;
 /** Modules in all: V8 ends the process before 34,000, and each costs more than its code. */
 const maximumModules = 3000;
 
+/** What a translator has done since the hart's start. */
+export interface TranslatorStatistics {
+  /** Regions, the instructions in them, modules of WebAssembly, and regions that went again. */
+  readonly regions: number;
+  readonly instructions: number;
+  readonly modules: number;
+  readonly dropped: number;
+  /** Bytes of WebAssembly that are kept. */
+  readonly bytes: number;
+  /** Seconds in which regions were found, written and handed to the engine; it goes on compiling beside the guest. */
+  readonly seconds: number;
+  /** Instructions retired in regions. */
+  readonly retired: number;
+  /**
+   * How often regions were left, by reason: `return` to a caller outside, `indirect` jump or call, `beyond` to what is not
+   * in the region (or not for a region at all), `miss` of a page in the translation cache, `unmapped` code that was
+   * mapped there when it was translated, `spent` time slice.
+   */
+  readonly exits: Readonly<Record<ExitReason, number>>;
+}
+
 export interface TranslatorOptions extends TranslationOptions {
   readonly memory: WebAssembly.Memory;
   readonly shape: MemoryShape;
@@ -45,6 +70,8 @@ export interface TranslatorOptions extends TranslationOptions {
   /** Where the interpreter calls regions. */
   readonly table: WebAssembly.Table;
 }
+
+const noClock = (): number => 0;
 
 /** The functions that one table can hold: numbers of 16 bits. */
 const maximumRegions = 0xffff;
@@ -76,8 +103,7 @@ export class Translator {
   /** By the number of a function. */
   readonly #translated: ({ readonly module: TranslatedModule; readonly known: KnownRegion } | undefined)[] = [];
   #bytes = 0;
-  /** Since the start: regions, their instructions, modules, regions that went. */
-  readonly statistics = { regions: 0, instructions: 0, modules: 0, dropped: 0 };
+  readonly #made = { regions: 0, instructions: 0, modules: 0, dropped: 0, seconds: 0 };
 
   constructor(options: TranslatorOptions) {
     this.#options = options;
@@ -91,15 +117,30 @@ export class Translator {
     return this.#bytes;
   }
 
+  get statistics(): TranslatorStatistics {
+    const { registers } = this.#options;
+    const count = (index: number): number => registers.number(at.counters + counters.exits + index * 8);
+    const exits = Object.fromEntries(exitReasons.map((reason, index) => [reason, count(index)]));
+    return {
+      ...this.#made,
+      bytes: this.#bytes,
+      retired: registers.number(at.counters + counters.instructions),
+      exits: exits as Record<ExitReason, number>,
+    };
+  }
+
   /** The interpreter finds that an entry is hot, which it executes in the page of a virtual address. */
   request(entry: number, pageLow: number, pageHigh: number): void {
-    const { registers, pages } = this.#options;
+    const { registers, pages, now = noClock } = this.#options;
     if (!pages.isFree(entry) || this.#waiting.has(entry)) return;
+    const start = now();
     // Now, while the pages around it are those of the same program.
     const code = new CodeAround(registers, pages, entry, pageLow, pageHigh);
     const region = findRegion(code, code.offset);
-    if (region === undefined) return;
-    this.#waiting.set(entry, { region, known: pages.watch(entry, code.partsOf(region)) });
+    if (region !== undefined) {
+      this.#waiting.set(entry, { region, known: pages.watch(entry, code.partsOf(region)) });
+    }
+    this.#made.seconds += (now() - start) / 1000;
   }
 
   /** To be called between runs of the hart: no region is being executed. */
@@ -114,7 +155,8 @@ export class Translator {
   }
 
   #translate(found: readonly FoundRegion[]): void {
-    const { pages, shape, memory, pure, table } = this.#options;
+    const { pages, shape, memory, pure, table, now = noClock } = this.#options;
+    const start = now();
     const module = new ModuleBuilder();
     module.importMemory('env', 'memory', { minimum: shape.pages, maximum: shape.pages, shared: shape.shared });
     const imports = importPure(
@@ -135,10 +177,11 @@ export class Translator {
       made.regions.add(known);
       this.#translated[number] = { module: made, known };
       pages.installRegion(known, number);
-      this.statistics.regions += 1;
-      this.statistics.instructions += region.blocks.reduce((sum, { instructions }) => sum + instructions.length, 0);
+      this.#made.regions += 1;
+      this.#made.instructions += region.blocks.reduce((sum, { instructions }) => sum + instructions.length, 0);
     }
-    this.statistics.modules += 1;
+    this.#made.modules += 1;
+    this.#made.seconds += (now() - start) / 1000;
   }
 
   /** Lets the oldest modules go until there is room for another. */
@@ -163,7 +206,7 @@ export class Translator {
   #drop(index: number): void {
     this.#options.table.set(index);
     this.#free.push(index);
-    this.statistics.dropped += 1;
+    this.#made.dropped += 1;
     const translated = this.#translated[index];
     if (translated === undefined) return;
     this.#translated[index] = undefined;
