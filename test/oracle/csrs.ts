@@ -123,8 +123,8 @@ export class ReferenceCsrs {
       allowed: () => hart.mode === 3 || (this.mstatus & status.tvm) === 0n,
       read: () => this.satp,
       write: (value) => {
-        // ASIDLEN is 0; an unsupported mode changes nothing.
-        if (value >> 60n === 0n || value >> 60n === 8n) this.satp = value & u64(~(0xffffn << 44n));
+        // An unsupported mode changes nothing.
+        if (value >> 60n === 0n || value >> 60n === 8n) this.satp = value;
       },
     });
   }

@@ -65,8 +65,10 @@ export interface CsrHost {
   retired(): number;
   /** mip as it reads. */
   pending(): number;
-  /** Translations may have changed. */
-  translationChanged(): void;
+  /** PMP has changed. */
+  protectionChanged(): void;
+  /** satp has changed. */
+  addressSpaceChanged(): void;
   /** The mode's contexts may have changed (SUM, MPRV, MPP, MXR). */
   statusChanged(old: number): void;
   /** stimecmp or its enable has changed. */
@@ -273,11 +275,11 @@ export class Csrs {
       allowed: () => r.record.privilege !== privilege.supervisor || (r.word(at.mstatus) & mstatus.tvm) === 0,
       read: () => this.#give(r.low(csrAt.satp), r.high(csrAt.satp)),
       write: (low, high) => {
-        // §10.1.11: an unsupported mode leaves the whole register as it was; ASIDLEN is 0.
+        // §10.1.11: an unsupported mode leaves the whole register as it was; ASIDLEN is 16.
         const mode = high >>> 28;
         if (mode !== 0 && mode !== sv39) return;
-        r.set(csrAt.satp, low, high & ((0xf << 28) | 0xfff));
-        host.translationChanged();
+        r.set(csrAt.satp, low, high);
+        host.addressSpaceChanged();
       },
     };
   }
@@ -327,7 +329,7 @@ export class Csrs {
             const value = ((position < 4 ? low : high) >>> ((position & 3) * 8)) & 0xff;
             pmp.setConfiguration(index * 8 + position, value);
           }
-          this.#host.translationChanged();
+          this.#host.protectionChanged();
         },
       };
     }
@@ -337,7 +339,7 @@ export class Csrs {
           read: () => this.#giveWide(pmp.address(entry)),
           write: (low, high) => {
             pmp.setAddress(entry, wide(low, high));
-            this.#host.translationChanged();
+            this.#host.protectionChanged();
           },
         };
       } else {

@@ -19,6 +19,7 @@ import {
 import type { RegionPart } from './code-around.ts';
 import type { PageCode } from './region.ts';
 import type { Registers } from './registers.ts';
+import { cacheKind } from './translation-caches.ts';
 import type { TranslationCaches } from './translation-caches.ts';
 
 const slots = pageSize / 2;
@@ -86,7 +87,7 @@ export class DecodedPages {
     this.#stores[index] = 0;
     const place = decodedPlace(index);
     this.#registers.halves[(place + slots * entryBytes) >>> 1] = pageEnd;
-    this.#caches.flushPlace('write', ramOffset + ramPage * pageSize);
+    this.#caches.flushPlace(cacheKind.write, ramOffset + ramPage * pageSize);
     return place;
   }
 
@@ -270,7 +271,7 @@ export class DecodedPages {
     this.#ramPageOf[index] = none;
     // The interpreter may be in this very page: its next entry is undecoded, and decodeAt says that the page is gone.
     this.#registers.words.fill(0, place >>> 2, (place + slots * entryBytes) >>> 2);
-    this.#caches.flushPlace('fetch', place);
+    this.#caches.flushPlace(cacheKind.fetch, place);
   }
 
   /** `offset` in the page tells near jumps from far ones; without it all are far. */

@@ -6,7 +6,7 @@ import { csrOutcome, Csrs, interrupt, timerEnable } from './csr.ts';
 import { DecodedPages } from './decoded-pages.ts';
 import { systemCodes } from './interpreter-ops.ts';
 import { interpreterModule } from './interpreter.ts';
-import { at, cacheAddress, context, ramOffset } from './layout.ts';
+import { at, ramOffset } from './layout.ts';
 import { MemoryAccess } from './memory-access.ts';
 import type { PhysicalBus } from './memory-access.ts';
 import { cause, Mmu } from './mmu.ts';
@@ -14,7 +14,7 @@ import type { RamRange } from './mmu.ts';
 import { mstatus, privilege, Registers } from './registers.ts';
 import type { HartRecord } from './registers.ts';
 import { enterTrap, leaveTrap, nextInterrupt } from './traps.ts';
-import { TranslationCaches } from './translation-caches.ts';
+import { cacheKind, TranslationCaches } from './translation-caches.ts';
 import { defaultHotAfter, Translator } from './translator.ts';
 import type { TranslationOptions } from './translator.ts';
 import { atomicCodes } from './wasm-ops.ts';
@@ -78,7 +78,8 @@ export class Hart {
       ticks: () => options.ticks(),
       retired: () => this.retired() - 1,
       pending: () => this.#pending(),
-      translationChanged: () => this.#caches.flush(),
+      protectionChanged: () => this.#caches.flush(),
+      addressSpaceChanged: () => this.#enterAddressSpace(),
       statusChanged: (old) => this.#statusChanged(old),
       timerChanged: () => this.checkTimer(),
     });
@@ -98,7 +99,7 @@ export class Hart {
     if (translation !== undefined) {
       this.translator = new Translator({ memory, shape, registers, pages: this.pages, pure, table, ...translation });
     }
-    this.#selectCaches();
+    this.#enterAddressSpace();
     registers.set(csrAt.stimecmp, -1, -1);
   }
 
@@ -184,7 +185,7 @@ export class Hart {
   /** Must follow a change of privilege, mstatus or satp from outside (boot, snapshot). */
   stateChanged(): void {
     this.#caches.flush();
-    this.#selectCaches();
+    this.#enterAddressSpace();
     this.checkTimer();
   }
 
@@ -311,11 +312,15 @@ export class Hart {
     this.#attendIfPending();
   }
 
-  /** §10.2.1: rs1 = x0 means every address; without ASIDs rs2 says nothing. */
+  /** §10.2.1: rs1 = x0 means every address, rs2 = x0 every address space. */
   #fence(instruction: number): void {
-    const rs1 = (instruction >>> 15) & 31;
-    if (rs1 === 0) this.#caches.flush();
-    else this.#caches.flushAddress(this.registers.low(at.x + rs1 * 8), this.registers.high(at.x + rs1 * 8));
+    const r = this.registers;
+    const address = at.x + ((instruction >>> 15) & 31) * 8;
+    const space = at.x + ((instruction >>> 20) & 31) * 8;
+    const asid = space === at.x ? undefined : r.low(space) & 0xffff;
+    if (address !== at.x) this.#caches.flushAddress(r.low(address), r.high(address), asid);
+    else if (asid === undefined) this.#caches.flush();
+    else this.#caches.flushAddressSpace(asid);
   }
 
   #fetch(): void {
@@ -331,9 +336,8 @@ export class Hart {
     const fault = this.mmu.translate(low, high, 'fetch');
     if (fault !== 0) return fault;
     if (!this.mmu.isRam(this.mmu.physical)) return cause.instructionAccessFault;
-    const { superpage } = this.mmu;
     const place = this.pages.placeFor(this.mmu.ramPage(this.mmu.physical));
-    this.#caches.cache(this.mmu.fetchContext(), 'fetch').fill(low, high, place, superpage);
+    this.#caches.fill(cacheKind.fetch, low, high, place, this.mmu.level, this.mmu.global);
     return 0;
   }
 
@@ -434,13 +438,12 @@ export class Hart {
 
   /** Points generated code at the caches of the present mode. */
   #selectCaches(): void {
-    const r = this.registers;
-    const data = this.mmu.dataContext();
-    // What MPRV borrows depends on MPP, SUM and MXR, so nothing of it outlives a change of mode or status.
-    if (data === context.modified) this.#caches.flushContext(data);
-    r.setWord(at.readCache, cacheAddress(data, 'read'));
-    r.setWord(at.writeCache, cacheAddress(data, 'write'));
-    r.setWord(at.fetchCache, cacheAddress(this.mmu.fetchContext(), 'fetch'));
+    this.#caches.select(this.mmu.dataContext(), this.mmu.fetchContext());
+  }
+
+  #enterAddressSpace(): void {
+    this.#caches.enter();
+    this.#selectCaches();
   }
 }
 

@@ -25,6 +25,8 @@ export const at = {
   fetchCache: 0x36c,
   /** Memory offset of the reserved word (LR), 0 without a reservation; 32 bits. */
   reservation: 0x370,
+  /** Address of the caches of the present address space; 32 bits. */
+  space: 0x374,
   /** The value that LR saw. */
   reservedValue: 0x378,
   /** What translated code has done, 8 bytes each; see `counters`. */
@@ -35,12 +37,12 @@ export const at = {
   csr: 0x408,
   /** The decoded form of one instruction that crosses a page, and the end-of-page mark behind it. */
   crossing: 0x800,
-  /** Translation caches: for each context read, write and fetch. */
+  /** Translation caches. */
   caches: 0x1_0000,
   /** How often a decoded entry was jumped to, 2 bytes each, by bits of the entry's address. */
-  heat: 0x8_0000,
+  heat: 0x10_0000,
   /** Decoded pages. */
-  decoded: 0x10_0000,
+  decoded: 0x11_0000,
 } as const;
 
 /** Bytes of `at.heat`. */
@@ -58,23 +60,42 @@ export const pageSize = 4096;
 
 /** Slots of one translation cache: power of two, indexed by the low bits of the virtual page number. */
 export const cacheSlots = 1024;
-/** A slot: virtual address of the page (8 bytes), then the page's place (4 bytes), then 4 bytes spare. */
+/**
+ * A slot: virtual address of the page (8 bytes), the page's place (4 bytes), and the address of the slot that was filled
+ * before it since the last flush (4 bytes): `endOfFilled` behind the first, 0 in a slot that was not filled.
+ */
 export const slotBytes = 16;
+export const slotFields = { low: 0, high: 4, place: 8, filled: 12 } as const;
+export const endOfFilled = 1;
 /** Where a slot lies in its cache: the address of the page, shifted right by 8, under this mask. */
 export const slotMask = (cacheSlots - 1) * slotBytes;
-export const cacheBytes = cacheSlots * slotBytes;
+/** Behind its slots a cache has the address of the slot that was filled last (4 bytes). */
+export const lastFilled = cacheSlots * slotBytes;
+/** 64 bytes more than a power of two: what has the same place in two caches shall not compete for the host's own. */
+export const cacheBytes = lastFilled + 64;
 
 /**
  * What an address translation depends on besides satp: the privilege mode, and for S-mode whether user pages are open to
- * it (sstatus.SUM). `modified` is M-mode's data under mstatus.MPRV.
+ * its data (sstatus.SUM). `modified` is M-mode's data under mstatus.MPRV. The first two each address space has for itself.
  */
-export const context = { user: 0, supervisor: 1, supervisorSum: 2, machine: 3, modified: 4 } as const;
+export const context = { user: 0, supervisorSum: 1, supervisor: 2, machine: 3, modified: 4 } as const;
 export type Context = (typeof context)[keyof typeof context];
-export const contexts: readonly Context[] = Object.values(context);
+/** Address spaces that have caches at the same time. */
+export const addressSpaces = 8;
+/** A context's caches: reads, writes, fetches. */
+export const contextBytes = 3 * cacheBytes;
+const spaceBytes = 2 * contextBytes;
+/** Of all caches, one behind another: those without an address space, then those with. */
+export const cacheCount = 3 * (3 + 2 * addressSpaces);
 
-export function cacheAddress(of: Context, kind: 'read' | 'write' | 'fetch'): number {
-  const offset = kind === 'read' ? 0 : kind === 'write' ? cacheBytes : 2 * cacheBytes;
-  return at.caches + of * 3 * cacheBytes + offset;
+/** The caches of a context that address spaces share. */
+export function sharedCaches(of: Context): number {
+  return at.caches + (of - context.supervisor) * contextBytes;
+}
+
+/** The caches of an address space by its number: those of `user`, then those of `supervisorSum`. */
+export function spaceCaches(space: number): number {
+  return at.caches + 3 * contextBytes + space * spaceBytes;
 }
 
 /**

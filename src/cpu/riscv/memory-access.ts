@@ -6,7 +6,8 @@ import { at, pageSize } from './layout.ts';
 import { cause } from './mmu.ts';
 import type { Mmu } from './mmu.ts';
 import type { Registers } from './registers.ts';
-import type { TranslationCaches } from './translation-caches.ts';
+import { cacheKind } from './translation-caches.ts';
+import type { CacheKind, TranslationCaches } from './translation-caches.ts';
 
 /** Devices by physical address. Values are two halves; `load` leaves them in `low` and `high`. False: nothing there. */
 export interface PhysicalBus {
@@ -44,7 +45,7 @@ export class MemoryAccess {
     r.set(at.transfer, 0, 0);
     if (this.#mmu.isRam(physical)) {
       const place = this.#mmu.place(physical);
-      this.#fill('read', low, high, place);
+      this.#fill(cacheKind.read, low, high, place);
       for (let index = 0; index < size; index += 1) r.bytes[at.transfer + index] = r.bytes[place + index] ?? 0;
       return 0;
     }
@@ -64,7 +65,7 @@ export class MemoryAccess {
     if (this.#mmu.isRam(physical)) {
       const place = this.#mmu.place(physical);
       for (let index = 0; index < size; index += 1) r.bytes[place + index] = r.bytes[at.transfer + index] ?? 0;
-      if (this.#storedInto(physical, size)) this.#fill('write', low, high, place);
+      if (this.#storedInto(physical, size)) this.#fill(cacheKind.write, low, high, place);
       return 0;
     }
     if ((low & (size - 1)) !== 0) return cause.storeAccessFault;
@@ -84,8 +85,8 @@ export class MemoryAccess {
     const { physical } = this.#mmu;
     if (!this.#mmu.isRam(physical)) return -(access === 'load' ? cause.loadAccessFault : cause.storeAccessFault);
     const place = this.#mmu.place(physical);
-    if (access === 'load') this.#fill('read', low, high, place);
-    else if (this.#storedInto(physical, size)) this.#fill('write', low, high, place);
+    if (access === 'load') this.#fill(cacheKind.read, low, high, place);
+    else if (this.#storedInto(physical, size)) this.#fill(cacheKind.write, low, high, place);
     return place;
   }
 
@@ -151,8 +152,7 @@ export class MemoryAccess {
     return !this.#pages.isCode(ramPage) || this.#pages.stored(ramPage, physical & (pageSize - 1), length);
   }
 
-  #fill(kind: 'read' | 'write', low: number, high: number, place: number): void {
-    const cache = this.#caches.cache(this.#mmu.dataContext(), kind);
-    cache.fill(low, high, place & -pageSize, this.#mmu.superpage);
+  #fill(kind: CacheKind, low: number, high: number, place: number): void {
+    this.#caches.fill(kind, low, high, place & -pageSize, this.#mmu.level, this.#mmu.global);
   }
 }

@@ -39,7 +39,7 @@ const pageFaults: Readonly<Record<PmpAccess, number>> = {
 
 /** satp.MODE, the top four bits (§10.1.11). */
 const sv39 = 8;
-const pte = { v: 1, r: 2, w: 4, x: 8, u: 16, a: 64, d: 128 } as const;
+const pte = { v: 1, r: 2, w: 4, x: 8, u: 16, g: 32, a: 64, d: 128 } as const;
 /** Bits 63 to 54: N, PBMT and reserved, none of which is implemented, so that they must be 0. */
 const pteReserved = 0xffc0_0000 | 0;
 
@@ -56,22 +56,28 @@ export class Mmu {
 
   /** Results of the last `translate` that returned 0. */
   physical = 0;
-  superpage = false;
+  /** Of the entry that maps the page: above 0 it maps more than this page. */
+  level = 0;
+  /** Every address space has the page. */
+  global = false;
 
   constructor(registers: Registers, ram: RamRange) {
     this.#registers = registers;
     this.#ram = ram;
   }
 
-  /** What translation depends on, for instruction fetches and for data. */
+  /** What translation depends on, for instruction fetches and for data. Instructions of a user's page S-mode never executes. */
   fetchContext(): Context {
-    return this.#contextOf(this.#registers.record.privilege);
+    const { privilege: from } = this.#registers.record;
+    if (from === privilege.machine) return context.machine;
+    return from === privilege.user ? context.user : context.supervisor;
   }
 
   dataContext(): Context {
-    const from = this.#dataPrivilege();
-    if (from !== this.#registers.record.privilege) return context.modified;
-    return this.#contextOf(from);
+    const { privilege: present } = this.#registers.record;
+    if (this.#dataPrivilege() !== present) return context.modified;
+    const sum = present === privilege.supervisor && (this.#registers.word(at.mstatus) & mstatus.sum) !== 0;
+    return sum ? context.supervisorSum : this.fetchContext();
   }
 
   /** Whether all of a page of RAM lies at this physical address. */
@@ -93,7 +99,8 @@ export class Mmu {
     const from = access === 'fetch' ? this.#registers.record.privilege : this.#dataPrivilege();
     const mode = this.#registers.high(csrAt.satp) >>> 28;
     if (from === privilege.machine || mode !== sv39) {
-      this.superpage = false;
+      this.level = 0;
+      this.global = false;
       // Physical addresses have 56 bits.
       if (high >>> 24 !== 0) return accessFaults[access];
       this.physical = (low >>> 0) + high * 2 ** 32;
@@ -154,7 +161,8 @@ export class Mmu {
     }
     const inside = (low >>> 12) & (pages - 1);
     this.physical = (page + inside) * pageSize + (low & (pageSize - 1));
-    this.superpage = level > 0;
+    this.level = level;
+    this.global = (entry & pte.g) !== 0;
     return 0;
   }
 
@@ -167,12 +175,6 @@ export class Mmu {
     if (access === 'fetch') return (entry & pte.x) !== 0;
     if (access === 'store') return (entry & pte.w) !== 0;
     return (entry & pte.r) !== 0 || ((status & mstatus.mxr) !== 0 && (entry & pte.x) !== 0);
-  }
-
-  #contextOf(from: Privilege): Context {
-    if (from === privilege.machine) return context.machine;
-    if (from === privilege.user) return context.user;
-    return (this.#registers.word(at.mstatus) & mstatus.sum) !== 0 ? context.supervisorSum : context.supervisor;
   }
 
   /** §3.1.6.3: with MPRV, data is accessed as if in the mode of MPP. */

@@ -229,11 +229,11 @@ describe('supervisor registers', () => {
     expect([readBack('stvec', ones), readBack('stvec', 0x8000_0002n)]).toEqual([ones - 2n, 0x8000_0000n]);
   });
 
-  it('§10.1.11: satp takes Bare and Sv39, no ASID, and stays as it was on any other mode', () => {
+  it('§10.1.11: satp takes Bare and Sv39, with ASIDs of 16 bits, and stays as it was on any other mode', () => {
     const sv39 = 8n << 60n;
-    expect(readBack('satp', sv39 | 0x0fff_ffff_ffff_ffffn)).toBe(sv39 | 0xfff_ffff_ffffn);
+    expect(readBack('satp', sv39 | 0x0fff_ffff_ffff_ffffn)).toBe(sv39 | 0x0fff_ffff_ffff_ffffn);
     for (const mode of [1n, 7n, 9n, 10n, 15n])
-      expect(readBack('satp', (mode << 60n) | 5n)).toBe(sv39 | 0xfff_ffff_ffffn);
+      expect(readBack('satp', (mode << 60n) | 5n)).toBe(sv39 | 0x0fff_ffff_ffff_ffffn);
     expect(readBack('satp', 0n)).toBe(0n);
   });
 

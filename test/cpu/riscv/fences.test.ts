@@ -26,15 +26,29 @@ beforeEach(() => {
   machine.write(second, 8, 2n);
 });
 
+const asid = 7n;
+const withAsid = (satp: bigint, number: bigint): bigint => satp | (number << 44n);
+
 const fences: readonly (readonly [name: string, text: string])[] = [
   ['sfence.vma of everything', 'sfence.vma x0, x0'],
   ['sfence.vma of the address', 'sfence.vma a0, x0'],
   ['sfence.vma of another address in the page', 'addi t0, a0, 2047\nsfence.vma t0, x0'],
-  ['sfence.vma of everything in an address space', 'li t1, 0\nsfence.vma x0, t1'],
-  ['sfence.vma of the address in an address space', 'li t1, 7\nsfence.vma a0, t1'],
+  ['sfence.vma of everything in the address space', `li t1, ${asid}\nsfence.vma x0, t1`],
+  ['sfence.vma of the address in the address space', `li t1, ${asid}\nsfence.vma a0, t1`],
 ];
 
 describe.each(fences)('after %s', (_, fence) => {
+  beforeEach(() => machine.enter(withAsid(machine.tables.satp, asid)));
+
+  it('loads and stores of a user’s page go to the new page', () => {
+    machine.tables.map(page, first, readWrite | pte.u);
+    machine.status({ sum: true });
+    const text = `li a0, ${page}\nld a1, 0(a0)\nsd a1, 16(a0)\n${change(page, leaf(second, readWrite | pte.u))}\n${fence}\nld a2, 0(a0)\nsd a2, 16(a0)\nstop`;
+    expect(machine.attempt(text)).toBeUndefined();
+    expect([machine.x('a1'), machine.x('a2')]).toEqual([1n, 2n]);
+    expect([machine.read(first + 16, 8), machine.read(second + 16, 8)]).toEqual([1n, 2n]);
+  });
+
   it('loads and stores go to the new page', () => {
     machine.tables.map(page, first, readWrite);
     const text = `li a0, ${page}\nld a1, 0(a0)\nsd a1, 16(a0)\n${change(page, leaf(second, readWrite))}\n${fence}\nld a2, 0(a0)\nsd a2, 16(a0)\nstop`;
@@ -148,6 +162,83 @@ describe('satp', () => {
     expect(machine.attempt(text)).toBeUndefined();
     expect(['a1', 'a2', 'a3'].map((name) => machine.x(name))).toEqual([1n, 2n, 1n]);
     expect([machine.read(first + 8, 8), machine.read(second + 8, 8)]).toEqual([0n, 2n]);
+  });
+
+  const others = (index: number): PageTables => {
+    const tables = new PageTables(machine, ramBase + 0x18_0000 + index * 0x1_0000);
+    for (const offset of [0n, 0x1000n]) {
+      tables.map(0x1000_0000n + offset, ramBase + 0x4000 + Number(offset), readExecute | pte.g);
+    }
+    return tables;
+  };
+  const enter = (tables: PageTables, number: bigint): string =>
+    `li t0, ${withAsid(tables.satp, number)}\ncsrw satp, t0`;
+
+  it('address spaces that take turns keep their own pages, though they are more than are remembered', () => {
+    machine.status({ sum: true });
+    const spaces = Array.from({ length: 11 }, (_, index) => {
+      const place = ramBase + 0x8_0000 + index * 0x1000;
+      machine.write(place, 8, BigInt(100 + index));
+      const tables = others(index);
+      tables.map(page, place, readWrite | (index % 2 === 0 ? pte.u : 0n));
+      return { tables, place, number: BigInt(index % 5), expected: 100 + index };
+    });
+    const visit = ({ tables, number, expected }: (typeof spaces)[number]): string => `
+      ${enter(tables, number)}
+      ld a1, 0(a0)
+      addi a1, a1, -${expected}
+      or a3, a3, a1
+      sd a4, 8(a0)`;
+    const round = (value: number): string =>
+      [`li a4, ${value}`, ...[...spaces, ...spaces.slice(0, 4)].map(visit)].join('\n');
+    expect(machine.attempt(`li a0, ${page}\nli a3, 0\n${round(1)}\n${round(2)}\nstop`)).toBeUndefined();
+    expect(machine.x('a3')).toBe(0n);
+    for (const { place } of spaces) expect(machine.read(place + 8, 8)).toBe(2n);
+  });
+
+  it('a page that only the supervisor sees is each address space’s own, unless it is global', () => {
+    const other = others(0);
+    const shared = page + 0x1000n;
+    for (const tables of [machine.tables, other]) tables.map(shared, first, readWrite | pte.g);
+    machine.tables.map(page, first, readWrite);
+    other.map(page, second, readWrite);
+    const text = `
+      li a0, ${page}
+      li a5, ${shared}
+      ${enter(machine.tables, 1n)}
+      ld a1, 0(a0)
+      ld t1, 0(a5)
+      ${enter(other, 2n)}
+      ld a2, 0(a0)
+      ld t2, 0(a5)
+      ${enter(machine.tables, 1n)}
+      ld a3, 0(a0)
+      ld t3, 0(a5)
+      li a5, 0
+      stop`;
+    expect(machine.attempt(text)).toBeUndefined();
+    expect(['a1', 'a2', 'a3', 't1', 't2', 't3'].map((name) => machine.x(name))).toEqual([1n, 2n, 1n, 1n, 1n, 1n]);
+  });
+
+  it.each([
+    ['everything in it', 'sfence.vma x0, t1'],
+    ['one address in it', 'sfence.vma a0, t1'],
+  ])('a fence of %s is seen on the way back to an address space', (_, fence) => {
+    machine.tables.map(page, first, readWrite | pte.u);
+    machine.status({ sum: true });
+    const text = `
+      li a0, ${page}
+      ${enter(machine.tables, asid)}
+      ld a1, 0(a0)
+      ${enter(machine.tables, asid + 1n)}
+      ${change(page, leaf(second, readWrite | pte.u))}
+      li t1, ${asid}
+      ${fence}
+      ${enter(machine.tables, asid)}
+      ld a2, 0(a0)
+      stop`;
+    expect(machine.attempt(text)).toBeUndefined();
+    expect([machine.x('a1'), machine.x('a2')]).toEqual([1n, 2n]);
   });
 
   it('Bare is seen by the next instruction: the code must be there, too', () => {

@@ -40,6 +40,11 @@ export class PagedHart extends TestHart {
     );
   }
 
+  /** Writes satp in M-mode. */
+  enter(satp: bigint): void {
+    this.execute(`li t0, ${satp}\ncsrw satp, t0\nstop`);
+  }
+
   /** Sets mstatus.SUM and MXR, and what else is given. */
   status({ sum = false, mxr = false, other = 0n }: { sum?: boolean; mxr?: boolean; other?: bigint }): void {
     const bits = (sum ? 1n << 18n : 0n) | (mxr ? 1n << 19n : 0n) | other | 0x6000n;

@@ -161,4 +161,5 @@ export function writeTables(put: (address: number, value: bigint) => void): void
   entry('system', systemPages.middleTable, leaf(tableAddress('middle'), r | w | a | d));
 }
 
-export const satpSv39 = (8n << 60n) | BigInt(tableAddress('root') / pageSize);
+export const asid = 0xa5c3n;
+export const satpSv39 = (8n << 60n) | (asid << 44n) | BigInt(tableAddress('root') / pageSize);

@@ -3,7 +3,7 @@
 // (20240411).
 import { csrNumbers } from '../assembler.ts';
 import { encode } from '../encode.ts';
-import { dataPageCount, physical, supervisorDataEntry, systemAddress, upperHalf, virtual } from './layout.ts';
+import { asid, dataPageCount, physical, supervisorDataEntry, systemAddress, upperHalf, virtual } from './layout.ts';
 import type { Choices } from './random.ts';
 import { constant, fixed } from './units.ts';
 import type { Unit } from './units.ts';
@@ -114,9 +114,10 @@ function pageTableChange(random: Choices): Unit {
   // The page is mapped in both halves, so that a fence of one address is not enough for the other.
   const other = half === 0n ? address + upperHalf : address - upperHalf;
   const fences = random.once(2)
-    ? [encode('sfence.vma')]
+    ? [...constant(31, asid), encode('sfence.vma', { rs2: random.once(2) ? 0 : 31 })]
     : [
         ...constant(30, address),
+        ...constant(31, asid),
         encode('sfence.vma', { rs1: 30, rs2: random.once(2) ? 0 : 31 }),
         ...constant(30, other),
         encode('sfence.vma', { rs1: 30, rs2: 0 }),
