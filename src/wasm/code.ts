@@ -93,7 +93,8 @@ export class Code implements Callable {
 
   i64Const(value: bigint | number): this {
     this.#body.byte(controlOp.i64_const);
-    this.#body.signed64(BigInt(value));
+    if (typeof value === 'number' && value === (value | 0)) this.#body.signed(value);
+    else this.#body.signed64(BigInt(value));
     return this;
   }
 

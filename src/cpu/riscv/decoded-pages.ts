@@ -8,6 +8,7 @@ import {
   at,
   decodedPageBytes,
   decodedPages,
+  decodedRamPage,
   entryBytes,
   entryFields,
   pageSize,
@@ -16,7 +17,8 @@ import {
   regionsAt,
   xSink,
 } from './layout.ts';
-import type { RegionPart } from './code-around.ts';
+import { KnownRegions } from './known-regions.ts';
+import type { KnownRegion, RegionPart } from './known-regions.ts';
 import type { PageCode } from './region.ts';
 import type { Registers } from './registers.ts';
 import { cacheKind } from './translation-caches.ts';
@@ -39,15 +41,6 @@ const storesUntilData = 8;
 
 const none = -1;
 
-/** A region, from when its code was looked at. It goes when a byte changes that it was made of. */
-export interface KnownRegion {
-  readonly entry: number;
-  readonly parts: readonly RegionPart[];
-  /** The number of its function, once it has one. */
-  function: number | undefined;
-  gone: boolean;
-}
-
 export class DecodedPages {
   readonly #registers: Registers;
   readonly #caches: TranslationCaches;
@@ -55,9 +48,10 @@ export class DecodedPages {
   readonly #decodedOf: Int16Array;
   /** For each decoded page the page of RAM it is of, or none. */
   readonly #ramPageOf = new Int32Array(decodedPages).fill(none);
-  readonly #stores = new Uint8Array(decodedPages);
-  /** For each decoded page the regions that were made of it, where there are any. */
-  readonly #regions: (Set<KnownRegion> | undefined)[] = [];
+  /** For each page of RAM. */
+  readonly #stores: Uint8Array;
+  /** They stay when decoded pages are given away, and so does their code's being code. */
+  readonly #regions = new KnownRegions();
   #regionDropped: (functionNumber: number) => void = () => undefined;
   /** Where the handlers of the present run of instructions stand, in halfwords. */
   readonly #run = new Uint32Array(runLength);
@@ -68,11 +62,12 @@ export class DecodedPages {
     this.#registers = registers;
     this.#caches = caches;
     this.#decodedOf = new Int16Array(ramBytes / pageSize).fill(none);
+    this.#stores = new Uint8Array(ramBytes / pageSize);
   }
 
-  /** Whether the page of RAM has decoded code. */
+  /** Whether the page of RAM has decoded or translated code. */
   isCode(ramPage: number): boolean {
-    return (this.#decodedOf[ramPage] ?? none) !== none;
+    return (this.#decodedOf[ramPage] ?? none) !== none || this.#regions.has(ramPage);
   }
 
   /** The place of the decoded page for a page of RAM, which from here on is code. */
@@ -84,9 +79,10 @@ export class DecodedPages {
     this.#drop(index);
     this.#decodedOf[ramPage] = index;
     this.#ramPageOf[index] = ramPage;
-    this.#stores[index] = 0;
+    this.#stores[ramPage] = 0;
     const place = decodedPlace(index);
     this.#registers.halves[(place + slots * entryBytes) >>> 1] = pageEnd;
+    this.#registers.setWord(place + decodedRamPage, ramPage);
     this.#caches.flushPlace(cacheKind.write, ramOffset + ramPage * pageSize);
     return place;
   }
@@ -96,7 +92,7 @@ export class DecodedPages {
     const index = Math.floor((entry - at.decoded) / decodedPageBytes);
     const ramPage = this.#ramPageOf[index] ?? none;
     if (ramPage === none) return false;
-    this.#stores[index] = 0;
+    this.#stores[ramPage] = 0;
     const place = decodedPlace(index);
     const { halves } = this.#registers;
     const code = (ramOffset + ramPage * pageSize) >>> 1;
@@ -119,6 +115,13 @@ export class DecodedPages {
       slot += length / 2;
     }
     this.#joinSequences(decodedCount);
+    const entries = this.#regions.entriesIn(ramPage);
+    if (entries === undefined) return true;
+    for (let count = 0; count < decodedCount; count += 1) {
+      const address = (this.#run[count] ?? 0) * 2;
+      const region = entries.get(((address - place) / entryBytes) * 2);
+      if (region !== undefined) this.#installEntry(address, region);
+    }
     return true;
   }
 
@@ -136,28 +139,24 @@ export class DecodedPages {
     }
   }
 
-  /** The decoded page that an entry is in, and the place that it is of. */
-  placeOfEntry(entry: number): { readonly index: number; readonly offset: number } {
+  /** The place in RAM that an entry is of; undefined where its page was given away. */
+  placeOfEntry(entry: number): { readonly ramPage: number; readonly offset: number } | undefined {
     const index = Math.floor((entry - at.decoded) / decodedPageBytes);
-    return { index, offset: ((entry - decodedPlace(index)) / entryBytes) * 2 };
-  }
-
-  /** The decoded page at a place in memory; undefined where none begins there. */
-  indexOf(place: number): number | undefined {
-    const index = (place - at.decoded) / decodedPageBytes;
-    return (this.#ramPageOf[index] ?? none) === none ? undefined : index;
-  }
-
-  /** The code of a decoded page; undefined where it was given away. */
-  codeOf(index: number): PageCode | undefined {
     const ramPage = this.#ramPageOf[index] ?? none;
     if (ramPage === none) return undefined;
+    return { ramPage, offset: ((entry - decodedPlace(index)) / entryBytes) * 2 };
+  }
+
+  /** The code of a page of RAM. */
+  codeOf(ramPage: number): PageCode {
     const start = (ramOffset + ramPage * pageSize) >>> 1;
     return this.#registers.halves.subarray(start, start + slots);
   }
 
-  isDecoded(index: number, offset: number): boolean {
-    return this.#handlerAt(decodedPlace(index) + (offset >>> 1) * entryBytes) !== undecoded;
+  /** Whether a place in a page of RAM is decoded. */
+  isDecoded(ramPage: number, offset: number): boolean {
+    const entry = this.#entryOf(ramPage, offset);
+    return entry !== undefined && this.#handlerAt(entry) !== undecoded;
   }
 
   /** Whether a region could begin at an entry: it is decoded, and none does. */
@@ -171,34 +170,30 @@ export class DecodedPages {
     this.#regionDropped = dropped;
   }
 
-  /** Watches over the bytes that a region is made of. */
-  watch(entry: number, parts: readonly RegionPart[]): KnownRegion {
-    const region: KnownRegion = { entry, parts, function: undefined, gone: false };
-    for (const { index } of parts) (this.#regions[index] ??= new Set()).add(region);
+  /** Watches over the bytes that a region is made of, whose entry is at a place in RAM. */
+  watch(place: { readonly ramPage: number; readonly offset: number }, parts: readonly RegionPart[]): KnownRegion {
+    const region: KnownRegion = { ...place, parts, function: undefined, gone: false };
+    this.#regions.add(region);
     return region;
   }
 
   /** Makes the interpreter run a region, which is not gone, at its entry. */
   installRegion(region: KnownRegion, functionNumber: number): void {
-    const { halves } = this.#registers;
-    const place = (regionsAt + (region.entry - at.decoded) / 4) >>> 1;
-    halves[place + regionFields.function / 2] = functionNumber;
-    halves[place + regionFields.handler / 2] = this.#handlerAt(region.entry);
-    halves[region.entry >>> 1] = translated;
     region.function = functionNumber;
+    this.#regions.setEntry(region);
+    const entry = this.#entryOf(region.ramPage, region.offset);
+    // Where nothing is decoded now, decoding will find the region.
+    if (entry !== undefined && this.#handlerAt(entry) !== undecoded) this.#installEntry(entry, region);
   }
 
   /** Drops a region, if that has not been done. */
   dropRegion(region: KnownRegion): void {
     if (region.gone) return;
     region.gone = true;
-    for (const { index } of region.parts) {
-      const regions = this.#regions[index];
-      regions?.delete(region);
-      if (regions?.size === 0) this.#regions[index] = undefined;
-    }
+    this.#regions.remove(region);
     if (region.function === undefined) return;
-    if (this.#handlerAt(region.entry) === translated) this.#registers.halves[region.entry >>> 1] = undecoded;
+    const entry = this.#entryOf(region.ramPage, region.offset);
+    if (entry !== undefined && this.#handlerAt(entry) === translated) this.#registers.halves[entry >>> 1] = undecoded;
     this.#regionDropped(region.function);
   }
 
@@ -210,15 +205,14 @@ export class DecodedPages {
 
   /** The hart stores into a page of code. True: the page is data again. */
   stored(ramPage: number, offset: number, length: number): boolean {
-    const index = this.#decodedOf[ramPage] ?? none;
-    if (index === none) return true;
-    const stores = (this.#stores[index] ?? 0) + 1;
+    if (!this.isCode(ramPage)) return true;
+    const stores = (this.#stores[ramPage] ?? 0) + 1;
     if (stores > storesUntilData) {
-      this.#drop(index);
+      this.#overwritten(ramPage);
       return true;
     }
-    this.#stores[index] = stores;
-    this.#forget(index, offset, length);
+    this.#stores[ramPage] = stores;
+    this.#forget(ramPage, offset, length);
     return false;
   }
 
@@ -226,36 +220,56 @@ export class DecodedPages {
   written(offset: number, length: number): void {
     const last = Math.floor((offset + length - 1) / pageSize);
     for (let page = Math.floor(offset / pageSize); page <= last; page += 1) {
-      const index = this.#decodedOf[page] ?? none;
-      if (index !== none) this.#drop(index);
+      if (this.isCode(page)) this.#overwritten(page);
     }
   }
 
-  /** Forgets all that was decoded. */
+  /** Forgets all that was decoded and translated. */
   clear(): void {
+    for (const region of this.#regions.all()) this.dropRegion(region);
     for (let index = 0; index < decodedPages; index += 1) this.#drop(index);
+  }
+
+  /** Nothing of a page holds any more. */
+  #overwritten(ramPage: number): void {
+    this.#dropRegions(ramPage, 0, pageSize);
+    const index = this.#decodedOf[ramPage] ?? none;
+    if (index !== none) this.#drop(index);
   }
 
   /**
    * Entries of these bytes become undecoded, and those before whose instruction, or sequence of instructions, may reach
    * into them.
    */
-  #forget(index: number, offset: number, length: number): void {
-    const place = decodedPlace(index);
+  #forget(ramPage: number, offset: number, length: number): void {
     const first = Math.max(0, (offset >>> 1) - (2 * longestSequence - 1));
     const last = (offset + length - 1) >>> 1;
-    this.#dropRegions(index, first * 2, offset + length);
+    this.#dropRegions(ramPage, first * 2, offset + length);
+    const index = this.#decodedOf[ramPage] ?? none;
+    if (index === none) return;
+    const place = decodedPlace(index);
     for (let slot = first; slot <= last; slot += 1) {
       this.#registers.halves[(place + slot * entryBytes) >>> 1] = undecoded;
     }
   }
 
-  /** Drops the regions that were made of any of these bytes of the page. */
-  #dropRegions(index: number, from: number, to: number): void {
-    for (const region of this.#regions[index] ?? []) {
-      const touched = region.parts.some((part) => part.index === index && part.from < to && part.to > from);
-      if (touched) this.dropRegion(region);
-    }
+  /** Drops the regions that were made of any of these bytes of a page. */
+  #dropRegions(ramPage: number, from: number, to: number): void {
+    for (const region of this.#regions.touching(ramPage, from, to)) this.dropRegion(region);
+  }
+
+  #installEntry(entry: number, region: KnownRegion): void {
+    const { halves } = this.#registers;
+    const place = (regionsAt + (entry - at.decoded) / 4) >>> 1;
+    halves[place + regionFields.function / 2] = region.function ?? 0;
+    halves[place + regionFields.handler / 2] = this.#handlerAt(entry);
+    halves[entry >>> 1] = translated;
+  }
+
+  /** The entry of a place in RAM; undefined where its page is not decoded. */
+  #entryOf(ramPage: number, offset: number): number | undefined {
+    const index = this.#decodedOf[ramPage] ?? none;
+    return index === none ? undefined : decodedPlace(index) + (offset >>> 1) * entryBytes;
   }
 
   #handlerAt(entry: number): number {
@@ -265,7 +279,6 @@ export class DecodedPages {
   #drop(index: number): void {
     const ramPage = this.#ramPageOf[index] ?? none;
     if (ramPage === none) return;
-    this.#dropRegions(index, 0, pageSize);
     const place = decodedPlace(index);
     this.#decodedOf[ramPage] = none;
     this.#ramPageOf[index] = none;
@@ -298,7 +311,6 @@ export class DecodedPages {
   }
 }
 
-/** The place in memory of a decoded page. */
-export function decodedPlace(index: number): number {
+function decodedPlace(index: number): number {
   return at.decoded + index * decodedPageBytes;
 }

@@ -85,6 +85,11 @@ const numberByName = new Map(instructionSet.map((row, number) => [row.name, numb
 /** What each 16-bit parcel stands for, found on first sight; null for what stands for nothing. */
 const compressed: (Decoded | null | undefined)[] = Array.from({ length: 0x10000 });
 
+/** Slots for what was decoded last, by bits of the instruction: the same few instructions are met again and again. */
+const recentSlots = 4096;
+const recentBits = new Int32Array(recentSlots);
+const recent: (Decoded | undefined)[] = Array.from({ length: recentSlots });
+
 /** The length in bytes of the instruction that starts with this 16-bit parcel. */
 export function lengthOf(parcel: number): 2 | 4 {
   return (parcel & 3) === 3 ? 4 : 2;
@@ -92,7 +97,13 @@ export function lengthOf(parcel: number): 2 | 4 {
 
 /** Decodes the instruction in `bits` (a compressed one in the low half); undefined where it is illegal. */
 export function decode(bits: number): Decoded | undefined {
-  return lengthOf(bits) === 2 ? decodeCompressed(bits & 0xffff) : decodeBase(bits);
+  if (lengthOf(bits) === 2) return decodeCompressed(bits & 0xffff);
+  const slot = ((bits >>> 7) ^ (bits >>> 20)) & (recentSlots - 1);
+  if (recentBits[slot] === (bits | 0)) return recent[slot];
+  const decoded = decodeBase(bits);
+  recentBits[slot] = bits;
+  recent[slot] = decoded;
+  return decoded;
 }
 
 /** The compressed instruction in a parcel, and the base instruction that it stands for. */

@@ -104,8 +104,9 @@ export function spaceCaches(space: number): number {
  */
 export const entryBytes = 16;
 export const entryFields = { handler: 0, rd: 2, rs1: 4, rs2: 6, imm: 8, bits: 12 } as const;
-/** Entries of a page, an end-of-page mark, and padding to a multiple of 64. */
+/** Entries of a page, an end-of-page mark, the number of the page of RAM (4 bytes), and padding to a multiple of 64. */
 export const decodedPageBytes = (pageSize / 2) * entryBytes + 64;
+export const decodedRamPage = (pageSize / 2) * entryBytes + entryBytes;
 /** Decoded pages that are kept: code of 4 MiB. Memory that was never touched costs nothing. */
 export const decodedPages = 1024;
 

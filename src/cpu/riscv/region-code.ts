@@ -8,10 +8,9 @@ import { ControlFlow } from '../control-flow.ts';
 import { StructuredWriter } from '../structured-writer.ts';
 import { memoryOp, op, valueType } from '../../wasm/module.ts';
 import type { Callable, Code, Label, Local, ModuleBuilder } from '../../wasm/module.ts';
-import { decodedPlace } from './decoded-pages.ts';
-import { at, counters, exitReasons, pageSize, slotMask } from './layout.ts';
+import { at, counters, decodedRamPage, exitReasons, pageSize, slotFields, slotMask } from './layout.ts';
 import type { ExitReason } from './layout.ts';
-import type { RegionPart } from './code-around.ts';
+import type { RegionPart } from './known-regions.ts';
 import type { HighMultiply } from './multiply.ts';
 import { isReturn, pageOf } from './region.ts';
 import type { Region, RegionBlock } from './region.ts';
@@ -43,8 +42,7 @@ export function defineRegion(
 
 /** A page of the region besides the entry's. */
 interface FarPage {
-  /** Of the decoded page. */
-  readonly place: number;
+  readonly ramPage: number;
   /** Not 0 once it was found at the address where it has to be. */
   readonly known: Local;
 }
@@ -93,8 +91,8 @@ class RegionCode implements InstructionExits {
     };
     take(this.#x, this.#xLocals);
     take(this.#f, this.#fLocals);
-    for (const { page, index } of parts) {
-      if (page !== 0) this.#farPages.set(page, { place: decodedPlace(index), known: code.i32() });
+    for (const { page, ramPage } of parts) {
+      if (page !== 0) this.#farPages.set(page, { ramPage, known: code.i32() });
     }
     const scratch = new Scratch(code);
     this.#frame = {
@@ -264,7 +262,14 @@ class RegionCode implements InstructionExits {
     code.op(op.i32_wrap_i64).i32Const(8).op(op.i32_shr_u).i32Const(slotMask).op(op.i32_and);
     code.i32Const(0).memory(memoryOp.i32_load, at.fetchCache).op(op.i32_add).tee(slot);
     code.memory(memoryOp.i64_load).get(address).op(op.i64_ne);
-    code.get(slot).memory(memoryOp.i32_load, 8).i32Const(far.place).op(op.i32_ne).op(op.i32_or).if();
+    code
+      .get(slot)
+      .memory(memoryOp.i32_load, slotFields.place)
+      .memory(memoryOp.i32_load, decodedRamPage)
+      .i32Const(far.ramPage)
+      .op(op.i32_ne)
+      .op(op.i32_or)
+      .if();
     emitOtherwise();
     code.end();
     code.i32Const(1).set(far.known);

@@ -2,11 +2,12 @@
 // their regions, and puts the regions' functions where the interpreter meets them.
 import { ModuleBuilder } from '../../wasm/module.ts';
 import { CodeAround } from './code-around.ts';
-import type { DecodedPages, KnownRegion } from './decoded-pages.ts';
+import type { DecodedPages } from './decoded-pages.ts';
+import type { KnownRegion } from './known-regions.ts';
 import type { MemoryShape } from './interpreter.ts';
 import { importPure } from './pure-functions.ts';
 import { defineRegion } from './region-code.ts';
-import { at, counters, exitReasons } from './layout.ts';
+import { at, counters, exitReasons, pageSize } from './layout.ts';
 import type { ExitReason } from './layout.ts';
 import { findRegion } from './region.ts';
 import type { Region } from './region.ts';
@@ -93,7 +94,7 @@ export class Translator {
   readonly #options: TranslatorOptions;
   readonly #batch: number;
   readonly #patience: number;
-  /** By entry. */
+  /** By the place of the entry in RAM. */
   readonly #waiting = new Map<number, FoundRegion>();
   #waited = 0;
   readonly #free: number[] = [];
@@ -132,13 +133,16 @@ export class Translator {
   /** The interpreter finds that an entry is hot, which it executes in the page of a virtual address. */
   request(entry: number, pageLow: number, pageHigh: number): void {
     const { registers, pages, now = noClock } = this.#options;
-    if (!pages.isFree(entry) || this.#waiting.has(entry)) return;
+    const place = pages.placeOfEntry(entry);
+    if (place === undefined || !pages.isFree(entry)) return;
+    const key = place.ramPage * pageSize + place.offset;
+    if (this.#waiting.has(key)) return;
     const start = now();
     // Now, while the pages around it are those of the same program.
-    const code = new CodeAround(registers, pages, entry, pageLow, pageHigh);
-    const region = findRegion(code, code.offset);
+    const code = new CodeAround(registers, pages, place.ramPage, pageLow, pageHigh);
+    const region = findRegion(code, place.offset);
     if (region !== undefined) {
-      this.#waiting.set(entry, { region, known: pages.watch(entry, code.partsOf(region)) });
+      this.#waiting.set(key, { region, known: pages.watch(place, code.partsOf(region)) });
     }
     this.#made.seconds += (now() - start) / 1000;
   }
