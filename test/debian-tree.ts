@@ -1,11 +1,12 @@
 // The Debian in which real programs run: what `make debian` unpacks, once.
 import { spawnSync } from 'node:child_process';
+import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 const script = fileURLToPath(new URL('../scripts/debian/build.sh', import.meta.url));
 
 /** Where the tree is, once it is made. DEBIAN=FOLDER takes another. */
-export const debianTree = process.env['DEBIAN'] ?? fileURLToPath(new URL('../dist/debian', import.meta.url));
+export const debianTree = resolve(process.env['DEBIAN'] ?? fileURLToPath(new URL('../dist/debian', import.meta.url)));
 
 /** Milliseconds for 120 MB from a mirror, and for unpacking them. */
 export const debianTreeTime = 15 * 60_000;
