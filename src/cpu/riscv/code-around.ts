@@ -26,6 +26,11 @@ export class CodeAround implements CodeView {
     this.#ramPages = new Map([[0, ramPage]]);
   }
 
+  /** Whether the entry's page is executed at its address at present. */
+  get isCurrent(): boolean {
+    return this.#fetched(this.#page) === this.#ramPages.get(0);
+  }
+
   page(number: number): PageCode | undefined {
     const ramPage = this.#ramPage(number);
     return ramPage === undefined ? undefined : this.#pages.codeOf(ramPage);

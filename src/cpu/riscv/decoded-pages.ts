@@ -18,7 +18,7 @@ import {
   xSink,
 } from './layout.ts';
 import { KnownRegions } from './known-regions.ts';
-import type { KnownRegion, RegionPart } from './known-regions.ts';
+import type { KnownRegion } from './known-regions.ts';
 import type { PageCode } from './region.ts';
 import type { Registers } from './registers.ts';
 import { cacheKind } from './translation-caches.ts';
@@ -55,8 +55,10 @@ export class DecodedPages {
   #regionDropped: (functionNumber: number) => void = () => undefined;
   /** Where the handlers of the present run of instructions stand, in halfwords. */
   readonly #run = new Uint32Array(runLength);
-  /** Pages are given out in turn; the one given out longest ago goes first. */
-  #turn = 0;
+  /** Decoded pages that were ever given out. */
+  #used = 0;
+  /** Of the numbers by which a page is chosen. */
+  #seed = 1;
 
   constructor(registers: Registers, caches: TranslationCaches, ramBytes: number) {
     this.#registers = registers;
@@ -74,8 +76,7 @@ export class DecodedPages {
   placeFor(ramPage: number): number {
     const known = this.#decodedOf[ramPage] ?? none;
     if (known !== none) return decodedPlace(known);
-    const index = this.#turn;
-    this.#turn = (index + 1) % decodedPages;
+    const index = this.#used < decodedPages ? this.#used++ : this.#anyPage();
     this.#drop(index);
     this.#decodedOf[ramPage] = index;
     this.#ramPageOf[index] = ramPage;
@@ -85,6 +86,19 @@ export class DecodedPages {
     this.#registers.setWord(place + decodedRamPage, ramPage);
     this.#caches.flushPlace(cacheKind.write, ramOffset + ramPage * pageSize);
     return place;
+  }
+
+  /**
+   * The page to be given away, by chance: a program of more code than there is room for, which comes round to all of it,
+   * would find nothing left of what was given away in turn. Xorshift (G. Marsaglia, 2003).
+   */
+  #anyPage(): number {
+    let seed = this.#seed;
+    seed ^= seed << 13;
+    seed ^= seed >>> 17;
+    seed ^= seed << 5;
+    this.#seed = seed;
+    return (seed >>> 0) % decodedPages;
   }
 
   /** Decodes from an entry on. False: the entry's page was given away meanwhile. */
@@ -170,11 +184,9 @@ export class DecodedPages {
     this.#regionDropped = dropped;
   }
 
-  /** Watches over the bytes that a region is made of, whose entry is at a place in RAM. */
-  watch(place: { readonly ramPage: number; readonly offset: number }, parts: readonly RegionPart[]): KnownRegion {
-    const region: KnownRegion = { ...place, parts, function: undefined, gone: false };
+  /** Watches over the bytes that a region is made of. */
+  watch(region: KnownRegion): void {
     this.#regions.add(region);
-    return region;
   }
 
   /** Makes the interpreter run a region, which is not gone, at its entry. */

@@ -13,6 +13,9 @@ export interface KnownRegion {
   /** The place of its entry. */
   readonly ramPage: number;
   readonly offset: number;
+  /** The virtual address of the page where it was executed, in halves. */
+  readonly pageLow: number;
+  readonly pageHigh: number;
   readonly parts: readonly RegionPart[];
   /** The number of its function, once it has one. */
   function: number | undefined;

@@ -41,12 +41,14 @@ export const at = {
   caches: 0x1_0000,
   /** How often a decoded entry was jumped to, 2 bytes each, by bits of the entry's address. */
   heat: 0x10_0000,
+  /** How often a region was entered, 4 bytes each, by the number of its function. */
+  regionEntries: 0x14_0000,
   /** Decoded pages. */
-  decoded: 0x11_0000,
+  decoded: 0x18_0000,
 } as const;
 
-/** Bytes of `at.heat`. */
-export const heatBytes = 0x1_0000;
+/** Bytes of `at.heat`: with a quarter of it, the code of a compiler made much of what it seldom runs look hot. */
+export const heatBytes = 0x4_0000;
 
 /**
  * Counters of translated code by their offset from `at.counters`: instructions retired in regions, then how often one was

@@ -29,14 +29,16 @@ export interface RegionImports {
   readonly highMultiply: HighMultiply;
 }
 
+/** `entries` is the address of a 32-bit count of how often it is entered, if that is to be counted. */
 export function defineRegion(
   module: ModuleBuilder,
   region: Region,
   parts: readonly RegionPart[],
   imports: RegionImports,
+  entries?: number,
 ): Code {
   const code = module.function(regionSignature.parameters, regionSignature.results);
-  new RegionCode(code, region, parts, imports).emit();
+  new RegionCode(code, region, parts, imports).emit(entries);
   return code;
 }
 
@@ -116,8 +118,12 @@ class RegionCode implements InstructionExits {
     this.#reach = this.#flow.longestPaths(region.blocks.map(({ instructions }) => instructions.length));
   }
 
-  emit(): void {
+  emit(entries?: number): void {
     const code = this.#code;
+    if (entries !== undefined) {
+      code.i32Const(0).i32Const(0).memory(memoryOp.i32_load, entries).i32Const(1).op(op.i32_add);
+      code.memory(memoryOp.i32_store, entries);
+    }
     const entry = this.#region.blocks[0]?.offset ?? 0;
     if (this.#usesFloat) {
       // Without the unit nothing is done here: the interpreter finds out which instruction may not run.

@@ -50,8 +50,20 @@ export interface CodeView {
   isKnown(offset: number): boolean;
 }
 
-/** Instructions of a region. Beyond it a compiler takes longer than the code is likely to run. */
-const maximumInstructions = 300;
+/** How far a region goes. */
+export interface RegionShape {
+  readonly instructions: number;
+  /** Whether functions that are called belong to it, and what is behind the calls. */
+  readonly calls: boolean;
+}
+
+/**
+ * A small region is soon translated, and holds little that others hold too. In a large one calls and returns are jumps; of
+ * 600 instructions it took twice as long to compile and ran no faster.
+ */
+export const smallRegion: RegionShape = { instructions: 100, calls: false };
+export const largeRegion: RegionShape = { instructions: 300, calls: true };
+
 /** Instructions of the loop that a region may begin with and hold once more. */
 const maximumEntryLoop = 64;
 /** Places that one return is compared with. */
@@ -60,7 +72,7 @@ const maximumReturns = 8;
 const isLink = (register: number): boolean => register === 1 || register === 5;
 
 /** The region that begins at an offset; undefined where the first instruction cannot be translated. */
-export function findRegion(code: CodeView, entry: number): Region | undefined {
+export function findRegion(code: CodeView, entry: number, shape: RegionShape): Region | undefined {
   const found = new Map<number, Decoded>();
   const leaders = new Set([entry]);
   const waiting = [entry];
@@ -71,14 +83,15 @@ export function findRegion(code: CodeView, entry: number): Region | undefined {
   // What is nearest comes first.
   for (let index = 0; index < waiting.length; index += 1) {
     let before: Decoded | undefined;
-    for (let offset = waiting[index] ?? 0; !found.has(offset) && found.size < maximumInstructions;) {
+    for (let offset = waiting[index] ?? 0; !found.has(offset) && found.size < shape.instructions;) {
       const decoded = instructionAt(code, offset);
       if (decoded === undefined) break;
       found.set(offset, decoded);
       const next = offset + decoded.length;
       const target = targetOf(offset, decoded, before);
-      if (isCall(decoded)) wait(next);
-      if (target !== undefined) wait(target);
+      const isInside = shape.calls || !isCall(decoded);
+      if (isInside && isCall(decoded)) wait(next);
+      if (isInside && target !== undefined) wait(target);
       if (endsFlow(decoded)) break;
       // Whatever may go elsewhere ends a block, which is paid for as a whole; so does the end of a page.
       if (decoded.row.traits.flow !== undefined || pageOf(next) !== pageOf(offset)) leaders.add(next);

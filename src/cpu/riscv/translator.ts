@@ -9,7 +9,7 @@ import { importPure } from './pure-functions.ts';
 import { defineRegion } from './region-code.ts';
 import { at, counters, exitReasons, pageSize } from './layout.ts';
 import type { ExitReason } from './layout.ts';
-import { findRegion } from './region.ts';
+import { findRegion, largeRegion, smallRegion } from './region.ts';
 import type { Region } from './region.ts';
 import type { Registers } from './registers.ts';
 
@@ -17,6 +17,8 @@ import type { Registers } from './registers.ts';
 export interface TranslationOptions {
   /** Jumps to an entry, 1 to 65,536, after which a region begins there. Default: 4,096. */
   readonly hotAfter?: number;
+  /** Entries of a small region after which a large one is made in its place. Default: 50,000. */
+  readonly promoteAfter?: number;
   /** Regions made at once: a module costs as much as several small functions. Default: 16. */
   readonly batch?: number;
   /** Runs of the hart that a hot entry waits for others at most. Default: 8. */
@@ -31,7 +33,7 @@ export interface TranslationOptions {
  * With 200 the boot of the small kernel took three times as long, translating what was not met again; with 4,000 it took
  * what it takes without, and programs that compute were as fast.
  */
-export const defaultHotAfter = 4096;
+export const defaultHotAfter = 2048;
 
 /**
  * WebAssembly of all modules in bytes, beyond which the oldest go. An engine keeps about eight times as much for them.
@@ -88,15 +90,24 @@ interface TranslatedModule {
 interface FoundRegion {
   readonly region: Region;
   readonly known: KnownRegion;
+  /** The small region that is there now; undefined: this one is small. */
+  readonly small: KnownRegion | undefined;
 }
+
+/** Entries of a small region that saves nothing by growing: no count gets there. */
+const never = -(2 ** 31);
+/** Runs of the hart between looks at the counts of entries, which take some ten microseconds. */
+const runsBetweenLooks = 64;
 
 export class Translator {
   readonly #options: TranslatorOptions;
   readonly #batch: number;
   readonly #patience: number;
+  readonly #promoteAfter: number;
   /** By the place of the entry in RAM. */
   readonly #waiting = new Map<number, FoundRegion>();
   #waited = 0;
+  #untilLook = runsBetweenLooks;
   readonly #free: number[] = [];
   #used = 0;
   /** The oldest first. */
@@ -110,6 +121,7 @@ export class Translator {
     this.#options = options;
     this.#batch = options.batch ?? 16;
     this.#patience = options.patience ?? 8;
+    this.#promoteAfter = options.promoteAfter ?? 50_000;
     options.pages.onRegionDropped((index) => this.#drop(index));
   }
 
@@ -135,20 +147,20 @@ export class Translator {
     const { registers, pages, now = noClock } = this.#options;
     const place = pages.placeOfEntry(entry);
     if (place === undefined || !pages.isFree(entry)) return;
-    const key = place.ramPage * pageSize + place.offset;
-    if (this.#waiting.has(key)) return;
+    if (this.#waiting.has(keyOf(place))) return;
     const start = now();
     // Now, while the pages around it are those of the same program.
     const code = new CodeAround(registers, pages, place.ramPage, pageLow, pageHigh);
-    const region = findRegion(code, place.offset);
-    if (region !== undefined) {
-      this.#waiting.set(key, { region, known: pages.watch(place, code.partsOf(region)) });
-    }
+    const region = findRegion(code, place.offset, smallRegion);
+    if (region !== undefined)
+      this.#wait(region, { ...place, pageLow, pageHigh, parts: code.partsOf(region) }, undefined);
     this.#made.seconds += (now() - start) / 1000;
   }
 
   /** To be called between runs of the hart: no region is being executed. */
   betweenRuns(): void {
+    this.#untilLook -= 1;
+    if (this.#untilLook === 0) this.#promote();
     if (this.#waiting.size === 0) return;
     this.#waited += 1;
     if (this.#waiting.size < this.#batch && this.#waited < this.#patience) return;
@@ -158,28 +170,61 @@ export class Translator {
     if (found.length > 0) this.#translate(found);
   }
 
-  #translate(found: readonly FoundRegion[]): void {
-    const { pages, shape, memory, pure, table, now = noClock } = this.#options;
+  /** Finds large regions for the small ones that are entered most, as far as their program is the one that runs. */
+  #promote(): void {
+    this.#untilLook = runsBetweenLooks;
+    const { registers, pages, now = noClock } = this.#options;
     const start = now();
+    for (let number = 0; number < this.#used; number += 1) {
+      const count = at.regionEntries + number * 4;
+      if (registers.word(count) < this.#promoteAfter) continue;
+      const small = this.#translated[number]?.known;
+      if (small === undefined || this.#waiting.has(keyOf(small))) continue;
+      const { ramPage, offset, pageLow, pageHigh } = small;
+      const code = new CodeAround(registers, pages, ramPage, pageLow, pageHigh);
+      if (!code.isCurrent) continue;
+      const region = findRegion(code, offset, largeRegion);
+      if (region === undefined) registers.setWord(count, never);
+      else this.#wait(region, { ramPage, offset, pageLow, pageHigh, parts: code.partsOf(region) }, small);
+    }
+    this.#made.seconds += (now() - start) / 1000;
+  }
+
+  #wait(region: Region, place: Omit<KnownRegion, 'function' | 'gone'>, small: KnownRegion | undefined): void {
+    const known: KnownRegion = { ...place, function: undefined, gone: false };
+    this.#options.pages.watch(known);
+    this.#waiting.set(keyOf(known), { region, known, small });
+  }
+
+  #translate(found: readonly FoundRegion[]): void {
+    const { registers, pages, shape, memory, pure, table, now = noClock } = this.#options;
+    const start = now();
+    this.#makeRoom(0, found.length);
+    const numbers = found.map(() => this.#take());
     const module = new ModuleBuilder();
     module.importMemory('env', 'memory', { minimum: shape.pages, maximum: shape.pages, shared: shape.shared });
     const imports = importPure(
       module,
       found.map(({ region }) => region),
     );
-    const functions = found.map(({ region, known }) => defineRegion(module, region, known.parts, imports));
+    const functions = found.map(({ region, known, small }, index) => {
+      const count = at.regionEntries + (numbers[index] ?? 0) * 4;
+      registers.setWord(count, small === undefined ? 0 : never);
+      return defineRegion(module, region, known.parts, imports, small === undefined ? count : undefined);
+    });
     for (const [index, code] of functions.entries()) module.exportFunction(String(index), code);
     const bytes = module.toBytes();
     const { exports } = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory }, pure });
-    this.#makeRoom(bytes.length, found.length);
+    this.#makeRoom(bytes.length, 0);
     const made: TranslatedModule = { bytes: bytes.length, regions: new Set() };
     this.#modules.add(made);
     this.#bytes += made.bytes;
-    for (const [index, { region, known }] of found.entries()) {
-      const number = this.#take();
+    for (const [index, { region, known, small }] of found.entries()) {
+      const number = numbers[index] ?? 0;
       table.set(number, exports[String(index)]);
       made.regions.add(known);
       this.#translated[number] = { module: made, known };
+      if (small !== undefined) pages.dropRegion(small);
       pages.installRegion(known, number);
       this.#made.regions += 1;
       this.#made.instructions += region.blocks.reduce((sum, { instructions }) => sum + instructions.length, 0);
@@ -220,4 +265,9 @@ export class Translator {
     this.#modules.delete(module);
     this.#bytes -= module.bytes;
   }
+}
+
+/** The place of an entry in RAM. */
+function keyOf({ ramPage, offset }: { readonly ramPage: number; readonly offset: number }): number {
+  return ramPage * pageSize + offset;
 }

@@ -47,9 +47,9 @@ describe('translated code', () => {
     const { base } = machine.execute(program(8));
     const { translator } = machine.hart;
     expect(translator?.bytes).toBeGreaterThan(0);
-    expect(translator?.statistics.dropped).toBe(0);
+    const dropped = translator?.statistics.dropped;
     machine.write(Number(base) + 4096, 4, 0n);
-    expect(translator?.statistics.dropped).toBeGreaterThan(0);
+    expect(translator?.statistics.dropped).toBeGreaterThan(dropped ?? 0);
     machine.reset();
     expect(translator?.bytes).toBe(0);
   });

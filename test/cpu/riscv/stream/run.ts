@@ -7,7 +7,7 @@ import type { Stream } from './image.ts';
 import { physical, ramBase, ramBytes, testFinisher } from './layout.ts';
 
 /** Translates whatever is jumped to. */
-export const translateAll: TranslationOptions = { hotAfter: 1, batch: 1 };
+export const translateAll: TranslationOptions = { hotAfter: 1, batch: 1, promoteAfter: 4 };
 
 /** The test finisher alone. */
 class FinisherBus {
