@@ -12,7 +12,7 @@ import type { EntryState } from './boot.ts';
 import { Bus } from './bus.ts';
 import { csrAt } from './cpu/riscv/csr-layout.ts';
 import { interrupt } from './cpu/riscv/csr.ts';
-import { Hart } from './cpu/riscv/hart.ts';
+import { defaultHotAfter, Hart } from './cpu/riscv/hart.ts';
 import { at } from './cpu/riscv/layout.ts';
 import { privilege } from './cpu/riscv/registers.ts';
 import { firmwareHart } from './hart-firmware.ts';
@@ -55,7 +55,7 @@ export class MachineCore {
       shared,
       ram: { base: ram.base, bytes: ram.length },
       bus,
-      ...(options.cpu === 'translator' && { translation: { now: () => host.now() } }),
+      ...(options.cpu === 'translator' && { hotAfter: defaultHotAfter }),
       ticks: () => this.clint.time(),
       onSupervisorCall: () => sbi.call(firmware),
     });

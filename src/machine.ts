@@ -64,6 +64,7 @@ export class Machine implements WorkerMachine {
   #fatal: { readonly error: unknown } | undefined;
   /** Of receivers that are not ready for what the guest has sent, or for what is told of it. */
   readonly #pendingReceivers = new Set<Promise<void>>();
+  #translatorComes = false;
   /** Of the guest's earlier lives. */
   #retiredBefore = 0;
   #busyBefore = 0;
@@ -207,6 +208,7 @@ export class Machine implements WorkerMachine {
         },
       }),
     );
+    if (cpu === 'translator') void this.#translate(core);
     const loop = new RunLoop(host, core.clock, this.#target(core));
     this.#loop = loop;
     await loop.run();
@@ -225,12 +227,28 @@ export class Machine implements WorkerMachine {
     return end;
   }
 
+  /** The guest boots while the translator is on its way: it is not needed at once, and a page is there sooner without. */
+  async #translate({ hart }: MachineCore): Promise<void> {
+    const { host } = this.#options;
+    this.#translatorComes = true;
+    try {
+      const { Translator } = await import('./cpu/riscv/translator.ts');
+      hart.translateBy((parts) => new Translator({ ...parts, now: () => host.now() }));
+    } catch (error) {
+      this.#fatal = { error };
+      this.#finish({ reason: 'stopped' });
+    } finally {
+      this.#translatorComes = false;
+    }
+  }
+
   #target(core: MachineCore): RunTarget {
     const { hart } = core;
     const devices = this.#devices;
     const ended = (): boolean => this.#end !== undefined;
     const { shares, clientsWait = () => false } = this.#options;
     const outstanding = (): boolean =>
+      this.#translatorComes ||
       devices.some((device) => device.outstanding > 0 && device instanceof Virtio9p) ||
       shares.some(({ files }) => !('relay' in files) && files.busy === true) ||
       clientsWait();

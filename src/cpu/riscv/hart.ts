@@ -15,8 +15,7 @@ import { mstatus, privilege, Registers } from './registers.ts';
 import type { HartRecord } from './registers.ts';
 import { enterTrap, leaveTrap, nextInterrupt } from './traps.ts';
 import { cacheKind, TranslationCaches } from './translation-caches.ts';
-import { defaultHotAfter, Translator } from './translator.ts';
-import type { TranslationOptions } from './translator.ts';
+import type { Translator, TranslatorParts } from './translator.ts';
 import { atomicCodes } from './wasm-ops.ts';
 
 export interface HartOptions {
@@ -28,11 +27,17 @@ export interface HartOptions {
   readonly bus: PhysicalBus;
   /** Ticks of the timebase; an integer that never decreases. */
   ticks(): number;
-  /** Translates what is hot to WebAssembly; without it the interpreter runs everything. */
-  readonly translation?: TranslationOptions;
+  /** Jumps to a place, 1 to 65,536, after which it is hot. Absent: the interpreter runs everything. */
+  readonly hotAfter?: number;
   /** Takes calls from S-mode itself, in place of a handler in M-mode: the machine is the SBI. */
   onSupervisorCall?(): void;
 }
+
+/**
+ * What `hotAfter` should be. With 200, when translating cost as much as it does now, the boot of the small kernel took three
+ * times as long, for code that was not met again.
+ */
+export const defaultHotAfter = 2048;
 
 /** Why `run` came back. */
 export type RunOutcome = 'budget' | 'waiting' | 'left' | 'stuck';
@@ -54,7 +59,9 @@ export class Hart {
   readonly #csrs: Csrs;
   readonly #record: HartRecord;
   readonly #run: () => void;
-  readonly translator: Translator | undefined;
+  /** What `translateBy` makes a translator of. */
+  readonly #parts: TranslatorParts;
+  #translator: Translator | undefined;
   /** The budget of the present run. */
   #slice = 0;
   #barrenTraps = 0;
@@ -83,31 +90,34 @@ export class Hart {
       statusChanged: (old) => this.#statusChanged(old),
       timerChanged: () => this.checkTimer(),
     });
-    const { memory, translation } = options;
+    const { memory, hotAfter } = options;
     const shape = { pages: memory.buffer.byteLength / 0x1_0000, shared: options.shared };
     const table = new WebAssembly.Table({ element: 'anyfunc', initial: 0 });
-    const module = new WebAssembly.Module(
-      interpreterModule({
-        ...shape,
-        ...(translation !== undefined && { hotAfter: translation.hotAfter ?? defaultHotAfter }),
-      }),
-    );
+    const module = new WebAssembly.Module(interpreterModule({ ...shape, ...(hotAfter !== undefined && { hotAfter }) }));
     const instance = new WebAssembly.Instance(module, { env: { memory, regions: table, ...this.#imports() } });
     const { run, ...pure } = instance.exports;
     if (!isFunction(run)) throw new Error('the interpreter exports run');
     this.#run = run;
-    if (translation !== undefined) {
-      this.translator = new Translator({ memory, shape, registers, pages: this.pages, pure, table, ...translation });
-    }
+    this.#parts = { memory, shape, registers, pages: this.pages, pure, table };
     this.#enterAddressSpace();
     registers.set(csrAt.stimecmp, -1, -1);
+  }
+
+  get translator(): Translator | undefined {
+    return this.#translator;
+  }
+
+  /** Has what is hot translated from here on; `hotAfter` must have been given. */
+  translateBy(make: (parts: TranslatorParts) => Translator): void {
+    if (this.#options.hotAfter === undefined) throw new Error('a hart without hotAfter translates nothing');
+    this.#translator = make(this.#parts);
   }
 
   /** Runs until `budget` instructions have been retired, the hart waits for an interrupt, or it was told to leave. */
   run(budget: number): RunOutcome {
     const r = this.registers;
     if (this.stopped) return 'waiting';
-    this.translator?.betweenRuns();
+    this.#translator?.betweenRuns();
     if (this.#record.waiting) {
       if ((this.#pending() & r.word(csrAt.mie)) === 0) return 'waiting';
       this.#record.waiting = false;
@@ -210,7 +220,7 @@ export class Hart {
       fetch: () => this.#fetch(),
       decode: (entry: number) => (this.pages.decodeAt(entry) ? 0 : 1),
       crossing: () => this.#crossing(),
-      hot: (entry: number, low: number, high: number) => this.translator?.request(entry, low, high),
+      hot: (entry: number, low: number, high: number) => this.#translator?.request(entry, low, high),
     };
   }
 

@@ -22,8 +22,8 @@ import {
   slotMask,
 } from './layout.ts';
 import { defineHighMultiply } from './multiply.ts';
-import { exportPure } from './pure-functions.ts';
-import { regionSignature } from './region-code.ts';
+import { exportPure } from './pure-exports.ts';
+import { regionSignature } from './region-signature.ts';
 import { Scratch } from './scratch.ts';
 import type { HighMultiply } from './multiply.ts';
 

@@ -1,39 +1,14 @@
 // What translated code calls: functions of the interpreter's module that do nothing but compute, and raise floating-point
 // flags.
-import { floatFunctionOf, floatParameters } from '../float/functions.ts';
-import type { FloatFunctions } from '../float/functions.ts';
+import { floatParameters } from '../float/functions.ts';
 import { valueType } from '../../wasm/module.ts';
 import type { Callable, ModuleBuilder } from '../../wasm/module.ts';
-import { instructionSet } from './decoder.ts';
-import type { HighMultiply } from './multiply.ts';
+import { floatName, highMultiplyName, highMultiplyNames } from './pure-exports.ts';
 import type { RegionImports } from './region-code.ts';
 import type { Region } from './region.ts';
 import { needsOf } from './row-needs.ts';
-import type { FloatNeed } from './row-needs.ts';
 
 const { i64 } = valueType;
-const highMultiplyNames = ['signed', 'unsigned', 'signedUnsigned'] as const;
-
-function floatName({ operation, format }: FloatNeed): string {
-  return `float.${format}.${operation}`;
-}
-
-function highMultiplyName(name: (typeof highMultiplyNames)[number]): string {
-  return `highMultiply.${name}`;
-}
-
-/** Exports every function that a row can ask for, by the name that `importPure` imports it by. */
-export function exportPure(module: ModuleBuilder, float: FloatFunctions, highMultiply: HighMultiply): void {
-  const exported = new Set<string>();
-  for (const need of instructionSet.flatMap((row) => needsOf(row).float)) {
-    const name = floatName(need);
-    if (exported.has(name)) continue;
-    exported.add(name);
-    module.exportFunction(name, floatFunctionOf(float, need.operation, need.format));
-  }
-  for (const name of highMultiplyNames) module.exportFunction(highMultiplyName(name), highMultiply[name]);
-}
-
 /** Imports from `pure` what these regions call. */
 export function importPure(module: ModuleBuilder, regions: readonly Region[]): RegionImports {
   const rows = new Set(

@@ -6,7 +6,7 @@
 import type { FloatFormat, FloatOperation } from '../ops.ts';
 import { ControlFlow } from '../control-flow.ts';
 import { StructuredWriter } from '../structured-writer.ts';
-import { memoryOp, op, valueType } from '../../wasm/module.ts';
+import { memoryOp, op } from '../../wasm/module.ts';
 import type { Callable, Code, Label, Local, ModuleBuilder } from '../../wasm/module.ts';
 import { at, counters, decodedRamPage, exitReasons, pageSize, slotFields, slotMask } from './layout.ts';
 import type { ExitReason } from './layout.ts';
@@ -14,14 +14,11 @@ import type { RegionPart } from './known-regions.ts';
 import type { HighMultiply } from './multiply.ts';
 import { isReturn, pageOf } from './region.ts';
 import type { Region, RegionBlock } from './region.ts';
+import { regionSignature } from './region-signature.ts';
 import { Scratch } from './scratch.ts';
 import { TranslatorOps } from './translator-ops.ts';
 import type { InstructionExits, RegionFrame } from './translator-ops.ts';
 import { floatStatus } from './wasm-ops.ts';
-
-const { i32, i64 } = valueType;
-/** Parameters and results of a region's function: address of an instruction, instructions that may still be retired. */
-export const regionSignature = { parameters: [i64, i32], results: [i64, i32] } as const;
 
 /** What the functions of a module may call. */
 export interface RegionImports {

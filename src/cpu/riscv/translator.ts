@@ -13,10 +13,8 @@ import { findRegion, largeRegion, smallRegion } from './region.ts';
 import type { Region } from './region.ts';
 import type { Registers } from './registers.ts';
 
-/** When the interpreter's work is translated. */
+/** When what is hot is translated, and how much of it is kept. */
 export interface TranslationOptions {
-  /** Jumps to an entry, 1 to 65,536, after which a region begins there. Default: 4,096. */
-  readonly hotAfter?: number;
   /** Entries of a small region after which a large one is made in its place. Default: 50,000. */
   readonly promoteAfter?: number;
   /** Regions made at once: a module costs as much as several small functions. Default: 16. */
@@ -28,12 +26,6 @@ export interface TranslationOptions {
   /** Milliseconds of a clock that never goes back, for the statistics. Default: none, and no seconds are counted. */
   readonly now?: () => number;
 }
-
-/**
- * With 200 the boot of the small kernel took three times as long, translating what was not met again; with 4,000 it took
- * what it takes without, and programs that compute were as fast.
- */
-export const defaultHotAfter = 2048;
 
 /**
  * WebAssembly of all modules in bytes, beyond which the oldest go. An engine keeps about eight times as much for them.
@@ -63,7 +55,8 @@ export interface TranslatorStatistics {
   readonly exits: Readonly<Record<ExitReason, number>>;
 }
 
-export interface TranslatorOptions extends TranslationOptions {
+/** What a translator works on: parts of a hart. */
+export interface TranslatorParts {
   readonly memory: WebAssembly.Memory;
   readonly shape: MemoryShape;
   readonly registers: Registers;
@@ -100,7 +93,7 @@ const never = -(2 ** 31);
 const runsBetweenLooks = 64;
 
 export class Translator {
-  readonly #options: TranslatorOptions;
+  readonly #options: TranslatorParts & TranslationOptions;
   readonly #batch: number;
   readonly #patience: number;
   readonly #promoteAfter: number;
@@ -117,7 +110,7 @@ export class Translator {
   #bytes = 0;
   readonly #made = { regions: 0, instructions: 0, modules: 0, dropped: 0, seconds: 0 };
 
-  constructor(options: TranslatorOptions) {
+  constructor(options: TranslatorParts & TranslationOptions) {
     this.#options = options;
     this.#batch = options.batch ?? 16;
     this.#patience = options.patience ?? 8;

@@ -1,8 +1,9 @@
 // A hart on a workbench: RAM, a device that notes what reaches it, a clock that stands still until a test moves it.
-import { Hart, memoryPages } from '../../../src/cpu/riscv/hart.ts';
+import { defaultHotAfter, Hart, memoryPages } from '../../../src/cpu/riscv/hart.ts';
 import type { RunOutcome } from '../../../src/cpu/riscv/hart.ts';
 import { csrAt } from '../../../src/cpu/riscv/csr-layout.ts';
 import { at, ramOffset } from '../../../src/cpu/riscv/layout.ts';
+import { Translator } from '../../../src/cpu/riscv/translator.ts';
 import type { TranslationOptions } from '../../../src/cpu/riscv/translator.ts';
 import { privilege } from '../../../src/cpu/riscv/registers.ts';
 import type { Privilege } from '../../../src/cpu/riscv/registers.ts';
@@ -50,7 +51,7 @@ export interface TestHartOptions {
   readonly ramBytes?: number;
   readonly onSupervisorCall?: () => void;
   /** Runs are then cut short, so that what is hot is translated in between. */
-  readonly translation?: TranslationOptions;
+  readonly translation?: TranslationOptions & { readonly hotAfter?: number };
 }
 
 export class TestHart {
@@ -76,8 +77,9 @@ export class TestHart {
       bus: this.device,
       ticks: () => this.ticks,
       ...(onSupervisorCall !== undefined && { onSupervisorCall }),
-      ...(translation !== undefined && { translation }),
+      ...(translation !== undefined && { hotAfter: translation.hotAfter ?? defaultHotAfter }),
     });
+    if (translation !== undefined) this.hart.translateBy((parts) => new Translator({ ...parts, ...translation }));
   }
 
   /** As after a reset, so that one hart serves many tests. It can not undo what PMP has locked. */

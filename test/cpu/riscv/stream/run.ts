@@ -1,13 +1,16 @@
 // Runs a stream's image on the hart, and reads the log that it leaves.
 import { Hart, memoryPages } from '../../../../src/cpu/riscv/hart.ts';
+import { Translator } from '../../../../src/cpu/riscv/translator.ts';
 import type { TranslationOptions } from '../../../../src/cpu/riscv/translator.ts';
 import { at, pageSize, ramOffset } from '../../../../src/cpu/riscv/layout.ts';
 import { countedOverhead, dump, dumpMark, trapBytes, variable } from './harness.ts';
 import type { Stream } from './image.ts';
 import { physical, ramBase, ramBytes, testFinisher } from './layout.ts';
 
+export type Translation = TranslationOptions & { readonly hotAfter: number };
+
 /** Translates whatever is jumped to. */
-export const translateAll: TranslationOptions = { hotAfter: 1, batch: 1, promoteAfter: 4 };
+export const translateAll: Translation = { hotAfter: 1, batch: 1, promoteAfter: 4 };
 
 /** The test finisher alone. */
 class FinisherBus {
@@ -36,7 +39,7 @@ export class StreamHart {
   readonly ram: Uint8Array<ArrayBufferLike>;
   finished = false;
 
-  constructor(stream: Pick<Stream, 'image'>, shared: boolean, translation?: TranslationOptions) {
+  constructor(stream: Pick<Stream, 'image'>, shared: boolean, translation?: Translation) {
     const pages = memoryPages(ramBytes);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
     this.ram = new Uint8Array(memory.buffer, ramOffset, ramBytes);
@@ -50,8 +53,9 @@ export class StreamHart {
         this.hart.leave();
       }),
       ticks: () => 0,
-      ...(translation !== undefined && { translation }),
+      ...(translation !== undefined && { hotAfter: translation.hotAfter }),
     });
+    if (translation !== undefined) this.hart.translateBy((parts) => new Translator({ ...parts, ...translation }));
     this.load(stream);
   }
 
