@@ -3,7 +3,7 @@
 // left to do.
 import { decode, lengthOf } from './decoder.ts';
 import type { Decoded } from './decoder.ts';
-import { extendedHandler, handlerNumber, illegalHandler, longestSequence, pseudoHandlers } from './handlers.ts';
+import { extendedHandler, firstCommon, handlerNumber, illegalHandler, longestSequence, pseudoHandlers } from './handlers.ts';
 import {
   at,
   decodedPageBytes,
@@ -173,10 +173,9 @@ export class DecodedPages {
     return entry !== undefined && this.#handlerAt(entry) !== undecoded;
   }
 
-  /** Whether a region could begin at an entry: it is decoded, and none does. */
+  /** Whether a region could begin at an entry: it has a decoded instruction, all of it in the page, and none begins there. */
   isFree(entry: number): boolean {
-    const handler = this.#handlerAt(entry);
-    return handler !== undecoded && handler !== translated;
+    return this.#handlerAt(entry) >= firstCommon;
   }
 
   /** Calls back with the number of each region's function that is not executed any more. */

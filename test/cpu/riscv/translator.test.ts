@@ -71,4 +71,16 @@ describe('translated code', () => {
     const retired = machine.hart.retired();
     expect(machine.x('a0')).toBe(BigInt(Math.floor(retired / 21) * 20 + Math.min(retired % 21, 20)));
   });
+
+  it('does not begin at an instruction of two pages, which the interpreter does', () => {
+    const machine = new TestHart({ translation: translateAll });
+    // 2,047 instructions of two bytes, and the loop's head is the last two bytes of the page and the first two of the next.
+    machine.load(`.align 4096\n${'c.li a1, 1\n'.repeat(2047)}again: addi a0, a0, 1\nj again`);
+    machine.run(2047);
+    for (let count = 1; count <= 200; count += 1) {
+      expect(machine.run(1)).toBe('budget');
+      machine.run(0);
+      expect(machine.x('a0')).toBe(BigInt(Math.ceil(count / 2)));
+    }
+  });
 });
