@@ -1,5 +1,5 @@
 // The API that every host shares. A host's entry adds `createVm`, which knows that host's platform, and its shares.
-export type { TranslatorStatistics } from './cpu/riscv/translator.ts';
+export type { TranslationEvent, TranslatorStatistics } from './cpu/riscv/translator.ts';
 export type { ShareActivity } from './activity-meter.ts';
 export { VmError, type VmErrorCode } from './errors.ts';
 export type { Emitter } from './emitter.ts';

@@ -7,6 +7,7 @@ import { Virtio9p } from '../devices/virtio/9p.ts';
 import type { ConsolePort } from '../devices/virtio/console-port.ts';
 import { VirtioConsole } from '../devices/virtio/console.ts';
 import type { VirtioDevice, VirtioDeviceOptions } from '../devices/virtio/device.ts';
+import type { VirtioEvent } from '../devices/virtio/events.ts';
 import { EmptyMmioSlot, VirtioMmio } from '../devices/virtio/mmio.ts';
 import { VirtioRng } from '../devices/virtio/rng.ts';
 import { Deferred } from './agent/deferred.ts';
@@ -15,6 +16,7 @@ import { loadGuest } from './boot.ts';
 import { CountedRandomness } from './counted-randomness.ts';
 import { memoryPages } from './cpu/riscv/hart.ts';
 import { ramOffset } from './cpu/riscv/layout.ts';
+import type { Translator } from './cpu/riscv/translator.ts';
 import { dumpRegisters } from './cpu/riscv/register-dump.ts';
 import { readKernel } from './kernel-image.ts';
 import type { KernelImage } from './kernel-image.ts';
@@ -57,6 +59,7 @@ export class Machine implements WorkerMachine {
   readonly #counted = new CountedRandomness();
   #panic = new PanicWatcher();
   #core: MachineCore | undefined;
+  #onTranslation: Translator['onEvent'];
   #loop: RunLoop | undefined;
   #end: End | undefined;
   #resetDone: Deferred<void> | undefined;
@@ -67,6 +70,7 @@ export class Machine implements WorkerMachine {
   #translatorComes = false;
   /** Of the guest's earlier lives. */
   #retiredBefore = 0;
+  #tlbMissesBefore = 0;
   #busyBefore = 0;
   #idleBefore = 0;
 
@@ -133,12 +137,16 @@ export class Machine implements WorkerMachine {
     return this.#resetDone.promise;
   }
 
-  trace(listener: TraceListener | undefined): void {
-    const tell = listener && ((event: MachineEvent) => this.#waitFor(listener(event)));
-    for (const device of this.#devices) device.listen(tell && ((event) => tell({ type: 'virtio', event })));
+  trace(types: readonly MachineEvent['type'][], listener: TraceListener): void {
+    const tell = (event: MachineEvent): void => this.#waitFor(listener(event));
+    const wants = (type: MachineEvent['type']): true | undefined => types.includes(type) || undefined;
+    const virtio = wants('virtio') && ((event: VirtioEvent) => tell({ type: 'virtio', event }));
+    for (const device of this.#devices) device.listen(virtio);
     for (const { tag, server } of this.#servers) {
-      server.onEvent = tell && ((event) => tell({ type: '9p', share: tag, event }));
+      server.onEvent = wants('9p') && ((event) => tell({ type: '9p', share: tag, event }));
     }
+    this.#onTranslation = wants('jit') && ((event) => tell({ type: 'jit', event }));
+    this.#traceTranslator();
   }
 
   resizeConsole(columns: number, rows: number): void {
@@ -163,6 +171,7 @@ export class Machine implements WorkerMachine {
       busySeconds,
       idleSeconds,
       mips: busySeconds === 0 ? 0 : instructions / busySeconds / 1e6,
+      tlbMisses: this.#tlbMissesBefore + (this.#core?.hart.mmu.walks ?? 0),
       ...(translator !== undefined && { translator: translator.statistics }),
       p9: {
         requests: sum(({ requests }) => requests),
@@ -218,6 +227,7 @@ export class Machine implements WorkerMachine {
     if (end.reason === 'restart') {
       this.#end = undefined;
       this.#retiredBefore += core.hart.retired();
+      this.#tlbMissesBefore += core.hart.mmu.walks;
       this.#busyBefore += loop.busy;
       this.#idleBefore += loop.idle;
     }
@@ -229,11 +239,13 @@ export class Machine implements WorkerMachine {
 
   /** The guest boots while the translator is on its way: it is not needed at once, and a page is there sooner without. */
   async #translate({ hart }: MachineCore): Promise<void> {
-    const { host } = this.#options;
+    const { host, jitCacheBytes } = this.#options;
     this.#translatorComes = true;
     try {
       const { Translator } = await import('./cpu/riscv/translator.ts');
-      hart.translateBy((parts) => new Translator({ ...parts, now: () => host.now() }));
+      const options = { now: () => host.now(), maximumBytes: jitCacheBytes };
+      hart.translateBy((parts) => new Translator({ ...parts, ...options }));
+      this.#traceTranslator();
     } catch (error) {
       this.#fatal = { error };
       this.#finish({ reason: 'stopped' });
@@ -276,6 +288,11 @@ export class Machine implements WorkerMachine {
         return ended();
       },
     };
+  }
+
+  #traceTranslator(): void {
+    const translator = this.#core?.hart.translator;
+    if (translator !== undefined) translator.onEvent = this.#onTranslation;
   }
 
   #share({ tag, files, readOnly, maximumMessageSize }: MachineShare): void {

@@ -33,7 +33,7 @@ export interface VmEvents {
   log: { readonly line: string };
   /** What the guest asked of a share in the last tenth of a second, if anything. */
   activity: ShareActivity;
-  /** Something happened on a device, of a type that the option `trace` or `setTrace` names. */
+  /** Something happened in the machine, of a type that the option `trace` or `setTrace` names. */
   trace: MachineEvent;
 }
 

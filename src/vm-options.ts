@@ -48,6 +48,11 @@ export interface VmOptions {
    * comparison.
    */
   readonly cpu?: CpuEngine;
+  /**
+   * MiB of translated code that are kept, counted as WebAssembly, 1 to 1024; beyond it the oldest goes. An engine takes
+   * several times as much of the host's memory for it. Default: 16.
+   */
+  readonly jitCache?: number;
   /** A reboot of the guest ends the machine instead of restarting it. */
   readonly noReboot?: boolean;
   /** Size of the console at the start, in characters. */
@@ -83,6 +88,7 @@ export const maximumShares = 6;
 export const defaultMemory = 256;
 export const minimumMemory = 16;
 export const maximumMemory = 2048;
+export const maximumJitCache = 1024;
 
 /** The kernel command line, before what `append` adds. panic=-1: a panicked kernel resets at once, so that it is told. */
 export const builtInCommandLine = 'console=ttyS0 panic=-1 quiet';
@@ -139,6 +145,13 @@ export function planShares(shares: readonly ShareOptions[]): Share[] {
 export function planMemory(memory: number = defaultMemory): number {
   checkInteger('memory (in MiB)', memory, minimumMemory, maximumMemory);
   return memory * 1024 * 1024;
+}
+
+/** MiB to bytes; undefined: as many as the translator keeps unless told otherwise. Throws VmError 'bad-option'. */
+export function planJitCache(mebibytes: number | undefined): number | undefined {
+  if (mebibytes === undefined) return undefined;
+  checkInteger('jitCache (in MiB)', mebibytes, 1, maximumJitCache);
+  return mebibytes * 1024 * 1024;
 }
 
 /** Throws VmError 'bad-option' where the line is too long for the kernel. */

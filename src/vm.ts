@@ -10,7 +10,15 @@ import { ShareFiles, type OpenFiles } from './share-files.ts';
 import { VmCommand, feed, type InputSource } from './vm-command.ts';
 import { VmConsole } from './vm-console.ts';
 import type { VmEvents, VmStatistics } from './vm-events.ts';
-import { planCommandLine, planMemory, planShares, type Share, type ShareSource, type VmOptions } from './vm-options.ts';
+import {
+  planCommandLine,
+  planJitCache,
+  planMemory,
+  planShares,
+  type Share,
+  type ShareSource,
+  type VmOptions,
+} from './vm-options.ts';
 import { VmRun } from './vm-run.ts';
 import { connectShare, leaseShare, VmShareSource, type ShareLease } from './vm-share.ts';
 import { WasiProcess, type WasiOptions } from './wasi/process.ts';
@@ -58,6 +66,7 @@ export class Vm {
   readonly #options: VmOptions;
   readonly #commandLine: string;
   readonly #memoryBytes: number;
+  readonly #jitCacheBytes: number | undefined;
   readonly #events = new Emitter<VmEvents>();
   readonly #worker: WorkerKeeper;
   readonly #files = new Map<string, ShareFiles>();
@@ -75,6 +84,7 @@ export class Vm {
     this.#options = options;
     this.shares = planShares(options.shares ?? []);
     this.#memoryBytes = planMemory(options.memory);
+    this.#jitCacheBytes = planJitCache(options.jitCache);
     this.#commandLine = planCommandLine(options.append);
     this.console = new VmConsole(options.console);
     this.#trace = options.trace ?? [];
@@ -297,6 +307,7 @@ export class Vm {
       sharedMemory: this.#platform.sharedMemory,
       clock,
       cpu,
+      jitCacheBytes: this.#jitCacheBytes,
       kernel: kernel ?? image?.kernel ?? new Uint8Array(),
       ...(initialFiles !== undefined && { initrd: initialFiles }),
       commandLine: this.#commandLine,

@@ -29,8 +29,8 @@ export interface WorkerMachine {
   stop(): void;
   /** Restarts the guest, as by the button. Resolves when its new life begins, or when the machine has stopped. */
   reset(): Promise<void>;
-  /** Gives all that happens from now on to `listener`; undefined for no longer. */
-  trace(listener: TraceListener | undefined): void;
+  /** Gives what happens from now on, of these types, to `listener`. */
+  trace(types: readonly MachineEvent['type'][], listener: TraceListener): void;
   /** Tells the guest the size of its console in characters. */
   resizeConsole(columns: number, rows: number): void;
   readonly consolePort: MachinePort;
@@ -216,18 +216,12 @@ export class MachineRun {
   }
 
   #trace(): void {
-    this.#machine?.trace(this.#traced.length === 0 ? undefined : this.#tracer());
-  }
-
-  /** Each event goes out at once: the machine may wait for the guest long before it turns the event loop again. */
-  #tracer(): TraceListener {
     const { post, trace } = this.#options;
-    const wanted = this.#traced;
-    return (event) => {
-      if (!wanted.includes(event.type)) return undefined;
+    // Each event goes out at once: the machine may wait for the guest long before it turns the event loop again.
+    this.#machine?.trace(this.#traced, (event) => {
       post({ type: 'events', events: [event] });
       return trace.posted();
-    };
+    });
   }
 }
 

@@ -2,7 +2,7 @@
 import type { P9Event } from '../devices/9p/trace.ts';
 import type { Bytes } from '../devices/ports.ts';
 import type { VirtioEvent } from '../devices/virtio/events.ts';
-import type { TranslatorStatistics } from './cpu/riscv/translator.ts';
+import type { TranslationEvent, TranslatorStatistics } from './cpu/riscv/translator.ts';
 import type { TransferablePort } from './port.ts';
 import type { ShareSource } from './vm-options.ts';
 
@@ -25,6 +25,8 @@ export interface MachineSetup {
   readonly sharedMemory: boolean;
   readonly clock: 'host' | 'icount';
   readonly cpu: CpuEngine;
+  /** Bytes of WebAssembly that are kept of translated code; undefined: the translator's default. */
+  readonly jitCacheBytes?: number | undefined;
   readonly kernel: Bytes;
   readonly initrd?: Bytes;
   readonly commandLine: string;
@@ -57,6 +59,8 @@ export interface MachineStatistics {
   readonly idleSeconds: number;
   /** Millions of instructions per busy second. */
   readonly mips: number;
+  /** How often the guest's page tables were walked, because a translation cache did not have the page. */
+  readonly tlbMisses: number;
   /** Of the guest's present life; absent where the interpreter runs everything. */
   readonly translator?: TranslatorStatistics;
   readonly p9: ShareTraffic;
@@ -159,4 +163,5 @@ export type FromWorker =
 /** One thing that happened in the machine, for traces: plain data. */
 export type MachineEvent =
   | { readonly type: '9p'; readonly share: string; readonly event: P9Event }
-  | { readonly type: 'virtio'; readonly event: VirtioEvent };
+  | { readonly type: 'virtio'; readonly event: VirtioEvent }
+  | { readonly type: 'jit'; readonly event: TranslationEvent };

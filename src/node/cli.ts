@@ -1,14 +1,14 @@
 // The command `vm9`: from words to a machine, and from its end to an exit status.
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
-import { formatP9Event } from '../../devices/9p/trace.ts';
 import { createVm, hostFolder, VmError, type ShareOptions, type Vm, type VmOptions } from './index.ts';
-import { helpText, parseArguments, type RunArguments, type ShareArgument } from './options.ts';
+import { helpText, parseArguments, type RunArguments, type ShareArgument, type TraceArgument } from './options.ts';
 import { Progress } from './progress.ts';
 import { describeStatistics, exitStatuses, failureOf } from './report.ts';
 import { runCommand } from './run-command.ts';
 import { runShell } from './run-shell.ts';
 import { brokenPipeStatus, endingSignals, type EndingSignal, type Session } from './session.ts';
 import { OutputFile, ReaderGone } from './stdio.ts';
+import { describeEvent } from './trace-line.ts';
 import { HostTerminal } from './terminal.ts';
 
 const { stdin, stdout, stderr } = process;
@@ -34,7 +34,7 @@ async function main(words: readonly string[]): Promise<number> {
 async function run(given: RunArguments): Promise<number> {
   const terminal = stdin.isTTY && stdout.isTTY ? new HostTerminal(stdin, stdout) : undefined;
   const vm = createVm(vmOptions(given, terminal));
-  const closeTrace = given.trace === undefined ? undefined : writeTrace(vm, given.trace.file);
+  const closeTraces = given.traces.map((trace) => writeTrace(vm, trace));
   const progress = new Progress(stderr.isTTY && !given.quiet ? (text) => void stderr.write(text) : undefined);
   vm.on('progress', ({ stage, loaded }) => {
     if (loaded === undefined) progress.reached(stage);
@@ -59,7 +59,7 @@ async function run(given: RunArguments): Promise<number> {
     progress.clear();
     if (given.stats) await tellStatistics(vm, beforeStart);
     await vm.dispose();
-    closeTrace?.();
+    for (const close of closeTraces) close();
   }
 }
 
@@ -79,7 +79,7 @@ async function tellStatistics(vm: Vm, beforeStart: number): Promise<void> {
 }
 
 function vmOptions(given: RunArguments, terminal: HostTerminal | undefined): VmOptions {
-  const { memory, kernel, initrd, append, clock, cpu, noReboot, trace } = given;
+  const { memory, kernel, initrd, append, clock, cpu, jitCache, noReboot, traces } = given;
   const size = terminal?.size;
   return {
     ...(memory !== undefined && { memory }),
@@ -89,9 +89,10 @@ function vmOptions(given: RunArguments, terminal: HostTerminal | undefined): VmO
     shares: given.shares.map(shareOptions),
     clock,
     cpu,
+    ...(jitCache !== undefined && { jitCache }),
     noReboot,
     ...(size !== undefined && { console: size }),
-    trace: trace === undefined ? [] : ['9p'],
+    trace: traces.map(({ what }) => what),
   };
 }
 
@@ -114,12 +115,12 @@ function readNamedFile(option: string, path: string): Uint8Array {
   }
 }
 
-/** Writes a line for each 9P message. Returns what closes the file. Throws VmError 'bad-file'. */
-function writeTrace(vm: Vm, file: string | undefined): () => void {
-  const descriptor = file === undefined ? stderr.fd : openTrace(file);
+/** Writes a line for each event. Returns what closes the file. Throws VmError 'bad-file'. */
+function writeTrace(vm: Vm, { what, file }: TraceArgument): () => void {
+  const descriptor = file === undefined ? stderr.fd : openTrace(what, file);
   vm.on('trace', (event) => {
-    if (event.type !== '9p') return;
-    const line = `${event.share}: ${formatP9Event(event.event)}`;
+    if (event.type !== what) return;
+    const line = describeEvent(event);
     if (file === undefined) stderr.write(`${line}\n`);
     else writeSync(descriptor, `${line}\n`);
   });
@@ -128,12 +129,12 @@ function writeTrace(vm: Vm, file: string | undefined): () => void {
   };
 }
 
-function openTrace(file: string): number {
+function openTrace(what: string, file: string): number {
   try {
     return openSync(file, 'w');
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new VmError('bad-file', `--trace 9p,${file}: it cannot be written: ${reason}`, { cause });
+    throw new VmError('bad-file', `--trace ${what},${file}: it cannot be written: ${reason}`, { cause });
   }
 }
 

@@ -1,11 +1,13 @@
 // The command line: its options as one table, from which both the parser and `--help` are made.
 import { parseArgs } from 'node:util';
+import { defaultMaximumBytes } from '../cpu/riscv/translator.ts';
 import { VmError } from '../errors.ts';
 import type { CpuEngine } from '../worker-protocol.ts';
 import {
   builtInCommandLine,
   cacheModes,
   defaultMemory,
+  maximumJitCache,
   maximumShares,
   shareDefaults,
   type CacheMode,
@@ -68,9 +70,23 @@ const options = {
       'the interpreter alone',
     ],
   },
+  'jit-cache': {
+    value: 'MIB',
+    help: [
+      `translated code that is kept, in MiB of WebAssembly; default: ${defaultMaximumBytes / 2 ** 20}. The engine`,
+      'takes several times as much memory for it',
+    ],
+  },
   'no-reboot': { help: ['a reboot of the guest ends the program, with status 0'] },
   stats: { help: ['tell on stderr at the end: boot time, MIPS, 9P requests and bytes'] },
-  trace: { value: '9p[,FILE]', help: ['one line for each 9P message, on stderr or into FILE'] },
+  trace: {
+    value: '9p|jit[,FILE]',
+    repeatable: true,
+    help: [
+      'one line for each 9P message, or for each region of code that is translated or dropped, on',
+      'stderr or into FILE',
+    ],
+  },
   quiet: { help: ['no progress while booting'] },
   version: { help: ['print the version'] },
   help: { short: 'h', help: ['print this'] },
@@ -88,6 +104,15 @@ export interface ShareArgument {
   readonly maximumMessageSize?: number;
 }
 
+/** What can be traced. */
+export const traceable = ['9p', 'jit'] as const;
+
+/** One `--trace`: of what, and into which file; undefined for stderr. */
+export interface TraceArgument {
+  readonly what: (typeof traceable)[number];
+  readonly file: string | undefined;
+}
+
 export interface RunArguments {
   readonly action: 'run';
   readonly shares: readonly ShareArgument[];
@@ -99,10 +124,11 @@ export interface RunArguments {
   readonly append?: string;
   readonly clock: 'host' | 'icount';
   readonly cpu: CpuEngine;
+  /** In MiB. */
+  readonly jitCache?: number;
   readonly noReboot: boolean;
   readonly stats: boolean;
-  /** Where the trace goes: a file, or undefined for stderr. Absent: no trace. */
-  readonly trace?: { readonly file: string | undefined };
+  readonly traces: readonly TraceArgument[];
   readonly quiet: boolean;
 }
 
@@ -126,7 +152,13 @@ export function parseArguments(words: readonly string[]): Arguments {
   const kernel = single('kernel');
   const initrd = single('initrd');
   const append = given.values.get('append')?.join(' ');
-  const trace = single('trace');
+  const traces = (given.values.get('trace') ?? []).map(parseTrace);
+  for (const what of traceable) {
+    if (traces.filter((trace) => trace.what === what).length > 1) throw bad(`--trace ${what} is given twice`);
+  }
+  const cpu = parseCpu(single('cpu'));
+  const jitCache = single('jit-cache');
+  if (jitCache !== undefined && cpu === 'interpreter') throw bad('--jit-cache is for --cpu translator');
   return {
     action: 'run',
     shares: (given.values.get('share') ?? []).map(parseShare),
@@ -137,10 +169,11 @@ export function parseArguments(words: readonly string[]): Arguments {
     ...(initrd !== undefined && { initrd }),
     ...(append !== undefined && { append }),
     clock: parseClock(single('clock')),
-    cpu: parseCpu(single('cpu')),
+    cpu,
+    ...(jitCache !== undefined && { jitCache: parseJitCache(jitCache) }),
     noReboot: given.switches.has('no-reboot'),
     stats: given.switches.has('stats'),
-    ...(trace !== undefined && { trace: parseTrace(trace) }),
+    traces,
     quiet: given.switches.has('quiet'),
   };
 }
@@ -262,6 +295,12 @@ function parseNumber(what: string, text: string): number {
   return Number(text);
 }
 
+function parseJitCache(text: string): number {
+  const mebibytes = parseNumber('--jit-cache', text);
+  if (mebibytes >= 1 && mebibytes <= maximumJitCache) return mebibytes;
+  throw bad(`--jit-cache ${text}: it is from 1 to ${maximumJitCache} MiB`);
+}
+
 function parseCacheMode(share: string, text: string): CacheMode {
   const mode = cacheModes.find((known) => known === text);
   if (mode === undefined) throw bad(`--share ${share}: cache=${text} is none of ${cacheModes.join(', ')}`);
@@ -280,12 +319,13 @@ function parseCpu(text: string | undefined): CpuEngine {
   throw bad(`--cpu ${text}: it is translator or interpreter`);
 }
 
-function parseTrace(text: string): { file: string | undefined } {
+function parseTrace(text: string): TraceArgument {
   const comma = text.indexOf(',');
-  const what = comma < 0 ? text : text.slice(0, comma);
+  const word = comma < 0 ? text : text.slice(0, comma);
   const file = comma < 0 ? undefined : text.slice(comma + 1);
-  if (what !== '9p' || file === '') throw bad(`--trace ${text}: it is 9p, or 9p,FILE`);
-  return { file };
+  const what = traceable.find((known) => known === word);
+  if (what === undefined || file === '') throw bad(`--trace ${text}: it is 9p or jit, or 9p,FILE or jit,FILE`);
+  return { what, file };
 }
 
 function bad(message: string): VmError {

@@ -35,7 +35,7 @@ export function failureOf(error: unknown): { status: number; line: string } {
 
 /** The lines of `--stats`. `beforeStart` is how many milliseconds the program ran before it started the machine. */
 export function describeStatistics(statistics: VmStatistics, beforeStart: number): string {
-  const { boot, instructions, busySeconds, idleSeconds, mips, translator, p9 } = statistics;
+  const { boot, instructions, busySeconds, idleSeconds, mips, tlbMisses, translator, p9 } = statistics;
   const stages = Object.entries(boot).map(([stage, milliseconds]) => `${stage} ${milliseconds.toFixed(0)}`);
   const mounted =
     boot.shares === undefined
@@ -45,7 +45,7 @@ export function describeStatistics(statistics: VmStatistics, beforeStart: number
   return [
     `boot: ${mounted} (${stages.join(', ')})`,
     `guest: ${(instructions / 1e6).toFixed(1)} million instructions, ${mips.toFixed(0)} MIPS, ` +
-      `${busySeconds.toFixed(3)} s busy, ${idleSeconds.toFixed(3)} s idle`,
+      `${busySeconds.toFixed(3)} s busy, ${idleSeconds.toFixed(3)} s idle, ${tlbMisses} TLB misses`,
     ...(translator === undefined ? [] : [describeTranslator(translator, instructions)]),
     `9P: ${p9.requests} requests, ${p9.bytesIn} bytes in, ${p9.bytesOut} bytes out`,
     '',

@@ -43,6 +43,11 @@ export class Code implements Callable {
     this.#typeIndex = typeIndex;
   }
 
+  /** Bytes of the instructions so far. */
+  get length(): number {
+    return this.#body.length;
+  }
+
   /** The parameter at `position`, counted from 0. */
   parameter(position: number): Local {
     const parameter = this.parameters[position];

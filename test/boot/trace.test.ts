@@ -1,10 +1,12 @@
-// A trace that the main thread is slow to take, without shared memory: the machine waits for it.
+// Traces of a whole machine: of its devices, with a main thread that is slow to take it, without shared memory, so that the
+// machine waits for it; and of its translator.
 import { expect, onTestFinished, test } from 'vitest';
 import { MemoryBackend } from '../../devices/9p/memory.ts';
+import type { TranslationEvent } from '../../src/cpu/riscv/translator.ts';
 import type { WorkerHandle } from '../../src/platform.ts';
 import { traceWindow } from '../../src/trace-window.ts';
 import { Vm } from '../../src/vm.ts';
-import type { FromWorker } from '../../src/worker-protocol.ts';
+import type { FromWorker, ToWorker } from '../../src/worker-protocol.ts';
 import { inThread } from './in-thread.ts';
 
 /** Milliseconds between two times that the slow main thread takes what has come: the machine makes twice the window of it. */
@@ -57,4 +59,43 @@ test('nothing is lost, and no more is under way than the window and what a slice
   // Up to a quarter of it is received and not acknowledged yet.
   expect(heard.most).toBeGreaterThan((traceWindow * 3) / 4);
   expect(heard.most).toBeLessThan(traceWindow + 1000);
+});
+
+test('regions are told of as they come and go; only they are; the bound of the code is kept', async () => {
+  const bound = 250_000;
+  const platform = inThread(new MemoryBackend({ now: () => 0n }));
+  const startWorker = (): WorkerHandle => {
+    const worker = platform.startWorker();
+    // Less than an option can say: the boot makes half a MiB.
+    const bounded = (message: ToWorker): ToWorker =>
+      message.type === 'start' ? { ...message, setup: { ...message.setup, jitCacheBytes: bound } } : message;
+    return { ...worker, post: (message, transfer) => worker.post(bounded(message), transfer) };
+  };
+  const vm = new Vm({ ...platform, startWorker }, { trace: ['jit'], shares: [{ source: { kind: 'memory' } }] });
+  onTestFinished(() => vm.dispose());
+  const events: TranslationEvent[] = [];
+  vm.on('trace', (event) => {
+    expect(event.type).toBe('jit');
+    if (event.type === 'jit') events.push(event.event);
+  });
+  await vm.start();
+  await vm.exec('i=0; while [ $i -lt 5000 ]; do i=$((i+1)); done').exit;
+  await vm.stop();
+  const { translator } = await vm.statistics();
+  const of = (wanted: TranslationEvent['what']): TranslationEvent[] => events.filter(({ what }) => what === wanted);
+  expect(of('translated').length + of('promoted').length).toBe(translator?.regions);
+  expect(of('dropped').length).toBe(translator?.dropped);
+  for (const { what, large, module } of events) {
+    expect(module === undefined).toBe(what === 'dropped');
+    if (what !== 'dropped') expect(large).toBe(what === 'promoted');
+  }
+
+  let kept = 0;
+  let all = 0;
+  for (const { what, bytes } of events) {
+    kept += what === 'dropped' ? -bytes : bytes;
+    all += what === 'dropped' ? 0 : bytes;
+    expect(kept).toBeLessThanOrEqual(bound);
+  }
+  expect(all).toBeGreaterThan(2 * bound);
 });

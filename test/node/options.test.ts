@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { helpText, parseArguments, parseShare } from '../../src/node/options.ts';
+import { helpText, parseArguments, parseShare, type RunArguments } from '../../src/node/options.ts';
 import { builtInCommandLine } from '../../src/vm-options.ts';
 
 describe('--share DIR[,tag=NAME][,mount=PATH|none][,ro][,cache=MODE][,msize=N]', () => {
@@ -47,6 +47,7 @@ describe('a command line', () => {
       cpu: 'translator',
       noReboot: false,
       stats: false,
+      traces: [],
       quiet: false,
     });
   });
@@ -66,11 +67,20 @@ describe('a command line', () => {
   });
 
   test.each([
-    ['9p', { file: undefined }],
-    ['9p,log.txt', { file: 'log.txt' }],
-    ['9p,a,b', { file: 'a,b' }],
+    ['9p', { what: '9p', file: undefined }],
+    ['9p,log.txt', { what: '9p', file: 'log.txt' }],
+    ['jit,a,b', { what: 'jit', file: 'a,b' }],
   ])('--trace %s', (value, expected) => {
-    expect(parseArguments(['--trace', value])).toMatchObject({ trace: expected });
+    expect(parseArguments(['--trace', value])).toMatchObject({ traces: [expected] });
+  });
+
+  test('--trace once for each of what can be traced', () => {
+    const { traces } = parseArguments(['--trace', '9p', '--trace', 'jit']) as RunArguments;
+    expect(traces.map(({ what }) => what)).toEqual(['9p', 'jit']);
+  });
+
+  test('--jit-cache is a number of MiB', () => {
+    expect(parseArguments(['--jit-cache', '64'])).toMatchObject({ jitCache: 64 });
   });
 
   test.each([['--help'], ['-h'], ['--version']])('%s needs nothing else to be right', (word) => {
@@ -87,8 +97,13 @@ describe('a command line', () => {
     [['--memory', '1.5'], '"1.5" is not a whole number'],
     [['--memory', '1', '--memory', '2'], '--memory is given 2 times'],
     [['--clock', 'wall'], 'it is host or icount'],
-    [['--trace', '9p,'], 'it is 9p, or 9p,FILE'],
-    [['--trace', 'virtio'], 'it is 9p, or 9p,FILE'],
+    [['--trace', '9p,'], 'it is 9p or jit'],
+    [['--trace', 'virtio'], 'it is 9p or jit'],
+    [['--trace', 'jit', '--trace', 'jit,file'], '--trace jit is given twice'],
+    [['--jit-cache', '0'], 'it is from 1 to 1024 MiB'],
+    [['--jit-cache', '1025'], 'it is from 1 to 1024 MiB'],
+    [['--jit-cache', 'all'], '"all" is not a whole number'],
+    [['--jit-cache', '8', '--cpu', 'interpreter'], '--jit-cache is for --cpu translator'],
     [['--tty'], '--tty is for --exec COMMAND'],
   ])('refuses %j', (words, reason) => {
     expect(() => parseArguments(words)).toThrow(reason);
@@ -104,7 +119,8 @@ test('--help names every option and the built-in kernel command line, in at most
   for (const option of ['share', 'exec', 'tty', 'memory', 'kernel', 'initrd', 'append', 'stats', 'trace', 'clock']) {
     expect(text).toContain(`--${option}`);
   }
-  for (const option of ['no-reboot', 'quiet', 'version', 'help']) expect(text).toContain(`--${option}`);
+  for (const option of ['cpu', 'jit-cache', 'no-reboot', 'quiet', 'version', 'help'])
+    expect(text).toContain(`--${option}`);
   expect(text).toContain(builtInCommandLine);
   expect(text.split('\n').filter((line) => line.length > 120)).toEqual([]);
 });

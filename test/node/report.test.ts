@@ -41,11 +41,19 @@ describe('the exit status of the program', () => {
 
 test('--stats tells what was measured, and what was not reached', () => {
   const p9 = { requests: 12, bytesIn: 345, bytesOut: 6789 };
-  const statistics = { instructions: 81_234_567, busySeconds: 0.2, idleSeconds: 1.5, mips: 406.2, p9, shares: {} };
+  const statistics = {
+    instructions: 81_234_567,
+    busySeconds: 0.2,
+    idleSeconds: 1.5,
+    mips: 406.2,
+    tlbMisses: 1234,
+    p9,
+    shares: {},
+  };
   expect(describeStatistics({ ...statistics, boot: { image: 10, shares: 500.4 } }, 40)).toBe(
     [
       'boot: 500 ms from the start of the machine to the mounted shares, 540 ms from the start of the program (image 10, shares 500)',
-      'guest: 81.2 million instructions, 406 MIPS, 0.200 s busy, 1.500 s idle',
+      'guest: 81.2 million instructions, 406 MIPS, 0.200 s busy, 1.500 s idle, 1234 TLB misses',
       '9P: 12 requests, 345 bytes in, 6789 bytes out',
       '',
     ].join('\n'),

@@ -14,6 +14,7 @@ async function watch(busyAt: (seconds: number) => number, lastSecond: number) {
         busySeconds,
         idleSeconds: 0,
         mips: 0,
+        tlbMisses: 0,
         p9: { requests: 0, bytesIn: 0, bytesOut: 0 },
         shares: {},
       });

@@ -13,7 +13,14 @@ import { Vm } from '../../src/vm.ts';
 import type { VmOptions } from '../../src/vm-options.ts';
 import { serveVm } from '../../src/worker.ts';
 import type { MachinePort, TraceListener, WorkerMachine, WorkerMachineOptions } from '../../src/worker-machine.ts';
-import type { FromWorker, MachineStatistics, ShareTraffic, ToWorker, VmExit } from '../../src/worker-protocol.ts';
+import type {
+  FromWorker,
+  MachineEvent,
+  MachineStatistics,
+  ShareTraffic,
+  ToWorker,
+  VmExit,
+} from '../../src/worker-protocol.ts';
 
 /** The guest's end of a port. */
 export class FakePort implements MachinePort {
@@ -78,6 +85,7 @@ export class FakeMachine implements WorkerMachine {
   readonly sizes: [number, number][] = [];
   busySeconds = 0;
   onEvent: TraceListener | undefined;
+  traced: readonly MachineEvent['type'][] = [];
   resets = 0;
   /** How often the statistics were asked for. */
   questions = 0;
@@ -104,7 +112,8 @@ export class FakeMachine implements WorkerMachine {
     return Promise.resolve();
   }
 
-  trace(listener: TraceListener | undefined): void {
+  trace(types: readonly MachineEvent['type'][], listener: TraceListener): void {
+    this.traced = types;
     this.onEvent = listener;
   }
 
@@ -120,7 +129,8 @@ export class FakeMachine implements WorkerMachine {
   statistics(): MachineStatistics {
     this.questions++;
     const { p9 } = this;
-    return { instructions: 1e6, busySeconds: this.busySeconds, idleSeconds: 0, mips: 1, p9, shares: { host: p9 } };
+    const { busySeconds } = this;
+    return { instructions: 1e6, busySeconds, idleSeconds: 0, mips: 1, tlbMisses: 0, p9, shares: { host: p9 } };
   }
 }
 

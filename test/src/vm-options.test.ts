@@ -4,6 +4,7 @@ import {
   builtInCommandLine,
   maximumShares,
   planCommandLine,
+  planJitCache,
   planMemory,
   planShares,
   shareDefaults,
@@ -47,6 +48,17 @@ describe('shares', () => {
 
   test('the machine has room for as many', () => {
     expect(maximumShares).toBe(machineShares);
+  });
+});
+
+describe('the bound of translated code', () => {
+  test('is given in MiB, and is the translator’s own unless it is given', () => {
+    expect(planJitCache(3)).toBe(3 * 1024 * 1024);
+    expect(planJitCache(undefined)).toBeUndefined();
+  });
+
+  test.each([[0], [1025], [1.5], [Number.NaN]])('refuses %d', (mebibytes) => {
+    expect(() => planJitCache(mebibytes)).toThrow('jitCache (in MiB)');
   });
 });
 

@@ -52,6 +52,7 @@ export class RequestTracker {
       this.#follow(event.event);
       return undefined;
     }
+    if (event.type !== '9p') return undefined;
     const { share, event: message } = event;
     return {
       id: ++this.#lastId,

@@ -60,6 +60,8 @@ export class Mmu {
   level = 0;
   /** Every address space has the page. */
   global = false;
+  /** How often page tables were walked. */
+  walks = 0;
 
   constructor(registers: Registers, ram: RamRange) {
     this.#registers = registers;
@@ -115,6 +117,7 @@ export class Mmu {
   #walk(low: number, high: number, access: PmpAccess, from: Privilege): number {
     // §10.4.1: bits 63 to 39 are all equal to bit 38.
     if ((high << 25) >> 25 !== high) return pageFaults[access];
+    this.walks += 1;
     const { words } = this.#registers;
     const satp = csrAt.satp;
     let table = ppn(this.#registers.low(satp), this.#registers.high(satp) & 0xfff, 0) * pageSize;

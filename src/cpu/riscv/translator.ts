@@ -22,7 +22,7 @@ export interface TranslationOptions {
   /** Runs of the hart that a hot entry waits for others at most. Default: 8. */
   readonly patience?: number;
   /** Bytes of WebAssembly that are kept. Default: 16 MiB. */
-  readonly maximumBytes?: number;
+  readonly maximumBytes?: number | undefined;
   /** Milliseconds of a clock that never goes back, for the statistics. Default: none, and no seconds are counted. */
   readonly now?: () => number;
 }
@@ -30,7 +30,7 @@ export interface TranslationOptions {
 /**
  * WebAssembly of all modules in bytes, beyond which the oldest go. An engine keeps about eight times as much for them.
  */
-const defaultMaximumBytes = 16 * 2 ** 20;
+export const defaultMaximumBytes = 16 * 2 ** 20;
 /** Modules in all: V8 ends the process before 34,000, and each costs more than its code. */
 const maximumModules = 3000;
 
@@ -53,6 +53,25 @@ export interface TranslatorStatistics {
    * mapped there when it was translated, `spent` time slice.
    */
   readonly exits: Readonly<Record<ExitReason, number>>;
+}
+
+/** A region that was made, or is gone. */
+export interface TranslationEvent {
+  /**
+   * `translated`, or `promoted`: made in place of the small one that was entered often. `dropped`: its code has changed, or
+   * is another's now; or a large one took its place; or there was no room.
+   */
+  readonly what: 'translated' | 'promoted' | 'dropped';
+  /** The virtual address where it is entered, and was when it was found. */
+  readonly entry: bigint;
+  /** What it was made of, page by page; each ends before `end`. */
+  readonly ranges: readonly { readonly start: bigint; readonly end: bigint }[];
+  readonly large: boolean;
+  readonly instructions: number;
+  /** Bytes of WebAssembly. */
+  readonly bytes: number;
+  /** Of a region that was made: the regions made with it, in one module, and what all of them took. */
+  readonly module?: { readonly regions: number; readonly milliseconds: number };
 }
 
 /** What a translator works on: parts of a hart. */
@@ -79,6 +98,14 @@ interface TranslatedModule {
   readonly regions: Set<KnownRegion>;
 }
 
+interface TranslatedRegion {
+  readonly module: TranslatedModule;
+  readonly known: KnownRegion;
+  readonly large: boolean;
+  readonly instructions: number;
+  readonly bytes: number;
+}
+
 /** A region that is to be translated. */
 interface FoundRegion {
   readonly region: Region;
@@ -93,6 +120,8 @@ const never = -(2 ** 31);
 const runsBetweenLooks = 64;
 
 export class Translator {
+  /** Told of each region that is made, and of each that goes. */
+  onEvent: ((event: TranslationEvent) => void) | undefined;
   readonly #options: TranslatorParts & TranslationOptions;
   readonly #batch: number;
   readonly #patience: number;
@@ -106,7 +135,7 @@ export class Translator {
   /** The oldest first. */
   readonly #modules = new Set<TranslatedModule>();
   /** By the number of a function. */
-  readonly #translated: ({ readonly module: TranslatedModule; readonly known: KnownRegion } | undefined)[] = [];
+  readonly #translated: (TranslatedRegion | undefined)[] = [];
   #bytes = 0;
   readonly #made = { regions: 0, instructions: 0, modules: 0, dropped: 0, seconds: 0 };
 
@@ -212,18 +241,23 @@ export class Translator {
     const made: TranslatedModule = { bytes: bytes.length, regions: new Set() };
     this.#modules.add(made);
     this.#bytes += made.bytes;
+    const milliseconds = now() - start;
     for (const [index, { region, known, small }] of found.entries()) {
       const number = numbers[index] ?? 0;
       table.set(number, exports[String(index)]);
       made.regions.add(known);
-      this.#translated[number] = { module: made, known };
-      if (small !== undefined) pages.dropRegion(small);
+      const instructions = region.blocks.reduce((sum, block) => sum + block.instructions.length, 0);
+      const large = small !== undefined;
+      const translated = { module: made, known, large, instructions, bytes: functions[index]?.length ?? 0 };
+      this.#translated[number] = translated;
+      if (large) pages.dropRegion(small);
       pages.installRegion(known, number);
       this.#made.regions += 1;
-      this.#made.instructions += region.blocks.reduce((sum, { instructions }) => sum + instructions.length, 0);
+      this.#made.instructions += instructions;
+      this.#tell(large ? 'promoted' : 'translated', translated, { regions: found.length, milliseconds });
     }
     this.#made.modules += 1;
-    this.#made.seconds += (now() - start) / 1000;
+    this.#made.seconds += milliseconds / 1000;
   }
 
   /** Lets the oldest modules go until there is room for another. */
@@ -252,12 +286,30 @@ export class Translator {
     const translated = this.#translated[index];
     if (translated === undefined) return;
     this.#translated[index] = undefined;
+    this.#tell('dropped', translated);
     const { module, known } = translated;
     module.regions.delete(known);
     if (module.regions.size > 0) return;
     this.#modules.delete(module);
     this.#bytes -= module.bytes;
   }
+
+  #tell(what: TranslationEvent['what'], translated: TranslatedRegion, module?: TranslationEvent['module']): void {
+    if (this.onEvent === undefined) return;
+    const { known, large, instructions, bytes } = translated;
+    const page = wide(known.pageLow, known.pageHigh);
+    const ranges = known.parts.map((part) => {
+      const from = page + BigInt(part.page * pageSize);
+      return { start: from + BigInt(part.from), end: from + BigInt(part.to) };
+    });
+    const entry = page + BigInt(known.offset);
+    this.onEvent({ what, entry, ranges, large, instructions, bytes, ...(module && { module }) });
+  }
+}
+
+/** A 64-bit value of its halves. */
+function wide(low: number, high: number): bigint {
+  return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
 }
 
 /** The place of an entry in RAM. */

@@ -1,5 +1,6 @@
 // Translated code and the reference hart: after any number of instructions everything is the same.
 import { describe, expect, it } from 'vitest';
+import type { TranslationEvent } from '../../../src/cpu/riscv/translator.ts';
 import { runTranslated } from './lockstep.ts';
 import { Choices } from './stream/random.ts';
 import { translateAll } from './stream/run.ts';
@@ -40,6 +41,47 @@ describe('translated code', () => {
     const { translator } = machine.hart;
     expect(translator?.bytes).toBeLessThanOrEqual(2000);
     expect(translator?.statistics.dropped).toBeGreaterThan(functions / 2);
+  });
+
+  it('is told of as it is made and as it goes', () => {
+    const machine = new TestHart({ translation: { hotAfter: 1, batch: 1, maximumBytes: 2000 } });
+    const { translator } = machine.hart;
+    const events: TranslationEvent[] = [];
+    if (translator !== undefined) translator.onEvent = (event) => events.push(event);
+    const { base } = machine.execute(program(40));
+    const statistics = translator?.statistics;
+    const made = events.filter(({ what }) => what === 'translated');
+    const dropped = events.filter(({ what }) => what === 'dropped');
+    expect(made.length).toBe(statistics?.regions);
+    expect(made.reduce((sum, { instructions }) => sum + instructions, 0)).toBe(statistics?.instructions);
+    expect(dropped.length).toBe(statistics?.dropped);
+    // Of a function that is two instructions long, the first in a page.
+    const region = made.find(({ entry }) => entry === base + 4096n);
+    expect(region).toMatchObject({
+      large: false,
+      instructions: 2,
+      ranges: [{ start: base + 4096n, end: base + 4096n + 8n }],
+      module: { milliseconds: 0 },
+    });
+    const { module: _, ...rest } = region ?? {};
+    expect(dropped).toContainEqual({ ...rest, what: 'dropped' });
+    expect(region?.module?.regions).toBeGreaterThan(0);
+    expect(region?.bytes).toBeGreaterThan(0);
+    expect(region?.bytes).toBeLessThan(2000);
+  });
+
+  it('is told of as it grows: the small region goes', () => {
+    const machine = new TestHart({ translation: { hotAfter: 1, batch: 1, promoteAfter: 50 } });
+    const { translator } = machine.hart;
+    const events: TranslationEvent[] = [];
+    if (translator !== undefined) translator.onEvent = (event) => events.push(event);
+    machine.load('again: addi a0, a0, 1\nj again');
+    for (let run = 0; run < 500; run += 1) machine.run(10);
+    expect(events.map(({ what, large }) => [what, large])).toEqual([
+      ['translated', false],
+      ['dropped', false],
+      ['promoted', true],
+    ]);
   });
 
   it('goes when a device overwrites it, and when the machine is reset', () => {
