@@ -28,6 +28,11 @@ const parts: Readonly<Record<string, Part>> = {
     script: 'browser-files',
     needs: ['chromium', compiler],
   },
+  'browser-cpu': {
+    title: 'Programs in the guest, in Chromium',
+    script: 'browser-cpu',
+    needs: ['chromium', compiler],
+  },
   stores: { title: 'Stores of the browser, in Chromium', script: 'stores', needs: ['chromium'] },
   files: { title: 'Files of a share, by cache mode and message size', script: 'files', needs: [compiler] },
   edits: { title: 'Edits on one side as the other side sees them, by cache mode', script: 'edits' },
