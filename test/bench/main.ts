@@ -20,6 +20,7 @@ const parts: Readonly<Record<string, Part>> = {
   cpu: { title: 'Programs in the guest', script: 'cpu', needs: [compiler] },
   system: { title: 'System calls in the guest', script: 'system', needs: [compiler] },
   debian: { title: 'Real work by Debian’s programs', script: 'debian' },
+  pauses: { title: 'Pauses and memory', script: 'pauses', needs: [compiler] },
   boot: { title: 'Boot to the mounted share', script: 'boot' },
   server: { title: 'The 9P server alone, memory backend', script: '9p-server' },
   'node-fs': { title: 'The Node.js backend beside the file system itself', script: 'node-fs' },

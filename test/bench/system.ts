@@ -2,26 +2,9 @@
 import { mountPoint, notBesideQemu, withGuests, type Guest } from './guests.ts';
 import { Measurements } from './measurements.ts';
 import { figureOrNone, figures, print, progress, table } from './report.ts';
-import { compileForGuest } from './tools.ts';
+import { compileSystemCalls, kernelPaths, systemCalls, unthrottle } from './system-calls.ts';
 
 const repetitions = Number(process.env['TIMES'] ?? 5);
-
-/** By the word that guest/system.c prints. */
-const calls: Readonly<Record<string, string>> = {
-  getppid: 'a call with little behind it',
-  pipe: 'a byte to another process and one back, through pipes',
-  fork: 'fork, exit and wait',
-  exec: 'fork, exec of a program that does nothing, and wait',
-  fault: 'first touch of an anonymous page',
-  switch: 'switch to another process: sched_yield',
-  mmap: 'mmap of 64 KiB, touch of one page, munmap',
-};
-const paths: Readonly<Record<string, string>> = {
-  trap: 'into the kernel and back: a system call that is none',
-  signal: 'raise, handler and return',
-  spaces: 'switch to another process that looks at 64 pages',
-  tlb: 'look at one of 4,096 mapped pages after the other',
-};
 
 const microseconds = new Measurements();
 const cpuSeconds = new Measurements();
@@ -34,18 +17,14 @@ async function measure(guest: Guest, name: string): Promise<void> {
   if (cpuBefore !== undefined && cpuAfter !== undefined) cpuSeconds.add(guest.name, name, cpuAfter - cpuBefore);
 }
 
-function fill(folder: string): void {
-  compileForGuest('system', folder);
-  compileForGuest('nothing', folder, '-nostdlib');
-}
-
-const isBesideQemu = await withGuests(fill, async (guests) => {
+const isBesideQemu = await withGuests(compileSystemCalls, async (guests) => {
   // To a file system of the guest's own: reading what is executed is no part of what is measured.
-  for (const guest of guests) await guest.run(`cp ${mountPoint}/system ${mountPoint}/nothing /tmp/`);
+  for (const guest of guests) await guest.run(`cp ${mountPoint}/system ${mountPoint}/nothing /tmp/ && ${unthrottle}`);
   for (let repetition = 0; repetition <= repetitions; repetition++) {
     progress(`system calls in the guest, ${repetition === 0 ? 'warming up' : `${repetition} of ${repetitions}`}`);
     if (repetition === 1) for (const each of [microseconds, cpuSeconds]) each.clear();
-    for (const name of Object.keys({ ...calls, ...paths })) for (const guest of guests) await measure(guest, name);
+    for (const name of Object.keys({ ...systemCalls, ...kernelPaths }))
+      for (const guest of guests) await measure(guest, name);
   }
 });
 
@@ -54,8 +33,8 @@ print(
     "QEMU's time / vm9's; by CPU time it is of the processor time that the whole process used meanwhile.\n\n",
 );
 for (const [title, operations] of [
-  ['system calls', calls],
-  ['paths of the kernel', paths],
+  ['system calls', systemCalls],
+  ['paths of the kernel', kernelPaths],
 ] as const) {
   const rows = Object.entries(operations).map(([name, what]) => [
     `${name}: ${what}`,
