@@ -1,6 +1,6 @@
 // Programs that compute, in the guest of vm9 and in QEMU's by turns: seconds by the guest's own clock, and vm9's
 // instructions per second of its CPU loop.
-import { mountPoint, notBesideQemu, withGuests, type Guest } from './guests.ts';
+import { mipsBetween, mountPoint, notBesideQemu, withGuests, type Guest } from './guests.ts';
 import { Measurements } from './measurements.ts';
 import { Checksums, compilePrograms, programs, readOutput, type Program } from './programs.ts';
 import { bar, figureOrNone, figures, print, progress, table } from './report.ts';
@@ -21,9 +21,7 @@ async function measure(guest: Guest, { name, count }: Program): Promise<void> {
   checksums.check(name, found.checksum, guest.name);
   seconds.add(guest.name, name, found.seconds);
   if (cpuBefore !== undefined && cpuAfter !== undefined) cpuSeconds.add(guest.name, name, cpuAfter - cpuBefore);
-  if (before === undefined || after === undefined) return;
-  const millions = (after.instructions - before.instructions) / 1e6;
-  mips.add(guest.name, name, millions / (after.busySeconds - before.busySeconds));
+  if (before !== undefined && after !== undefined) mips.add(guest.name, name, mipsBetween(before, after));
 }
 
 const isBesideQemu = await withGuests(

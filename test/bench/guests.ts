@@ -30,6 +30,11 @@ export interface Guest {
   dispose(): Promise<void>;
 }
 
+/** Millions of instructions for each second in which the guest was not idle. */
+export function mipsBetween(before: VmStatistics, after: VmStatistics): number {
+  return (after.instructions - before.instructions) / 1e6 / (after.busySeconds - before.busySeconds);
+}
+
 /** Mounts the share, which is unmounted before if it was mounted: nothing of it stays cached. */
 export async function remount(guest: Guest, options: string): Promise<void> {
   const flags = `trans=virtio,version=9p2000.L,${options}`;

@@ -1,11 +1,12 @@
 // Pauses of a guest that works, and the memory of the process that it runs in, of vm9's command line and of QEMU one after the
-// other: `node test/bench/run.js pauses`. SECONDS=N: how long each load is watched. DEBIAN=FOLDER: a tree that `make debian`
-// has made, else dist/debian; where there is one, its gcc is a load too.
-import { copyFileSync, existsSync, mkdtempSync, rmSync } from 'node:fs';
+// other: `node test/bench/run.js pauses`. SECONDS=N: how long each load is watched. Where there is a tree of `make debian`
+// (debian-tree.ts), its gcc is a load too.
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { defaultMemory } from 'vm9';
+import { debianTree } from '../debian-tree.ts';
+import { cProgram } from './c-program.ts';
 import { mountPoint, notBesideQemu } from './guests.ts';
 import { compilePrograms, programs } from './programs.ts';
 import { figure, print, progress, table } from './report.ts';
@@ -16,8 +17,9 @@ import { watchQemu, watchVm9, type Watched } from './watched.ts';
 const seconds = Number(process.env['SECONDS'] ?? 30);
 /** A load runs so long before it is watched: what it translates for the first time is part of its start. */
 const startSeconds = Math.ceil(seconds / 3);
-const tree = process.env['DEBIAN'] ?? fileURLToPath(new URL('../../dist/debian', import.meta.url));
-const hasTree = existsSync(join(tree, 'enter'));
+const hasTree = existsSync(join(debianTree, 'enter'));
+const share = hasTree ? debianTree : mkdtempSync(join(tmpdir(), 'vm9-bench-share-'));
+const folder = mkdtempSync(join(share, 'vm9-bench-'));
 
 interface Load {
   readonly title: string;
@@ -33,37 +35,40 @@ const loads: Readonly<Record<string, Load>> = {
       ...programs.map(({ name, count }) => `./${name} ${Math.ceil(count / 20)}`),
       ...Object.keys({ ...systemCalls, ...kernelPaths }).map((name) => `./system ${name}`),
       './generate 1',
-    ].join('; '),
+    ].join(' && '),
   },
   ...(hasTree && {
     gcc: {
-      title: "a program of 400 lines compiled by Debian's gcc",
-      line: `cp compress.c bench.h ${mountPoint}/tmp/ && ${mountPoint}/enter gcc -O2 -o /tmp/compiled /tmp/compress.c`,
+      title: 'a program of 1,000 lines compiled by Debian’s gcc',
+      line: `${mountPoint}/enter gcc -O1 -o /tmp/program /${basename(folder)}/program.c`,
     },
   }),
 };
 
-function fill(folder: string): void {
+function fill(): void {
   compilePrograms(folder);
   compileSystemCalls(folder);
   for (const name of ['generate', 'pauses']) compileForGuest(name, folder);
-  for (const name of ['compress.c', 'bench.h'])
-    copyFileSync(new URL(`guest/${name}`, import.meta.url), join(folder, name));
+  writeFileSync(join(folder, 'program.c'), cProgram());
 }
 
-/** What the guest does; `folder` is the one that was filled, within the share. */
-function script(folder: string): string {
+/** What the guest does. */
+function script(): string {
   const watched = Object.entries(loads).map(([name, { line }]) =>
     line === undefined
       ? `./pauses spin ${seconds} > ${name}.pauses`
-      : `{ while :; do ${line}; done > ${name}.log 2>&1; } & sleep ${startSeconds}; ` +
-        `./pauses wake ${seconds} > ${name}.pauses; kill $!; wait $! || true`,
+      : `{ while { ${line}; }; do echo round; done > ${name}.log 2>&1; } & sleep ${startSeconds}
+        ./pauses wake ${seconds} > ${name}.pauses
+        kill $! || true; status=0; wait $! || status=$?
+        # SIGTERM has ended it, and no failure before.
+        test $status = 143 || { cat ${name}.log >&2; exit 1; }
+        grep -c round ${name}.log | sed 's/^/rounds /' >> ${name}.pauses`,
   );
   // After this all of the guest's RAM is resident that its kernel gives.
   const touchMemory = `dd if=/dev/zero of=/dev/null bs=${Math.floor(defaultMemory * 0.8)}M count=1 2> /dev/null`;
   return [
     'set -e',
-    `cd ${mountPoint}/${folder}`,
+    `cd ${mountPoint}/${basename(folder)}`,
     'cp * /tmp/',
     'cd /tmp',
     unthrottle,
@@ -78,7 +83,7 @@ const lengths = ends
   .slice(1)
   .map((end, index) => (end === Infinity ? `> ${ends[index]} ms` : `${ends[index]} to ${end} ms`));
 
-/** The cells of a load: its windows, and its pauses by their length. */
+/** The cells of a load: how often it ran, its windows, and its pauses by their length. */
 function describePauses(output: string, load: string): string[] {
   const milliseconds = (kind: string): number[] =>
     [...output.matchAll(new RegExp(`^${load}\\.pauses:${kind} ([\\d.]+)$`, 'gm'))]
@@ -89,19 +94,19 @@ function describePauses(output: string, load: string): string[] {
   const atShare = (share: number): string => figure(windows[Math.ceil(share * windows.length) - 1]!);
   const long = windows.filter((longest) => longest > 10).length / windows.length;
   const isOfLength = (pause: number, index: number): boolean => pause > ends[index]! && pause <= ends[index + 1]!;
+  const rounds = new RegExp(`^${load}\\.pauses:rounds (\\d+)$`, 'm').exec(output)?.[1] ?? '';
   return [
+    rounds,
     ...[0.5, 0.99, 1].map(atShare),
     `${figure(long * 100)} %`,
     ...lengths.map((_, index) => String(pauses.filter((pause) => isOfLength(pause, index)).length)),
   ];
 }
 
-const share = hasTree ? tree : mkdtempSync(join(tmpdir(), 'vm9-bench-share-'));
-const folder = mkdtempSync(join(share, 'vm9-bench-'));
 const found = new Map<string, Watched>();
 try {
-  fill(folder);
-  const line = script(basename(folder));
+  fill();
+  const line = script();
   progress(`pauses of vm9, ${Object.keys(loads).join(', ')}`);
   found.set('vm9', await watchVm9(share, line));
   if (isInstalled(qemu)) {
@@ -122,7 +127,7 @@ print(
 );
 print(
   table(
-    ['load', '|', 'median, ms', '99 %, ms', 'longest, ms', 'windows > 10 ms', ...lengths],
+    ['load', '|', 'rounds', 'median, ms', '99 %, ms', 'longest, ms', 'windows > 10 ms', ...lengths],
     Object.entries(loads).flatMap(([load, { title }]) =>
       [...found].map(([name, { output }]) => [title, name, ...describePauses(output, load)]),
     ),

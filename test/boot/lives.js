@@ -1,11 +1,11 @@
-// Runs VMs in a process of its own: node lives.js FOLDER COUNT SIDE_BY_SIDE INTERRUPTED. Prints what is left behind, and
-// ends by itself, unless something keeps the process alive.
+// Runs VMs in a process of its own: node lives.js FOLDER COUNT SIDE_BY_SIDE INTERRUPTED POWERED_OFF. Prints what is left
+// behind, and ends by itself, unless something keeps the process alive.
 import { readdirSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { createVm, hostFolder } from '../../dist/index.js';
 
 const [folder, ...numbers] = process.argv.slice(2);
-const [count, sideBySide, interrupted] = numbers.map(Number);
+const [count, sideBySide, interrupted, poweredOff] = numbers.map(Number);
 
 async function life() {
   const vm = createVm({ memory: 64, shares: [{ source: hostFolder(folder) }] });
@@ -13,6 +13,16 @@ async function life() {
   const { stdout, status } = await vm.exec('cat file').output();
   await vm.dispose();
   return `${Buffer.from(stdout)} ${status}`;
+}
+
+/** Ends as its guest wants it, after a command on the share. */
+async function wholeLife() {
+  const vm = createVm({ memory: 64, shares: [{ source: hostFolder(folder) }] });
+  await vm.start();
+  const { stdout, status } = await vm.exec('cat file; cp file copy; cmp file copy').output();
+  const exit = await vm.powerOff();
+  await vm.dispose();
+  return { output: `${Buffer.from(stdout)} ${status}`, exit, after: await left() };
 }
 
 /** Is disposed of after `delay` milliseconds, wherever its boot is then. */
@@ -47,5 +57,7 @@ for (let number = 1; number < count; number++) outputs.push(await life());
 outputs.push(...(await Promise.all(Array.from({ length: sideBySide }, life))));
 const ends = [];
 for (let number = 0; number < interrupted; number++) ends.push(await shortLife(number * 60));
+const wholeLives = [];
+for (let number = 0; number < poweredOff; number++) wholeLives.push(await wholeLife());
 const after = await left();
-process.stdout.write(JSON.stringify({ outputs, ends, before, after }));
+process.stdout.write(JSON.stringify({ outputs, ends, wholeLives, before, after }));

@@ -4,7 +4,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
-import { createVm } from 'vm9';
+import { createVm, type VmExit } from 'vm9';
 import { expect, test } from 'vitest';
 import { temporaryFolder } from './command-line.ts';
 
@@ -19,16 +19,17 @@ interface Left {
 interface Lives {
   readonly outputs: readonly string[];
   readonly ends: readonly string[];
+  readonly wholeLives: readonly { readonly output: string; readonly exit: VmExit; readonly after: Left }[];
   readonly before: Left;
   readonly after: Left;
 }
 
 /** Runs lives.js. That it resolves shows that nothing kept the process alive. */
-async function lives(count: number, sideBySide: number, interrupted: number): Promise<Lives> {
+async function lives(count: number, sideBySide: number, interrupted: number, poweredOff = 0): Promise<Lives> {
   const folder = temporaryFolder();
   writeFileSync(join(folder, 'file'), 'content');
   const script = fileURLToPath(new URL('lives.js', import.meta.url));
-  const words = ['--expose-gc', script, folder, ...[count, sideBySide, interrupted].map(String)];
+  const words = ['--expose-gc', script, folder, ...[count, sideBySide, interrupted, poweredOff].map(String)];
   // Temporary files are counted where no other program makes any.
   const { stdout } = await promisify(execFile)(process.execPath, words, {
     env: { ...process.env, TMPDIR: temporaryFolder() },
@@ -47,6 +48,19 @@ test('20 one after another and 4 side by side leave nothing behind', { timeout: 
   const result = await lives(20, 4, 0);
   expect(result.outputs).toEqual(Array.from({ length: 24 }, () => 'content 0'));
   expectNothingLeft(result);
+});
+
+const boots = process.env['VM9_SCALE'] === 'full' ? 100 : 10;
+
+test(`${boots} boots and power-offs leave nothing behind`, { timeout: boots * 60_000 }, async () => {
+  const result = await lives(1, 0, 0, boots);
+  const ends = result.wholeLives.map(({ output, exit }) => ({ output, exit }));
+  expect(ends).toEqual(Array.from({ length: boots }, () => ({ output: 'content 0', exit: { reason: 'power-off' } })));
+  expectNothingLeft(result);
+  // The heap has its size after some lives. The bound is the same for 100: half a MiB that each leaves would be seen.
+  const resident = result.wholeLives.map(({ after }) => after.residentMebibytes);
+  console.log(`MiB resident after each: ${resident.join(' ')}`);
+  expect(resident.at(-1)! - resident[4]!).toBeLessThan(40);
 });
 
 test('machines that are disposed of while they boot leave nothing behind', async () => {
