@@ -24,7 +24,8 @@ export interface VirtTreeOptions {
   socNodes?: readonly DeviceNode[];
 }
 
-export const defaultExtensions = ['i', 'm', 'a', 'f', 'd', 'c', 'zicsr', 'zifencei', 'sstc'] as const;
+/** In the order of Volume I, "ISA Extension Naming Conventions", as QEMU's `riscv,isa` has them. */
+export const defaultExtensions: readonly string[] = 'i m a f d c zicsr zifencei zba zbb zbs sstc'.split(' ');
 
 /** Phandle of the interrupt controller, for nodes that interrupt through it. */
 export const plicPhandle = 1;
@@ -134,7 +135,7 @@ function cpu(hart: number, extensions: readonly string[]): DeviceNode {
   };
 }
 
-/** As in `rv64imafdc_zicsr_zifencei_sstc`. */
+/** As in `rv64imafdc_zicsr_zifencei_zba_zbb_zbs_sstc`. */
 function isaString(extensions: readonly string[]): string {
   const letters = extensions.filter((extension) => extension.length === 1).join('');
   return [`rv64${letters}`, ...extensions.filter((extension) => extension.length > 1)].join('_');

@@ -77,6 +77,12 @@ export interface Ops<V, C> {
   shl(a: V, count: V): V;
   shrS(a: V, count: V): V;
   shrU(a: V, count: V): V;
+  /** The low `bits` rotated to the right, sign-extended to 64; takes the low five or six bits of the count. */
+  rotr(a: V, count: V, bits: 32 | 64): V;
+  /** Zeros before the highest one and behind the lowest one, 64 where there is none; the number of ones. */
+  clz(value: V): V;
+  ctz(value: V): V;
+  popcnt(value: V): V;
   /** The low bits, sign-extended or zero-extended to 64. */
   signed(value: V, bits: 8 | 16 | 32): V;
   unsigned(value: V, bits: 8 | 16 | 32): V;

@@ -117,8 +117,8 @@ export class ReferenceCsrs {
     this.#defineCounters();
     this.#definePmp();
     for (const number of [0xf11, 0xf12, 0xf13, 0xf14, 0xf15]) this.#constant(number, 0n);
-    // I, M, A, F, D, C, S and U.
-    this.#constant(0x301, (2n << 62n) | bits(8, 12, 0, 5, 3, 2, 18, 20));
+    // I, M, A, F, D, C, B, S and U.
+    this.#constant(0x301, (2n << 62n) | bits(8, 12, 0, 5, 3, 2, 1, 18, 20));
     this.#table.set(0x180, {
       allowed: () => hart.mode === 3 || (this.mstatus & status.tvm) === 0n,
       read: () => this.satp,

@@ -129,6 +129,14 @@ class Evaluator implements Ops<bigint, boolean> {
   shl = (a: bigint, count: bigint): bigint => u64(a << (count & 63n));
   shrS = (a: bigint, count: bigint): bigint => u64(s64(a) >> (count & 63n));
   shrU = (a: bigint, count: bigint): bigint => a >> (count & 63n);
+  rotr = (a: bigint, count: bigint, bits: 32 | 64): bigint => {
+    const [low, width] = [BigInt.asUintN(bits, a), BigInt(bits)];
+    const right = count % width;
+    return u64(BigInt.asIntN(bits, (low >> right) | (low << (width - right))));
+  };
+  clz = (value: bigint): bigint => 64n - BigInt(value === 0n ? 0 : value.toString(2).length);
+  ctz = (value: bigint): bigint => (value === 0n ? 64n : BigInt(/0*$/u.exec(value.toString(2))![0].length));
+  popcnt = (value: bigint): bigint => BigInt(value.toString(2).replaceAll('0', '').length);
   signed = (value: bigint, bits: 8 | 16 | 32): bigint => u64(BigInt.asIntN(bits, value));
   unsigned = (value: bigint, bits: 8 | 16 | 32): bigint => BigInt.asUintN(bits, value);
 

@@ -23,8 +23,8 @@ const supervisorInterrupts = ssip | stip | seip;
 const machineInterrupts =
   (1 << interrupt.machineSoftware) | (1 << interrupt.machineTimer) | (1 << interrupt.machineExternal);
 
-/** I, M, A, F, D, C, S and U, MXL = 64 bits. */
-const misaLow = [8, 12, 0, 5, 3, 2, 18, 20].reduce((bits, letter) => bits | (1 << letter), 0);
+/** I, M, A, F, D, C, B (Zba, Zbb and Zbs), S and U, MXL = 64 bits. */
+const misaLow = [8, 12, 0, 5, 3, 2, 1, 18, 20].reduce((bits, letter) => bits | (1 << letter), 0);
 const misaHigh = 2 << 30;
 /** UXL = SXL = 64 bits. */
 const mstatusHigh = (2 << 0) | (2 << 2);

@@ -9,6 +9,9 @@ import { m } from './m.ts';
 import type { Row } from './row.ts';
 import { rv64i, rv64iFlow } from './rv64i.ts';
 import { system } from './system.ts';
+import { zba } from './zba.ts';
+import { zbb } from './zbb.ts';
+import { zbs } from './zbs.ts';
 
 /** An instruction and its operands. */
 export interface Decoded {
@@ -26,8 +29,18 @@ export interface Decoded {
   readonly bits: number;
 }
 
-/** RV64GC: every instruction, in the order of the manual's chapters. A row's place here is its number. */
-export const instructionSet: readonly Row[] = [...rv64i, ...rv64iFlow, ...m, ...a, ...fd, ...system];
+/** RV64GCB: every instruction, in the order of the manual's chapters. A row's place here is its number. */
+export const instructionSet: readonly Row[] = [
+  ...rv64i,
+  ...rv64iFlow,
+  ...m,
+  ...a,
+  ...fd,
+  ...zba,
+  ...zbb,
+  ...zbs,
+  ...system,
+];
 
 interface Candidate {
   readonly row: Row;

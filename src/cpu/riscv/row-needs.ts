@@ -55,6 +55,10 @@ class Asking implements Ops<void, void> {
   readonly shl = nothing;
   readonly shrS = nothing;
   readonly shrU = nothing;
+  readonly rotr = nothing;
+  readonly clz = nothing;
+  readonly ctz = nothing;
+  readonly popcnt = nothing;
   readonly signed = nothing;
   readonly unsigned = nothing;
   readonly eq = nothing;

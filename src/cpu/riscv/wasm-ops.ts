@@ -151,6 +151,25 @@ export abstract class WasmOps implements Ops<Emitted, Emitted> {
     return this.#op(op.i64_shr_u);
   }
 
+  rotr(_a: Emitted, _count: Emitted, bits: 32 | 64): Emitted {
+    if (bits === 64) return this.#op(op.i64_rotr);
+    const count = this.scratch('i64');
+    this.code.set(count).op(op.i32_wrap_i64).get(count).op(op.i32_wrap_i64).op(op.i32_rotr);
+    return this.#op(op.i64_extend_i32_s);
+  }
+
+  clz(): Emitted {
+    return this.#op(op.i64_clz);
+  }
+
+  ctz(): Emitted {
+    return this.#op(op.i64_ctz);
+  }
+
+  popcnt(): Emitted {
+    return this.#op(op.i64_popcnt);
+  }
+
   eq(): Emitted {
     return this.#op(op.i64_eq);
   }

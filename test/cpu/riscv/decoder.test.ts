@@ -28,7 +28,7 @@ describe('the rows of 32 bits', () => {
     expect(new Set(instructionSet.map(({ name }) => name)).size).toBe(instructionSet.length);
   });
 
-  it('are those of RV64IMAFD, Zicsr, Zifencei and the supervisor', () => {
+  it('are those of RV64IMAFDB, Zicsr, Zifencei and the supervisor', () => {
     const floats = [
       'add',
       'sub',
@@ -56,7 +56,11 @@ describe('the rows of 32 bits', () => {
       'srli srai add sub sll slt sltu xor srl sra or and addiw slliw srliw sraiw addw subw sllw srlw sraw fence ecall ebreak ' +
       'mul mulh mulhsu mulhu div divu rem remu mulw divw divuw remw remuw ' +
       'csrrw csrrs csrrc csrrwi csrrsi csrrci fence.i sret mret wfi sfence.vma';
-    const expected = [...integers.split(' '), ...atomics, ...floats];
+    const bits =
+      'add.uw sh1add sh2add sh3add sh1add.uw sh2add.uw sh3add.uw slli.uw ' +
+      'andn orn xnor clz clzw ctz ctzw cpop cpopw max maxu min minu sext.b sext.h zext.h rol rolw ror rorw rori roriw ' +
+      'orc.b rev8 bclr bclri bext bexti binv binvi bset bseti';
+    const expected = [...integers.split(' '), ...atomics, ...floats, ...bits.split(' ')];
     expect(instructionSet.map(({ name }) => name).sort()).toEqual(expected.sort());
   });
 
@@ -217,6 +221,13 @@ describe('illegal words', () => {
     [0x1020_0173, 'sret with rd'],
     [0x3020_0073 | (1 << 15), 'mret with rs1'],
     [0x0000_200f, 'cbo.inval'],
+    [0x6030_1013, 'a count of funct5 00011'],
+    [0x6020_301b, 'funct3 011 beside cpopw'],
+    [0x6200_501b, 'roriw with shamt[5]'],
+    [0x0810_403b, 'packw, which is zext.h where rs2 is x0'],
+    [0x6980_5013, 'rev8 of 32 bits'],
+    [0x6870_5013, 'brev8'],
+    [0x0a00_1033, 'clmul'],
   ])('%i: %s', (bits) => {
     expect(decode(bits)).toBeUndefined();
   });

@@ -6,6 +6,9 @@ import { double, floatOracle, single } from '../../oracle/float.ts';
 import type { FloatFormat } from '../../oracle/float.ts';
 import { boundaryValues } from '../float/operands.ts';
 import { at } from '../../../src/cpu/riscv/layout.ts';
+import { zba } from '../../../src/cpu/riscv/zba.ts';
+import { zbb } from '../../../src/cpu/riscv/zbb.ts';
+import { zbs } from '../../../src/cpu/riscv/zbs.ts';
 import { encode } from './encode.ts';
 import { ramBase, TestHart } from './test-hart.ts';
 
@@ -418,7 +421,7 @@ describe('floating point', () => {
 
 it('no instruction was left out but for those that other tests are about', () => {
   const elsewhere = /^(?:amo|lr|sc|csr|fence|ecall|ebreak|[sm]ret|wfi|sfence)/u;
-  expect(instructionSet.map(({ name }) => name).filter((name) => !tested.has(name) && !elsewhere.test(name))).toEqual(
-    [],
-  );
+  const ofBits = new Set([...zba, ...zbb, ...zbs].map(({ name }) => name));
+  const names = instructionSet.map(({ name }) => name).filter((name) => !elsewhere.test(name) && !ofBits.has(name));
+  expect(names.filter((name) => !tested.has(name))).toEqual([]);
 });
