@@ -10,15 +10,13 @@ import { disassemble } from '../../src/cpu/riscv/disassembler.ts';
 import { Choices } from '../cpu/riscv/stream/random.ts';
 
 const tool = 'riscv64-linux-gnu-objdump';
+/** objdump knows only the extensions that an object file says it uses. */
+const assembler = ['riscv64-linux-gnu-as', '-march=rv64gc_zba_zbb_zbs'] as const;
 const seed = Number(process.env['CPU_SEED'] ?? Date.now() % 2 ** 31);
 
 /** The text of each word at its place times 4, comments and names of places cut off. */
 function objdump(words: readonly number[]): readonly string[] {
-  const { error, stdout: version } = spawnSync(tool, ['--version'], { encoding: 'utf8' });
-  if (error !== undefined) {
-    throw new Error(`this comparison needs ${tool} (Debian package binutils-riscv64-linux-gnu): ${error.message}`);
-  }
-  console.log(`${version.split('\n')[0]}; CPU_SEED=${seed}, ${words.length} words`);
+  console.log(`${run(tool, ['--version']).split('\n')[0]}; CPU_SEED=${seed}, ${words.length} words`);
   const bytes = Buffer.alloc(words.length * 4);
   // A parcel is followed by c.nop, so that the next word begins where it should.
   for (const [index, word] of words.entries()) {
@@ -28,18 +26,31 @@ function objdump(words: readonly number[]): readonly string[] {
   try {
     const file = join(folder, 'words');
     writeFileSync(file, bytes);
-    const options = ['-D', '-z', '-b', 'binary', '-m', 'riscv:rv64', '-M', 'no-aliases', file];
-    const { status, stdout, stderr } = spawnSync(tool, options, { encoding: 'utf8', maxBuffer: 2 ** 30 });
-    if (status !== 0) throw new Error(`${tool} ended with ${status}: ${stderr}`);
+    const [command, march] = assembler;
+    run(command, [march, '-o', `${file}.o`, '-'], `.incbin "${file}"\n`);
+    const listing = run(tool, ['-D', '-j', '.text', '-z', '-M', 'no-aliases', `${file}.o`]);
     const texts = words.map(() => '');
-    for (const [, address, text] of stdout.matchAll(/^\s*([0-9a-f]+):\t[0-9a-f]+\s+\t?(.*)$/gmu)) {
+    for (const [, address, text] of listing.matchAll(/^\s*([0-9a-f]+):\t[0-9a-f]+\s+\t?(.*)$/gmu)) {
       const place = Number.parseInt(address!, 16);
-      if (place % 4 === 0) texts[place / 4] = text!.replace(/\s*[#<].*$/u, '').replaceAll('\t', ' ');
+      if (place % 4 === 0) texts[place / 4] = withoutNames(text!).replaceAll('\t', ' ');
     }
     return texts;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** Without comments, and places as numbers alone: `jal s4,3ceee <.text+0x3ceee>`. */
+const withoutNames = (text: string): string => text.replace(/\s*#.*$/u, '').replace(/\b([0-9a-f]+) <.*$/u, '0x$1');
+
+/** What a command prints. */
+function run(command: string, words: readonly string[], input = ''): string {
+  const { error, status, stdout, stderr } = spawnSync(command, words, { input, encoding: 'utf8', maxBuffer: 2 ** 30 });
+  if (error !== undefined) {
+    throw new Error(`this comparison needs ${command} (Debian package binutils-riscv64-linux-gnu): ${error.message}`);
+  }
+  if (status !== 0) throw new Error(`${command} ended with ${status}: ${stderr}`);
+  return stdout;
 }
 
 /** Numbers to decimal, spaces behind commas away. */
