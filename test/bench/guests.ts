@@ -8,6 +8,7 @@ import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { builtInCommandLine, createVm, defaultMemory, hostFolder, type CpuEngine, type VmStatistics } from 'vm9';
 import { Agent, type AgentPort, type AgentPortEvents } from '../../src/agent.ts';
+import { qemuProcessor } from '../qemu-processor.ts';
 import { cpuSecondsOf, isInstalled, qemu } from './tools.ts';
 
 const images = fileURLToPath(new URL('../../guest-images/images/', import.meta.url));
@@ -79,7 +80,7 @@ export class QemuImages {
 
 /** Starts QEMU with the agent's port at its standard input and output. */
 export function spawnQemu({ kernel, initrd }: QemuImages, share: string): { child: ChildProcess; agent: Agent } {
-  const board = `-M virt -cpu rv64,h=false -smp 1 -m ${defaultMemory} -display none -serial null -monitor none -no-reboot`;
+  const board = `-M virt -cpu ${qemuProcessor} -smp 1 -m ${defaultMemory} -display none -serial null -monitor none -no-reboot`;
   const devices =
     '-global virtio-mmio.force-legacy=false -chardev stdio,id=agent,signal=off -device virtio-serial-device ' +
     '-device virtserialport,chardev=agent,name=vm9.agent -device virtio-rng-device ' +

@@ -5,11 +5,9 @@ import { mkdtempSync, readFileSync, rmSync, truncateSync, writeFileSync } from '
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ramBytes } from '../cpu/riscv/stream/layout.ts';
+import { qemuProcessor } from '../qemu-processor.ts';
 
 const emulator = 'qemu-system-riscv64';
-
-/** Extensions that QEMU's rv64 has by default and our hart does not. */
-const withoutExtensions = ['h', 'zba', 'zbb', 'zbc', 'zbs'].map((name) => `${name}=false`);
 
 /** QEMU's version, or an error that says what is missing. */
 export function qemuVersion(): string {
@@ -36,7 +34,7 @@ export async function runOnQemu(image: Uint8Array, signal: AbortSignal): Promise
       emulator,
       `-M virt,memory-backend=ram -bios none -display none -serial none -monitor none -m ${mebibytes}M`
         .split(' ')
-        .concat('-cpu', ['rv64', ...withoutExtensions].join(','))
+        .concat('-cpu', qemuProcessor)
         .concat('-object', `memory-backend-file,id=ram,size=${mebibytes}M,mem-path=${ram},share=on`),
       { timeout: 120_000, stdio: ['ignore', 'ignore', 'pipe'] },
     );

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import type { AgentPort, AgentPortEvents } from '../../src/agent.ts';
+import { qemuProcessor } from '../qemu-processor.ts';
 
 /** A port over a socket, with the back-pressure of the socket's buffer. */
 class SocketPort implements AgentPort {
@@ -87,7 +88,7 @@ export async function startQemu(options: QemuOptions): Promise<QemuGuest> {
   const folder = mkdtempSync(join(tmpdir(), 'vm9-qemu-'));
   const kernel = unpacked(folder, options.kernel, 'kernel');
   const initramfs = unpacked(folder, options.initramfs, 'initramfs');
-  const machine = '-M virt -cpu rv64,h=false -m 256 -display none -serial stdio -monitor none -no-reboot -S';
+  const machine = `-M virt -cpu ${qemuProcessor} -m 256 -display none -serial stdio -monitor none -no-reboot -S`;
   const consoles =
     '-device virtio-serial-device -device virtconsole,chardev=console ' +
     '-device virtserialport,chardev=agent,name=vm9.agent';

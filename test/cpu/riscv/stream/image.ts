@@ -169,6 +169,7 @@ function chooseUnit(random: Choices, mode: Mode): Unit {
 /** Units that may stand in a loop. */
 const simpleUnits: readonly (readonly [weight: number, make: (random: Choices) => Unit])[] = [
   [18, units.integerArithmetic],
+  [1, units.trailingZeros],
   [22, units.floatArithmetic],
   [14, units.compressedArithmetic],
   [14, units.loadOrStore],
