@@ -17,13 +17,13 @@ const signExtended = (bits: string): bigint => fromBits(bits.padStart(64, bits[0
 const turned = (bits: string, left: number): string => bits.slice(left) + bits.slice(0, left);
 const bytesOf = (value: bigint): string[] => bitsOf(value).match(/.{8}/gu)!;
 const withBit = (value: bigint, index: number, change: (bit: string) => string): bigint => {
-  const bits = [...bitsOf(value)];
-  bits[63 - index] = change(bits[63 - index]!);
-  return fromBits(bits.join(''));
+  const bits = bitsOf(value);
+  const at = 63 - index;
+  return fromBits(bits.slice(0, at) + change(bits[at]!) + bits.slice(at + 1));
 };
 const leading = (bits: string): bigint => BigInt(bits.includes('1') ? bits.indexOf('1') : bits.length);
 const trailing = (bits: string): bigint => BigInt(bits.length - 1 - bits.lastIndexOf('1'));
-const ones = (bits: string): bigint => BigInt([...bits].filter((bit) => bit === '1').length);
+const ones = (bits: string): bigint => BigInt(bits.replaceAll('0', '').length);
 
 const ofOne: Readonly<Record<string, (a: bigint) => bigint>> = {
   clz: (a) => leading(bitsOf(a)),
