@@ -4,12 +4,15 @@ import { Machine } from '../machine.ts';
 import { serveVm } from '../worker.ts';
 import type { FromWorker, ToWorker } from '../worker-protocol.ts';
 import { openMemory } from '../memory-share.ts';
+import { enableNewerWebAssembly } from './engine-flags.ts';
 import { openHostFolder } from './host-folder.ts';
 import { NodeHost } from './host.ts';
 import { openPort } from './open-port.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('this module is the worker of a VM: createVm starts it');
+
+enableNewerWebAssembly();
 
 let receive: (message: ToWorker) => void = () => undefined;
 port.on('message', (message: ToWorker) => receive(message));

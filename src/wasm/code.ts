@@ -1,7 +1,7 @@
 // WebAssembly Core Specification 2.0, §5.4 (instructions) and §5.5.13 (code).
 import { ByteWriter } from './byte-writer.ts';
 import { controlOp, op, valueType } from './opcodes.ts';
-import type { MemoryOpcode, Opcode, ValueType } from './opcodes.ts';
+import type { MemoryOpcode, Opcode, SimdOpcode, ValueType } from './opcodes.ts';
 
 /** A local variable or parameter of one function. */
 export interface Local {
@@ -34,6 +34,8 @@ export class Code implements Callable {
   readonly #typeIndex: TypeIndex;
   readonly #body = new ByteWriter();
   readonly #locals: ValueType[] = [];
+  /** Places in the body of branches that are seldom taken. */
+  readonly #unlikely: number[] = [];
   #level = 0;
 
   constructor(index: number, parameters: readonly ValueType[], results: readonly ValueType[], typeIndex: TypeIndex) {
@@ -75,6 +77,13 @@ export class Code implements Callable {
   /** An instruction without immediates. */
   op(opcode: Opcode): this {
     this.#body.byte(opcode);
+    return this;
+  }
+
+  /** An instruction on vectors, with the lane that it names. */
+  simd(opcode: SimdOpcode, lane?: number): this {
+    this.#indexed(controlOp.simd, opcode);
+    if (lane !== undefined) this.#body.byte(lane);
     return this;
   }
 
@@ -156,6 +165,12 @@ export class Code implements Callable {
     return this.#indexed(controlOp.br_if, this.#depth(label));
   }
 
+  /** The same where it is seldom done: what only that way needs does not burden the other. */
+  brIfUnlikely(label: Label): this {
+    this.#unlikely.push(this.#body.length);
+    return this.brIf(label);
+  }
+
   /** Branches by the number on the stack. */
   brTable(labels: readonly Label[], otherwise: Label): this {
     this.#indexed(controlOp.br_table, labels.length);
@@ -195,8 +210,11 @@ export class Code implements Callable {
     return this;
   }
 
-  /** §5.5.13: the function as the code section holds it. All blocks must be closed. */
-  finish(into: ByteWriter): void {
+  /**
+   * §5.5.13: the function as the code section holds it. All blocks must be closed. Where branches are seldom taken, its
+   * part of the section of branch hints goes into `hints`. Gives whether there was one.
+   */
+  finish(into: ByteWriter, hints: ByteWriter): boolean {
     if (this.#level !== 0) throw new Error(`${this.#level} blocks were not closed`);
     const content = new ByteWriter();
     const runs: { type: ValueType; count: number }[] = [];
@@ -210,9 +228,23 @@ export class Code implements Callable {
       content.unsigned(count);
       content.byte(type);
     }
+    const hasHints = this.#unlikely.length > 0;
+    if (hasHints) this.#writeHints(hints, content.length);
     content.append(this.#body.bytes());
     content.byte(controlOp.end);
     into.sized(content);
+    return hasHints;
+  }
+
+  /** Branch hinting proposal: the function, then for each branch its place in it, a length of 1, and 0. */
+  #writeHints(into: ByteWriter, bodyStart: number): void {
+    into.unsigned(this.index);
+    into.unsigned(this.#unlikely.length);
+    for (const place of this.#unlikely) {
+      into.unsigned(bodyStart + place);
+      into.byte(1);
+      into.byte(0);
+    }
   }
 
   #open(opcode: number, result: ValueType | undefined): Label {

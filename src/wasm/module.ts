@@ -5,9 +5,11 @@ import type { Callable } from './code.ts';
 import { controlOp } from './opcodes.ts';
 import type { ValueType } from './opcodes.ts';
 
-const section = { type: 1, import: 2, function: 3, table: 4, export: 7, element: 9, code: 10 } as const;
+const section = { custom: 0, type: 1, import: 2, function: 3, table: 4, export: 7, element: 9, code: 10 } as const;
 const externalKind = { function: 0, table: 1, memory: 2 } as const;
 const funcref = 0x70;
+/** The section of the branch hinting proposal; an engine that does not know it passes over it. */
+const branchHints = 'metadata.code.branch_hint';
 
 /** Limits of an imported memory in pages of 64 KiB; `shared` must be what the memory itself is. */
 export interface MemoryLimits {
@@ -109,7 +111,16 @@ export class ModuleBuilder {
       this.#section(out, section.element, 1, elements);
     }
     const bodies = new ByteWriter();
-    for (const code of this.#functions) code.finish(bodies);
+    const hints = new ByteWriter();
+    const hinted = this.#functions.filter((code) => code.finish(bodies, hints)).length;
+    if (hinted > 0) {
+      const content = new ByteWriter();
+      content.name(branchHints);
+      content.unsigned(hinted);
+      content.append(hints.bytes());
+      out.byte(section.custom);
+      out.sized(content);
+    }
     this.#section(out, section.code, this.#functions.length, bodies);
     return out.bytes().slice();
   }
@@ -151,6 +162,6 @@ export class ModuleBuilder {
   }
 }
 
-export { op, memoryOp, valueType } from './opcodes.ts';
+export { op, memoryOp, simdOp, valueType } from './opcodes.ts';
 export type { ValueType } from './opcodes.ts';
 export type { Callable, Code, Label, Local } from './code.ts';

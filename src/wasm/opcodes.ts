@@ -1,6 +1,6 @@
 // WebAssembly Core Specification 2.0, §5.4 (binary format of instructions), and the threads proposal's atomics.
 
-export const valueType = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c } as const;
+export const valueType = { i32: 0x7f, i64: 0x7e, f32: 0x7d, f64: 0x7c, v128: 0x7b } as const;
 export type ValueType = (typeof valueType)[keyof typeof valueType];
 
 /** One-byte instructions without immediates, named as in the text format with `.` as `_`. */
@@ -92,6 +92,8 @@ export const op = {
   f32_sub: 0x93,
   f32_mul: 0x94,
   f32_div: 0x95,
+  f32_min: 0x96,
+  f32_max: 0x97,
   f64_abs: 0x99,
   f64_neg: 0x9a,
   f64_ceil: 0x9b,
@@ -103,6 +105,8 @@ export const op = {
   f64_sub: 0xa1,
   f64_mul: 0xa2,
   f64_div: 0xa3,
+  f64_min: 0xa4,
+  f64_max: 0xa5,
   f64_copysign: 0xa6,
 
   i32_wrap_i64: 0xa7,
@@ -129,6 +133,20 @@ export const op = {
   i64_extend32_s: 0xc4,
 } as const;
 export type Opcode = (typeof op)[keyof typeof op];
+
+/** Instructions on vectors, behind a byte of their own: those on a lane have its number behind them. */
+export const simdOp = {
+  i64x2_splat: 0x12,
+  f32x4_splat: 0x13,
+  f64x2_splat: 0x14,
+  f32x4_extract_lane: 0x1f,
+  f32x4_replace_lane: 0x20,
+  f64x2_extract_lane: 0x21,
+  /** Relaxed SIMD: a * b + c, rounded once or twice as the host likes. */
+  f32x4_relaxed_madd: 0x105,
+  f64x2_relaxed_madd: 0x107,
+} as const;
+export type SimdOpcode = (typeof simdOp)[keyof typeof simdOp];
 
 /** Loads and stores: one byte, then alignment and offset. */
 export const memoryOp = {
@@ -179,5 +197,6 @@ export const controlOp = {
   i64_const: 0x42,
   f32_const: 0x43,
   f64_const: 0x44,
+  simd: 0xfd,
   void: 0x40,
 } as const;

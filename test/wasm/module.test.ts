@@ -1,9 +1,9 @@
 // WebAssembly Core Specification 2.0, §5.4 and §5.5: modules that an engine takes, and what their code does.
 import { describe, expect, it } from 'vitest';
-import { memoryOp, ModuleBuilder, op, valueType } from '../../src/wasm/module.ts';
+import { memoryOp, ModuleBuilder, op, simdOp, valueType } from '../../src/wasm/module.ts';
 import type { Callable, Code, ValueType } from '../../src/wasm/module.ts';
 
-const { i32, i64, f64 } = valueType;
+const { i32, i64, f32, f64 } = valueType;
 
 /** A module of one exported function. */
 function define(parameters: readonly ValueType[], results: readonly ValueType[], write: (code: Code) => void) {
@@ -330,6 +330,69 @@ describe('instructions without immediates are those that their names say', () =>
 
   it('unreachable traps', () => {
     expect(define([], [], (code) => code.op(op.unreachable))).toThrow('unreachable');
+  });
+});
+
+describe('vectors', () => {
+  it('a number goes into every lane and comes out of one', () => {
+    const f = define([f64], [f64], (code) =>
+      code.get(code.parameter(0)).simd(simdOp.f64x2_splat).simd(simdOp.f64x2_extract_lane, 1),
+    );
+    expect(f(-1.5)).toBe(-1.5);
+  });
+
+  it('a lane is replaced, and what is beside it stays', () => {
+    const f = define([i64, f32], [f64], (code) => {
+      code.get(code.parameter(0)).simd(simdOp.i64x2_splat).get(code.parameter(1));
+      code.simd(simdOp.f32x4_replace_lane, 0).simd(simdOp.f64x2_extract_lane, 0);
+    });
+    const view = new DataView(new ArrayBuffer(8));
+    view.setFloat64(0, Number(f(0x4000_0000_1234_5678n, 1)));
+    expect(view.getBigUint64(0)).toBe(0x4000_0000_3f80_0000n);
+  });
+});
+
+describe('branches that are seldom taken', () => {
+  it('are named in a section before the code, by function and place in it (branch hinting proposal)', () => {
+    const module = new ModuleBuilder();
+    const usual = module.function([i32], []);
+    const end = usual.block();
+    usual.get(usual.parameter(0)).brIf(end).end();
+    const code = module.function([i32], [i32]);
+    const local = code.f64();
+    code.f64Const(1.5).set(local);
+    for (const value of [7, 8]) {
+      const block = code.block();
+      code.get(code.parameter(0)).i32Const(value).op(op.i32_eq);
+      if (value === 7) code.brIfUnlikely(block);
+      else code.brIf(block);
+      code.i32Const(value).return();
+      code.end();
+    }
+    code.i32Const(0);
+    module.exportFunction('f', code);
+    const bytes = Array.from(module.toBytes());
+    const name = Array.from(new TextEncoder().encode('metadata.code.branch_hint'));
+    const start = bytes.findIndex((_, index) => name.every((byte, offset) => bytes[index + offset] === byte));
+    const [functions, index, hints, place, size, value, next] = bytes.slice(start + name.length);
+    expect([functions, index, hints, size, value]).toEqual([1, code.index, 1, 1, 0]);
+    // The code section begins: its length, two functions, the first with its length.
+    const sections = bytes.slice(start + name.length + 6);
+    expect(next).toBe(10);
+    const first = sections[3] ?? 0;
+    const body = sections.slice(3 + 1 + first + 1);
+    const brIf = 0x0d;
+    expect(body[place ?? 0]).toBe(brIf);
+    expect(body.indexOf(brIf)).toBe(place);
+    expect(instantiate(module)(7)).toBe(8);
+  });
+
+  it('have no section where there are none', () => {
+    const module = new ModuleBuilder();
+    const code = module.function([i32], []);
+    const block = code.block();
+    code.get(code.parameter(0)).brIf(block).end();
+    expect(new TextDecoder('latin1').decode(module.toBytes())).not.toContain('branch_hint');
   });
 });
 

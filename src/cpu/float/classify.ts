@@ -2,35 +2,25 @@
 import type { Callable } from '../../wasm/module.ts';
 import type { Toolkit } from './environment.ts';
 
-/** The bits of fclass's result. */
-const floatClass = {
-  negativeInfinity: 1 << 0,
-  negativeNormal: 1 << 1,
-  negativeSubnormal: 1 << 2,
-  negativeZero: 1 << 3,
-  positiveZero: 1 << 4,
-  positiveSubnormal: 1 << 5,
-  positiveNormal: 1 << 6,
-  positiveInfinity: 1 << 7,
-  signalingNaN: 1 << 8,
-  quietNaN: 1 << 9,
-} as const;
+/** The bits of fclass's result for negative numbers; those for positive ones are as far from bit 7. */
+const infinity = 0;
+const normal = 1;
+const subnormal = 2;
+const zero = 3;
+const signalingNaN = 8;
+const quietNaN = 9;
 
 /** (a): the bit of its class. */
 export function defineClassify({ emit, encoding }: Toolkit): Callable {
   const { i64 } = emit;
   return emit.function(['i64'], (a) => {
-    const bySign = (negative: number, positive: number) =>
-      emit.return(i64.select(BigInt(negative), BigInt(positive), encoding.isNegative(a)));
-    emit.if(encoding.isNormal(a), () => bySign(floatClass.negativeNormal, floatClass.positiveNormal));
-    emit.if(encoding.isZero(a), () => bySign(floatClass.negativeZero, floatClass.positiveZero));
-    emit.if(encoding.isSignaling(a), () => emit.return(BigInt(floatClass.signalingNaN)));
-    emit.if(encoding.isNaN(a), () => emit.return(BigInt(floatClass.quietNaN)));
-    emit.if(encoding.isInfinite(a), () => bySign(floatClass.negativeInfinity, floatClass.positiveInfinity));
-    return i64.select(
-      BigInt(floatClass.negativeSubnormal),
-      BigInt(floatClass.positiveSubnormal),
-      encoding.isNegative(a),
-    );
+    const bit = (position: number) => BigInt(1 << position);
+    const bySign = (position: number) => i64.select(bit(position), bit(7 - position), encoding.isNegative(a));
+    emit.if(encoding.isNormal(a), () => emit.return(bySign(normal)));
+    emit.if(encoding.isZero(a), () => emit.return(bySign(zero)));
+    emit.if(encoding.isSignaling(a), () => emit.return(bit(signalingNaN)));
+    emit.if(encoding.isNaN(a), () => emit.return(bit(quietNaN)));
+    emit.if(encoding.isInfinite(a), () => emit.return(bySign(infinity)));
+    return bySign(subnormal);
   });
 }

@@ -5,39 +5,22 @@ import { digitCount, digitsOf, digitsShift, digitsThen } from './host-digits.ts'
 import { exceptionFlag } from './environment.ts';
 import type { Toolkit } from './environment.ts';
 
-const { NV, DZ } = exceptionFlag;
-
 /** (a, b, mode): a / b. */
-export function defineDivide({ emit, flags, format, encoding, nanResult, round }: Toolkit): Callable {
+export function defineDivide({ emit, flags, format, encoding, native, specialResult, round }: Toolkit): Callable {
   const { i32, i64 } = emit;
 
   return emit.function(['i64', 'i64', 'i32'], (a, b, mode) => {
     const sign = emit.let(encoding.sign(i64.xor(a, b)));
 
-    emit.if(i32.or(encoding.isSpecial(a), encoding.isSpecial(b)), () => {
-      emit.if(i32.or(encoding.isNaN(a), encoding.isNaN(b)), () => emit.return(emit.call(nanResult, a, b, b)));
-      emit.if(encoding.isInfinite(a), () => {
-        // §7.2 e: infinity by infinity.
-        emit.if(encoding.isInfinite(b), () => {
-          flags.raise(NV);
-          emit.return(format.canonicalNaN);
-        });
-        emit.return(i64.or(sign, format.infinity));
-      });
-      emit.return(sign);
+    const isZeroDivisor = emit.let(encoding.isZero(b));
+    const isSpecial = i32.or(i32.or(encoding.isSpecial(a), encoding.isSpecial(b)), encoding.isZero(a));
+    emit.if(i32.or(isSpecial, isZeroDivisor), () => {
+      // §7.3: an exact infinity from a finite number that is not zero.
+      const isFinite = i32.eqz(i32.or(encoding.isSpecial(a), encoding.isZero(a)));
+      flags.raiseIf(i32.and(isFinite, isZeroDivisor), exceptionFlag.DZ);
+      const result = emit.let(native.toBits(native.div(native.fromBits(a), native.fromBits(b))));
+      emit.return(emit.call(specialResult, result, a, b));
     });
-    emit.if(encoding.isZero(b), () => {
-      // §7.2 e: zero by zero.
-      emit.if(encoding.isZero(a), () => {
-        flags.raise(NV);
-        emit.return(format.canonicalNaN);
-      });
-      // §7.3: an exact infinity.
-      flags.raise(DZ);
-      emit.return(i64.or(sign, format.infinity));
-    });
-    emit.if(encoding.isZero(a), () => emit.return(sign));
-
     const dividend = encoding.unpack(a);
     const divisor = encoding.unpack(b);
     const exponent = emit.let(i32.add(i32.sub(dividend.exponent, divisor.exponent), format.bias));

@@ -1,7 +1,7 @@
-import type { Callable, Code, Local, ModuleBuilder } from '../../wasm/module.ts';
+import type { Callable, Code, Label, Local, ModuleBuilder } from '../../wasm/module.ts';
 import { memoryOp, op, valueType } from '../../wasm/module.ts';
 
-export type Kind = keyof typeof valueType;
+export type Kind = Exclude<keyof typeof valueType, 'v128'>;
 
 /**
  * What an expression leaves behind: the value itself lies on wasm's stack, its code being written already. It must be
@@ -69,14 +69,16 @@ export class Emitter {
   readonly i64: Instructions<'i64'>;
   readonly f32: Instructions<'f32'>;
   readonly f64: Instructions<'f64'>;
-  readonly #module: ModuleBuilder;
+  readonly #module: ModuleBuilder | undefined;
   /** One object for each place on the stack, because thousands of values come and go while a guest waits to start. */
   readonly #places: Record<Kind, OnStack<Kind>[]> = { i32: [], i64: [], f32: [], f64: [] };
   /** How many values lie on wasm's stack. */
   #depth = 0;
   #code: Code | undefined;
+  #newLocal: (kind: Kind) => Local = () => this.#missing();
 
-  constructor(module: ModuleBuilder) {
+  /** `module` is where functions are made; without one, code is written within others' functions only. */
+  constructor(module?: ModuleBuilder) {
     this.#module = module;
     this.i32 = this.#instructions('i32');
     this.i64 = this.#instructions('i64');
@@ -89,16 +91,32 @@ export class Emitter {
     parameters: Parameters,
     body: (...parameters: Variables<Parameters>) => Operand<'i64'>,
   ): Callable {
-    const code = this.#module.function(
+    const code = (this.#module ?? this.#missing()).function(
       parameters.map((parameter) => valueType[parameter]),
       [valueType.i64],
     );
-    this.#code = code;
     const variables = parameters.map((parameter, position) => new Variable(parameter, code.parameter(position)));
-    this.#pushOne('i64', body(...(variables as Variables<Parameters>)));
+    this.within(
+      code,
+      (kind) => code.local(valueType[kind]),
+      () => this.#pushOne('i64', body(...(variables as Variables<Parameters>))),
+    );
+    return code;
+  }
+
+  /** Writes a part of a function; `newLocal` gives its variables, of which one that was used before is not 0. */
+  within(code: Code, newLocal: (kind: Kind) => Local, write: () => void): void {
+    this.#code = code;
+    this.#newLocal = newLocal;
+    write();
     if (this.#depth !== 0) throw new Error('a computed value was never used');
     this.#code = undefined;
-    return code;
+  }
+
+  /** What `write` has left on the stack by writing to the function itself. */
+  written<K extends Kind>(kind: K, write: () => void): OnStack<K> {
+    write();
+    return this.#computed(kind);
   }
 
   /** A new variable that holds `value`. */
@@ -109,7 +127,7 @@ export class Emitter {
 
   /** A new variable, 0 until it is set. */
   variable<K extends Kind>(kind: K): Variable<K> {
-    return new Variable(kind, this.#open().local(valueType[kind]));
+    return new Variable(kind, this.#newLocal(kind));
   }
 
   set<K extends Kind>(variable: Variable<K>, value: Operand<K>): void {
@@ -127,6 +145,11 @@ export class Emitter {
       otherwise();
     }
     code.end();
+  }
+
+  branchIfUnlikely(condition: Operand<'i32'>, label: Label): void {
+    this.#pushOne('i32', condition);
+    this.#open().brIfUnlikely(label);
   }
 
   return(value: Operand<'i64'>): void {
@@ -147,13 +170,22 @@ export class Emitter {
     return this.#computed('i32');
   }
 
+  /** The same of 64 bits. */
+  loadWide(address: number): OnStack<'i64'> {
+    this.#open().i32Const(0).memory(memoryOp.i64_load, address);
+    return this.#computed('i64');
+  }
+
   store(address: number, value: Variable<'i32'>): void {
     this.#open().i32Const(0).get(value.local).memory(memoryOp.i32_store, address);
   }
 
   #open(): Code {
-    if (this.#code === undefined) throw new Error('code is written inside of a function only');
-    return this.#code;
+    return this.#code ?? this.#missing();
+  }
+
+  #missing(): never {
+    throw new Error('functions are made in a module, and code is written in functions');
   }
 
   #instructions<K extends Kind>(kind: K): Instructions<K> {

@@ -71,8 +71,8 @@ export interface Toolkit extends Environment {
   readonly format: Format;
   readonly encoding: Encoding;
   readonly native: NativeFloat;
-  /** See `defineNaNResult`. */
-  readonly nanResult: Callable;
+  /** See `defineSpecialResult`. */
+  readonly specialResult: Callable;
   /** See `defineRound`. */
   readonly round: Callable;
 }

@@ -19,6 +19,7 @@ export interface Format {
   readonly magnitudeMask: bigint;
   /** The top bit of the fraction: set in a quiet NaN, clear in a signaling one (§6.2.1). */
   readonly quietBit: bigint;
+  readonly one: bigint;
   readonly infinity: bigint;
   readonly greatestFinite: bigint;
   /** RISC-V's canonical NaN, which every operation gives that gives a NaN. */
@@ -42,6 +43,7 @@ function interchangeFormat(native: 'f32' | 'f64', width: number, precision: numb
     fractionMask: (1n << BigInt(fractionBits)) - 1n,
     magnitudeMask: signBit - 1n,
     quietBit,
+    one: BigInt((maxExponent - 1) / 2) << BigInt(fractionBits),
     infinity,
     greatestFinite: infinity - 1n,
     canonicalNaN: infinity | quietBit,

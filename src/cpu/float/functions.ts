@@ -3,25 +3,29 @@
 import { valueType } from '../../wasm/module.ts';
 import type { Callable, ModuleBuilder, ValueType } from '../../wasm/module.ts';
 import type { FloatFormat, FloatOperation } from '../ops.ts';
-import { defineAdd } from './add.ts';
 import { defineClassify } from './classify.ts';
-import { defineEqual, defineExtremum, defineLess } from './compare.ts';
+import { defineCompare, defineExtremum } from './compare.ts';
 import { defineNarrow, defineWiden } from './convert.ts';
 import { defineDivide } from './divide.ts';
 import { Emitter } from './emitter.ts';
 import { Encoding } from './encoding.ts';
 import { Flags } from './environment.ts';
 import type { Environment, Toolkit } from './environment.ts';
-import { defineFastFusedMultiplyAdd } from './fast-fused-multiply-add.ts';
-import { defineFastAdd, defineFastDivide, defineFastMultiply, defineFastSquareRoot } from './fast-path.ts';
+import {
+  defineFastAdd,
+  defineFastDivide,
+  defineFastFusedMultiplyAdd,
+  defineFastMultiply,
+  defineFastSquareRoot,
+  defineSubtract,
+} from './fast-path.ts';
 import { binary32, binary64 } from './format.ts';
 import type { Format } from './format.ts';
 import { defineFromInteger } from './from-integer.ts';
 import { defineFusedMultiplyAdd } from './fused-multiply-add.ts';
-import { defineMultiply } from './multiply.ts';
-import { defineNaNResult } from './nan.ts';
 import { nativeFloat } from './native.ts';
 import { defineRound } from './round.ts';
+import { defineSpecialResult } from './special.ts';
 import { defineSquareRoot } from './square-root.ts';
 import { defineToInteger } from './to-integer.ts';
 
@@ -136,25 +140,26 @@ function toolkit(environment: Environment, format: Format): Toolkit {
     format,
     encoding,
     native: nativeFloat(environment.emit, format),
-    nanResult: defineNaNResult(environment, encoding),
+    specialResult: defineSpecialResult(environment, encoding),
     round: defineRound(environment, format),
   };
 }
 
 function defineOperations(tools: Toolkit): FloatOperations {
-  const addInIntegers = defineAdd(tools);
+  const fusedInIntegers = defineFusedMultiplyAdd(tools);
+  const add = defineFastAdd(tools, fusedInIntegers);
   return {
-    add: defineFastAdd(tools, 'add', addInIntegers),
-    sub: defineFastAdd(tools, 'sub', addInIntegers),
-    mul: defineFastMultiply(tools, defineMultiply(tools)),
+    add,
+    sub: defineSubtract(tools, add),
+    mul: defineFastMultiply(tools, fusedInIntegers),
     div: defineFastDivide(tools, defineDivide(tools)),
     sqrt: defineFastSquareRoot(tools, defineSquareRoot(tools)),
-    fma: defineFastFusedMultiplyAdd(tools, defineFusedMultiplyAdd(tools)),
+    fma: defineFastFusedMultiplyAdd(tools, fusedInIntegers),
     min: defineExtremum(tools, 'min'),
     max: defineExtremum(tools, 'max'),
-    eq: defineEqual(tools),
-    lt: defineLess(tools, 'lt'),
-    le: defineLess(tools, 'le'),
+    eq: defineCompare(tools, 'eq'),
+    lt: defineCompare(tools, 'lt'),
+    le: defineCompare(tools, 'le'),
     classify: defineClassify(tools),
     toInt32: defineToInteger(tools, { width: 32, signed: true }),
     toUint32: defineToInteger(tools, { width: 32, signed: false }),

@@ -1,8 +1,7 @@
 // IEEE 754-2019, §5.4.1 (fusedMultiplyAdd), in integers: every operand, every rounding mode.
 import type { Callable } from '../../wasm/module.ts';
-import type { Variable } from './emitter.ts';
 import { leadingBit } from './encoding.ts';
-import { exceptionFlag, roundingMode } from './environment.ts';
+import { roundingMode } from './environment.ts';
 import type { Toolkit } from './environment.ts';
 import {
   addWide,
@@ -16,7 +15,7 @@ import type { Wide } from './wide.ts';
 
 /** (a, b, c, mode): a * b + c, rounded once. */
 export function defineFusedMultiplyAdd(toolkit: Toolkit): Callable {
-  const { emit, format, encoding, round } = toolkit;
+  const { emit, format, encoding, native, specialResult, round } = toolkit;
   const { i32, i64 } = emit;
 
   return emit.function(['i64', 'i64', 'i64', 'i32'], (a, b, c, mode) => {
@@ -25,8 +24,15 @@ export function defineFusedMultiplyAdd(toolkit: Toolkit): Callable {
     // §6.3: a sum of zero from different signs.
     const zeroSum = () => i64.select(format.signBit, 0n, i32.eq(mode, roundingMode.RDN));
 
-    const isSpecial = i32.or(i32.or(encoding.isSpecial(a), encoding.isSpecial(b)), encoding.isSpecial(c));
-    emit.if(isSpecial, () => returnSpecial(toolkit, { a, b, c, sign, differentSigns }));
+    const isProductSpecial = emit.let(i32.or(encoding.isSpecial(a), encoding.isSpecial(b)));
+    emit.if(i32.or(encoding.isSpecial(c), isProductSpecial), () => {
+      // RISC-V §20.6: infinity times zero is invalid also where the addend is a quiet NaN. Finite numbers may be taken for
+      // zero: their product might overflow.
+      const result = emit.let(native.toBits(native.mul(native.fromBits(a), native.fromBits(b))));
+      const product = emit.let(i64.select(emit.call(specialResult, result, a, b), 0n, isProductSpecial));
+      const sum = emit.let(native.toBits(native.add(native.fromBits(product), native.fromBits(c))));
+      emit.return(emit.call(specialResult, sum, product, c));
+    });
     emit.if(i32.or(encoding.isZero(a), encoding.isZero(b)), () => {
       emit.if(i32.and(encoding.isZero(c), differentSigns), () => emit.return(zeroSum()));
       emit.return(c);
@@ -70,36 +76,4 @@ export function defineFusedMultiplyAdd(toolkit: Toolkit): Callable {
     emit.set(exponent, i32.sub(i32.add(exponent, Number(leadingBit) + 64 - 124), i32.wrap_i64(shift)));
     return emit.call(round, sign, exponent, significand, mode);
   });
-}
-
-interface Operands {
-  readonly a: Variable<'i64'>;
-  readonly b: Variable<'i64'>;
-  readonly c: Variable<'i64'>;
-  /** Of the product. */
-  readonly sign: Variable<'i64'>;
-  /** Whether the addend's is the other one. */
-  readonly differentSigns: Variable<'i32'>;
-}
-
-/** Returns the result where an operand is infinite or a NaN. */
-function returnSpecial({ emit, flags, format, encoding, nanResult }: Toolkit, operands: Operands): void {
-  const { i32, i64 } = emit;
-  const { a, b, c, sign, differentSigns } = operands;
-  const invalid = () => {
-    flags.raise(exceptionFlag.NV);
-    emit.return(format.canonicalNaN);
-  };
-
-  emit.if(i32.or(encoding.isNaN(a), encoding.isNaN(b)), () => emit.return(emit.call(nanResult, a, b, c)));
-  emit.if(i32.or(encoding.isInfinite(a), encoding.isInfinite(b)), () => {
-    // §7.2 c leaves it open for a quiet NaN as c; RISC-V §20.6 raises NV then too.
-    emit.if(i32.or(encoding.isZero(a), encoding.isZero(b)), invalid);
-    emit.if(encoding.isNaN(c), () => emit.return(emit.call(nanResult, a, b, c)));
-    // §7.2 d: the difference of infinities.
-    emit.if(i32.and(encoding.isInfinite(c), differentSigns), invalid);
-    emit.return(i64.or(sign, format.infinity));
-  });
-  emit.if(encoding.isNaN(c), () => emit.return(emit.call(nanResult, a, b, c)));
-  emit.return(c);
 }

@@ -13,6 +13,9 @@ export interface NativeFloat {
   div(left: Operand<NativeKind>, right: Operand<NativeKind>): OnStack<NativeKind>;
   sqrt(operand: Operand<NativeKind>): OnStack<NativeKind>;
   abs(operand: Operand<NativeKind>): OnStack<NativeKind>;
+  neg(operand: Operand<NativeKind>): OnStack<NativeKind>;
+  min(left: Operand<NativeKind>, right: Operand<NativeKind>): OnStack<NativeKind>;
+  max(left: Operand<NativeKind>, right: Operand<NativeKind>): OnStack<NativeKind>;
   eq(left: Operand<NativeKind>, right: Operand<NativeKind>): OnStack<'i32'>;
   ne(left: Operand<NativeKind>, right: Operand<NativeKind>): OnStack<'i32'>;
   lt(left: Operand<NativeKind>, right: Operand<NativeKind>): OnStack<'i32'>;

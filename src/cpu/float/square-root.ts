@@ -1,23 +1,19 @@
 // IEEE 754-2019, §5.4.1 (squareRoot), in integers: every operand, every rounding mode.
 import type { Callable } from '../../wasm/module.ts';
 import type { Emitter, OnStack, Variable } from './emitter.ts';
-import { exceptionFlag } from './environment.ts';
 import type { Toolkit } from './environment.ts';
 import { digitCount, digitsOf, digitsShift, digitsThen } from './host-digits.ts';
 
 /** (a, mode): the square root of a. */
-export function defineSquareRoot({ emit, flags, format, encoding, nanResult, round }: Toolkit): Callable {
+export function defineSquareRoot({ emit, format, encoding, native, specialResult, round }: Toolkit): Callable {
   const { i32, i64 } = emit;
 
   return emit.function(['i64', 'i32'], (a, mode) => {
-    emit.if(encoding.isNaN(a), () => emit.return(emit.call(nanResult, a, a, a)));
-    // §6.3: the root of -0 is -0.
-    emit.if(encoding.isZero(a), () => emit.return(a));
-    emit.if(encoding.isNegative(a), () => {
-      flags.raise(exceptionFlag.NV);
-      emit.return(format.canonicalNaN);
+    // Also of a negative number, which gives a NaN; §6.3: the root of -0 is -0.
+    emit.if(i32.or(i32.or(encoding.isSpecial(a), encoding.isNegative(a)), encoding.isZero(a)), () => {
+      const result = emit.let(native.toBits(native.sqrt(native.fromBits(a))));
+      emit.return(emit.call(specialResult, result, a, a));
     });
-    emit.if(encoding.isInfinite(a), () => emit.return(a));
 
     const { exponent, significand } = encoding.unpack(a);
     const unbiased = emit.let(i32.sub(exponent, format.bias));

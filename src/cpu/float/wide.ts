@@ -9,6 +9,11 @@ export interface Wide {
 
 /** The product of two unsigned numbers. */
 export function multiplyWide(emit: Emitter, a: Variable<'i64'>, b: Variable<'i64'>): Wide {
+  return { high: emit.let(highOfProduct(emit, a, b)), low: emit.let(emit.i64.mul(a, b)) };
+}
+
+/** Its upper half. */
+export function highOfProduct(emit: Emitter, a: Variable<'i64'>, b: Variable<'i64'>): OnStack<'i64'> {
   const { i64 } = emit;
   const lowHalf = (value: Variable<'i64'>) => emit.let(i64.and(value, 0xffff_ffffn));
   const highHalf = (value: Variable<'i64'>) => emit.let(i64.shr_u(value, 32n));
@@ -21,8 +26,7 @@ export function multiplyWide(emit: Emitter, a: Variable<'i64'>, b: Variable<'i64
   const middle = emit.let(i64.add(carry, i64.mul(highA, lowB)));
   const otherMiddle = emit.let(i64.add(i64.mul(lowA, highB), i64.and(middle, 0xffff_ffffn)));
   const top = i64.add(i64.mul(highA, highB), i64.shr_u(middle, 32n));
-  const high = emit.let(i64.add(top, i64.shr_u(otherMiddle, 32n)));
-  return { high, low: emit.let(i64.mul(a, b)) };
+  return i64.add(top, i64.shr_u(otherMiddle, 32n));
 }
 
 export function addWide(emit: Emitter, a: Wide, b: Wide): Wide {

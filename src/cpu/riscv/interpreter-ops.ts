@@ -8,6 +8,7 @@ import type { RowHandler } from './handlers.ts';
 import { at, entryFields } from './layout.ts';
 import type { HighMultiply } from './multiply.ts';
 import type { Row } from './row.ts';
+import type { ScratchType } from './scratch.ts';
 import { dynamicRounding, emitted, floatStatus, WasmOps } from './wasm-ops.ts';
 import type { AtomicCode, Emitted, LoadOpcode } from './wasm-ops.ts';
 
@@ -59,7 +60,7 @@ export interface Frame {
   /** Emits the address of the translation cache for reads or for writes. */
   emitCache(kind: 'read' | 'write'): void;
   /** A local of the function that no other part of this handler uses. */
-  scratch(type: 'i32' | 'i64'): Local;
+  scratch(type: ScratchType): Local;
 }
 
 export class InterpreterOps extends WasmOps {
@@ -181,7 +182,7 @@ export class InterpreterOps extends WasmOps {
     this.code.get(value).memory(memoryOp.i64_store, base);
   }
 
-  protected override scratch(type: 'i32' | 'i64'): Local {
+  protected override scratch(type: ScratchType): Local {
     return this.#frame.scratch(type);
   }
 

@@ -16,7 +16,7 @@ export const at = {
   attention: 0x354,
   /** Not 0 when `run` is to return; 32 bits. */
   leave: 0x358,
-  /** Accrued exception flags and rounding mode (fcsr), 32 bits each. */
+  /** Accrued exception flags and rounding mode (fcsr), 32 bits each; translated code reads both at once. */
   fflags: 0x35c,
   frm: 0x360,
   /** Addresses of the translation caches of the present mode; 32 bits each. */

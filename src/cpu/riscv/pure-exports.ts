@@ -10,7 +10,7 @@ import type { FloatNeed } from './row-needs.ts';
 
 export const highMultiplyNames = ['signed', 'unsigned', 'signedUnsigned'] as const;
 
-export function floatName({ operation, format }: FloatNeed): string {
+export function floatName({ operation, format }: Pick<FloatNeed, 'operation' | 'format'>): string {
   return `float.${format}.${operation}`;
 }
 

@@ -3,6 +3,7 @@
 import { floatParameters } from '../float/functions.ts';
 import { valueType } from '../../wasm/module.ts';
 import type { Callable, ModuleBuilder } from '../../wasm/module.ts';
+import type { FloatInline } from './float-inline.ts';
 import { floatName, highMultiplyName, highMultiplyNames } from './pure-exports.ts';
 import type { RegionImports } from './region-code.ts';
 import type { Region } from './region.ts';
@@ -10,7 +11,7 @@ import { needsOf } from './row-needs.ts';
 
 const { i64 } = valueType;
 /** Imports from `pure` what these regions call. */
-export function importPure(module: ModuleBuilder, regions: readonly Region[]): RegionImports {
+export function importPure(module: ModuleBuilder, regions: readonly Region[], floatInline: FloatInline): RegionImports {
   const rows = new Set(
     regions
       .flatMap(({ blocks }) => blocks.flatMap(({ instructions }) => instructions))
@@ -35,6 +36,7 @@ export function importPure(module: ModuleBuilder, regions: readonly Region[]): R
     return callable;
   };
   return {
+    floatInline,
     float: (operation, format) => found(float, floatName({ operation, format })),
     highMultiply: {
       get signed() {

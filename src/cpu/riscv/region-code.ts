@@ -6,11 +6,12 @@
 import type { FloatFormat, FloatOperation } from '../ops.ts';
 import { ControlFlow } from '../control-flow.ts';
 import { StructuredWriter } from '../structured-writer.ts';
-import { memoryOp, op } from '../../wasm/module.ts';
-import type { Callable, Code, Label, Local, ModuleBuilder } from '../../wasm/module.ts';
+import { memoryOp, op, valueType } from '../../wasm/module.ts';
+import type { Callable, Code, Label, Local, ModuleBuilder, ValueType } from '../../wasm/module.ts';
 import { at, counters, decodedRamPage, exitReasons, pageSize, slotFields, slotMask } from './layout.ts';
 import type { ExitReason } from './layout.ts';
 import type { RegionPart } from './known-regions.ts';
+import type { FloatInline } from './float-inline.ts';
 import type { HighMultiply } from './multiply.ts';
 import { isReturn, pageOf } from './region.ts';
 import type { Region, RegionBlock } from './region.ts';
@@ -20,10 +21,13 @@ import { TranslatorOps } from './translator-ops.ts';
 import type { InstructionExits, RegionFrame } from './translator-ops.ts';
 import { floatStatus } from './wasm-ops.ts';
 
-/** What the functions of a module may call. */
+const { i64, f64 } = valueType;
+
+/** What the functions of a module may call, and what they may do instead. */
 export interface RegionImports {
   float(operation: FloatOperation, format: FloatFormat): Callable;
   readonly highMultiply: HighMultiply;
+  readonly floatInline: FloatInline;
 }
 
 /** `entries` is the address of a 32-bit count of how often it is entered, if that is to be counted. */
@@ -85,11 +89,11 @@ class RegionCode implements InstructionExits {
     this.#pc = code.parameter(0);
     this.#budget = code.parameter(1);
     this.#findRegisters();
-    const take = (use: RegisterUse, locals: (Local | undefined)[]): void => {
-      for (const register of new Set([...use.read, ...use.written])) locals[register] = code.i64();
+    const take = (use: RegisterUse, locals: (Local | undefined)[], type: ValueType): void => {
+      for (const register of new Set([...use.read, ...use.written])) locals[register] = code.local(type);
     };
-    take(this.#x, this.#xLocals);
-    take(this.#f, this.#fLocals);
+    take(this.#x, this.#xLocals, i64);
+    take(this.#f, this.#fLocals, f64);
     for (const { page, ramPage } of parts) {
       if (page !== 0) this.#farPages.set(page, { ramPage, known: code.i32() });
     }
@@ -105,6 +109,7 @@ class RegionCode implements InstructionExits {
       scratch: (type) => scratch.take(type),
       floatFunction: (operation, format) => imports.float(operation, format),
       highMultiply: imports.highMultiply,
+      floatInline: imports.floatInline,
     };
     this.#scratch = scratch;
     const [first] = region.blocks[0]?.instructions ?? [];
@@ -123,8 +128,10 @@ class RegionCode implements InstructionExits {
     }
     const entry = this.#region.blocks[0]?.offset ?? 0;
     if (this.#usesFloat) {
-      // Without the unit nothing is done here: the interpreter finds out which instruction may not run.
-      code.i32Const(0).memory(memoryOp.i32_load, at.mstatus).i32Const(floatStatus).op(op.i32_and).op(op.i32_eqz).if();
+      // Without the unit, or with a reserved rounding mode, nothing is done here: the interpreter finds out which
+      // instruction may not run.
+      code.i32Const(0).memory(memoryOp.i32_load, at.mstatus).i32Const(floatStatus).op(op.i32_and).op(op.i32_eqz);
+      code.i32Const(0).memory(memoryOp.i32_load, at.frm).i32Const(4).op(op.i32_gt_u).op(op.i32_or).if();
       code.get(this.#pc).get(this.#budget).return();
       code.end();
     }
@@ -296,7 +303,7 @@ class RegionCode implements InstructionExits {
       if (local === undefined) continue;
       this.#code
         .i32Const(0)
-        .memory(memoryOp.i64_load, base + register * 8)
+        .memory(local.type === f64 ? memoryOp.f64_load : memoryOp.i64_load, base + register * 8)
         .set(local);
     }
   }
@@ -307,7 +314,7 @@ class RegionCode implements InstructionExits {
       this.#code
         .i32Const(0)
         .get(local)
-        .memory(memoryOp.i64_store, base + register * 8);
+        .memory(local.type === f64 ? memoryOp.f64_store : memoryOp.i64_store, base + register * 8);
     }
   }
 }

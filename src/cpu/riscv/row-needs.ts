@@ -1,10 +1,19 @@
 // What an instruction asks of an engine, found by asking its row: one more reader of the rows.
-import type { FloatFormat, FloatOperation, Ops } from '../ops.ts';
+import type { AccessSize, FloatFormat, FloatOperation, Ops } from '../ops.ts';
 import type { Row } from './row.ts';
+
+/** A register, as an operand of a floating-point operation. */
+export interface FloatOperand {
+  readonly register: 'x' | 'f';
+  readonly field: 'rs1' | 'rs2' | 'rs3';
+  /** Whether the number enters with its sign changed. */
+  readonly negated: boolean;
+}
 
 export interface FloatNeed {
   readonly operation: FloatOperation;
   readonly format: FloatFormat;
+  readonly operands: readonly FloatOperand[];
 }
 
 export interface RowNeeds {
@@ -12,6 +21,8 @@ export interface RowNeeds {
   readonly hart: boolean;
   readonly float: readonly FloatNeed[];
   readonly highMultiply: boolean;
+  /** It moves 64 bits between memory and a floating-point register and does nothing else. */
+  readonly floatMove: boolean;
 }
 
 /** By row: the rows are the same for ever. */
@@ -30,18 +41,21 @@ export function needsOf(row: Row): RowNeeds {
 
 const nothing = (): void => undefined;
 
-/** Values are nothing; only what is asked for counts. */
-class Asking implements Ops<void, void> {
-  readonly needs = { hart: false, float: [] as FloatNeed[], highMultiply: false };
+const itself = (value: Asked): Asked => value;
 
-  readonly x = nothing;
+/** An operand, a constant, what was loaded from memory, or anything else. */
+type Asked = FloatOperand | bigint | 'loaded' | void;
+
+const isOperand = (value: Asked): value is FloatOperand => typeof value === 'object';
+
+/** Of values only those count that go into a floating-point operation as they are, or with their sign changed. */
+class Asking implements Ops<Asked, void> {
+  readonly needs = { hart: false, float: [] as FloatNeed[], highMultiply: false, floatMove: false };
+
   readonly setX = nothing;
-  readonly f = nothing;
-  readonly setF = nothing;
   readonly imm = nothing;
   readonly pc = nothing;
   readonly next = nothing;
-  readonly constant = nothing;
   readonly add = nothing;
   readonly sub = nothing;
   readonly mul = nothing;
@@ -51,7 +65,6 @@ class Asking implements Ops<void, void> {
   readonly remU = nothing;
   readonly and = nothing;
   readonly or = nothing;
-  readonly xor = nothing;
   readonly shl = nothing;
   readonly shrS = nothing;
   readonly shrU = nothing;
@@ -60,7 +73,6 @@ class Asking implements Ops<void, void> {
   readonly ctz = nothing;
   readonly popcnt = nothing;
   readonly signed = nothing;
-  readonly unsigned = nothing;
   readonly eq = nothing;
   readonly ne = nothing;
   readonly lt = nothing;
@@ -69,25 +81,51 @@ class Asking implements Ops<void, void> {
   readonly geU = nothing;
   readonly isZero = nothing;
   readonly fromCondition = nothing;
-  readonly select = nothing;
-  readonly load = nothing;
-  readonly store = nothing;
   readonly loadReserved = nothing;
   readonly storeConditional = nothing;
   readonly branch = nothing;
   readonly jump = nothing;
   readonly jumpTo = nothing;
 
-  let(): () => void {
-    return nothing;
+  readonly constant = itself;
+  readonly unsigned = itself;
+  /** A single is the canonical NaN where it is not boxed. */
+  readonly select = itself;
+
+  x(field: 'rs1' | 'rs2'): Asked {
+    return { register: 'x', field, negated: false };
   }
 
-  choose(_condition: void, whenTrue: () => void, whenFalse: () => void): void {
+  f(field: FloatOperand['field']): Asked {
+    return { register: 'f', field, negated: false };
+  }
+
+  let(value: Asked): () => Asked {
+    return () => value;
+  }
+
+  xor(value: Asked, sign: Asked): Asked {
+    return isOperand(value) && typeof sign === 'bigint' ? { ...value, negated: !value.negated } : undefined;
+  }
+
+  load(_address: Asked, size: AccessSize): Asked {
+    return size === 8 ? 'loaded' : undefined;
+  }
+
+  setF(value: Asked): void {
+    if (value === 'loaded') this.needs.floatMove = true;
+  }
+
+  store(_address: Asked, value: Asked, size: AccessSize): void {
+    this.needs.floatMove = size === 8 && isOperand(value) && value.register === 'f';
+  }
+
+  choose(_condition: void, whenTrue: () => Asked, whenFalse: () => Asked): void {
     whenTrue();
     whenFalse();
   }
 
-  amo(_address: void, _size: 4 | 8, update: (old: () => void) => void): void {
+  amo(_address: Asked, _size: 4 | 8, update: (old: () => Asked) => Asked): void {
     update(nothing);
   }
 
@@ -103,8 +141,8 @@ class Asking implements Ops<void, void> {
     this.needs.highMultiply = true;
   }
 
-  float(operation: FloatOperation, format: FloatFormat): void {
-    this.needs.float.push({ operation, format });
+  float(operation: FloatOperation, format: FloatFormat, ...operands: Asked[]): void {
+    this.needs.float.push({ operation, format, operands: operands.filter(isOperand) });
   }
 
   csr(): void {

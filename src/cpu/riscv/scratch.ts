@@ -1,28 +1,28 @@
 // Locals that a piece of generated code uses for itself; pieces take turns.
+import { valueType } from '../../wasm/module.ts';
 import type { Code, Local } from '../../wasm/module.ts';
+
+export type ScratchType = keyof typeof valueType;
 
 export class Scratch {
   readonly #code: Code;
-  readonly #pools: Record<'i32' | 'i64', Local[]> = { i32: [], i64: [] };
-  readonly #used: Record<'i32' | 'i64', number> = { i32: 0, i64: 0 };
+  readonly #pools = new Map<ScratchType, { readonly locals: Local[]; used: number }>();
 
   constructor(code: Code) {
     this.#code = code;
   }
 
   reset(): void {
-    this.#used.i32 = 0;
-    this.#used.i64 = 0;
+    for (const pool of this.#pools.values()) pool.used = 0;
   }
 
-  take(type: 'i32' | 'i64'): Local {
-    const pool = this.#pools[type];
-    const index = this.#used[type]++;
-    let local = pool[index];
-    if (local === undefined) {
-      local = type === 'i32' ? this.#code.i32() : this.#code.i64();
-      pool.push(local);
+  take(type: ScratchType): Local {
+    let pool = this.#pools.get(type);
+    if (pool === undefined) {
+      pool = { locals: [], used: 0 };
+      this.#pools.set(type, pool);
     }
-    return local;
+    const index = pool.used++;
+    return (pool.locals[index] ??= this.#code.local(valueType[type]));
   }
 }

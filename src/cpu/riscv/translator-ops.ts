@@ -4,16 +4,19 @@ import type { FloatFormat, FloatOperation } from '../ops.ts';
 import { memoryOp, op } from '../../wasm/module.ts';
 import type { Callable, Code, Local } from '../../wasm/module.ts';
 import type { Decoded } from './decoder.ts';
+import type { FloatInline } from './float-inline.ts';
 import { at } from './layout.ts';
 import type { HighMultiply } from './multiply.ts';
 import type { Row } from './row.ts';
+import { needsOf } from './row-needs.ts';
+import type { ScratchType } from './scratch.ts';
 import { dynamicRounding, emitted, WasmOps } from './wasm-ops.ts';
 import type { Emitted } from './wasm-ops.ts';
 
 /** The function of a region, as its instructions see it. */
 export interface RegionFrame {
   readonly code: Code;
-  /** The local that holds an integer register, 1 to 31, or a floating-point one. */
+  /** The local that holds an integer register, 1 to 31, or a floating-point one, as an f64 whatever is in it. */
   x(register: number): Local;
   f(register: number): Local;
   /** Virtual address of the start of the page. */
@@ -22,9 +25,10 @@ export interface RegionFrame {
   readonly writeCache: Local;
   /** Not 0 once a floating-point register or flag has changed. */
   readonly floatDirty: Local;
-  scratch(type: 'i32' | 'i64'): Local;
+  scratch(type: ScratchType): Local;
   floatFunction(operation: FloatOperation, format: FloatFormat): Callable;
   readonly highMultiply: HighMultiply;
+  readonly floatInline: FloatInline;
 }
 
 /** The ways out of the instruction that is being emitted. */
@@ -59,7 +63,10 @@ export class TranslatorOps extends WasmOps {
   emit(decoded: Decoded, offset: number): void {
     this.#decoded = decoded;
     this.#offset = offset;
-    decoded.row.meaning(this);
+    const { row } = decoded;
+    const [need] = needsOf(row).float;
+    const emitMeaning = (): void => row.meaning(this);
+    if (need === undefined || !this.#frame.floatInline.emit(this.#frame, need, decoded, emitMeaning)) emitMeaning();
   }
 
   x(field: 'rs1' | 'rs2'): Emitted {
@@ -77,10 +84,12 @@ export class TranslatorOps extends WasmOps {
 
   f(field: 'rs1' | 'rs2' | 'rs3'): Emitted {
     this.code.get(this.#frame.f(field === 'rs3' ? this.#decoded.bits >>> 27 : this.#decoded[field]));
+    if (!this.#movesFloat) this.code.op(op.i64_reinterpret_f64);
     return emitted;
   }
 
   setF(_value: Emitted): void {
+    if (!this.#movesFloat) this.code.op(op.f64_reinterpret_i64);
     this.code.set(this.#frame.f(this.#decoded.rd));
     this.markFloatDirty();
   }
@@ -120,7 +129,16 @@ export class TranslatorOps extends WasmOps {
     throw new Error(`${this.row.name} is the hart's`);
   }
 
-  protected override scratch(type: 'i32' | 'i64'): Local {
+  /** fld and fsd: their value never is an i64. */
+  get #movesFloat(): boolean {
+    return needsOf(this.row).floatMove;
+  }
+
+  protected override get wideType(): 'i64' | 'f64' {
+    return this.#movesFloat ? 'f64' : 'i64';
+  }
+
+  protected override scratch(type: ScratchType): Local {
     return this.#frame.scratch(type);
   }
 
@@ -152,11 +170,8 @@ export class TranslatorOps extends WasmOps {
       code.i32Const(static_);
       return;
     }
-    const mode = this.#frame.scratch('i32');
-    code.i32Const(0).memory(memoryOp.i32_load, at.frm).tee(mode).i32Const(4).op(op.i32_gt_u).if();
-    this.#exits.emitRetry();
-    code.end();
-    code.get(mode);
+    // Where frm holds a reserved value, the region is left when it is entered.
+    code.i32Const(0).memory(memoryOp.i32_load, at.frm);
   }
 
   protected override floatFunction(operation: FloatOperation, format: FloatFormat): Callable {

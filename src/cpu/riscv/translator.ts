@@ -1,8 +1,10 @@
 // Translates what is hot while the guest runs: collects the entries that the interpreter finds hot, makes a module of
 // their regions, and puts the regions' functions where the interpreter meets them.
+import { fusesMultiplyAdd } from '../float/host.ts';
 import { ModuleBuilder } from '../../wasm/module.ts';
 import { CodeAround } from './code-around.ts';
 import type { DecodedPages } from './decoded-pages.ts';
+import { FloatInline } from './float-inline.ts';
 import type { KnownRegion } from './known-regions.ts';
 import type { MemoryShape } from './interpreter.ts';
 import { importPure } from './pure-functions.ts';
@@ -25,6 +27,8 @@ export interface TranslationOptions {
   readonly maximumBytes?: number | undefined;
   /** Milliseconds of a clock that never goes back, for the statistics. Default: none, and no seconds are counted. */
   readonly now?: () => number;
+  /** Whether relaxed multiply-add is used where it rounds once. Default: true. */
+  readonly relaxedMultiplyAdd?: boolean;
 }
 
 /**
@@ -126,6 +130,7 @@ export class Translator {
   readonly #batch: number;
   readonly #patience: number;
   readonly #promoteAfter: number;
+  readonly #floatInline: FloatInline;
   /** By the place of the entry in RAM. */
   readonly #waiting = new Map<number, FoundRegion>();
   #waited = 0;
@@ -144,6 +149,7 @@ export class Translator {
     this.#batch = options.batch ?? 16;
     this.#patience = options.patience ?? 8;
     this.#promoteAfter = options.promoteAfter ?? 50_000;
+    this.#floatInline = new FloatInline(options.relaxedMultiplyAdd !== false && fusesMultiplyAdd());
     options.pages.onRegionDropped((index) => this.#drop(index));
   }
 
@@ -228,6 +234,7 @@ export class Translator {
     const imports = importPure(
       module,
       found.map(({ region }) => region),
+      this.#floatInline,
     );
     const functions = found.map(({ region, known, small }, index) => {
       const count = at.regionEntries + (numbers[index] ?? 0) * 4;

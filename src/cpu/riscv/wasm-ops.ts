@@ -7,6 +7,7 @@ import type { Callable, Code, Local } from '../../wasm/module.ts';
 import { at, pageSize, slotMask } from './layout.ts';
 import type { HighMultiply } from './multiply.ts';
 import type { Row } from './row.ts';
+import type { ScratchType } from './scratch.ts';
 
 /** Stands for a value that was emitted: it is on the WebAssembly stack. */
 export interface Emitted {
@@ -21,7 +22,7 @@ export const dynamicRounding = 7;
 export const atomicCodes = { load: 0, store: 1 } as const;
 export type AtomicCode = (typeof atomicCodes)[keyof typeof atomicCodes];
 
-export type LoadOpcode = (typeof loads)[keyof typeof loads][AccessSize];
+export type LoadOpcode = (typeof loads)[keyof typeof loads][AccessSize] | typeof memoryOp.f64_load;
 
 const loads = {
   signed: { 1: memoryOp.i64_load8_s, 2: memoryOp.i64_load16_s, 4: memoryOp.i64_load32_s, 8: memoryOp.i64_load },
@@ -58,7 +59,7 @@ export abstract class WasmOps implements Ops<Emitted, Emitted> {
   abstract system(operation: SystemOperation): void;
 
   /** A local that no other part of this instruction uses. */
-  protected abstract scratch(type: 'i32' | 'i64'): Local;
+  protected abstract scratch(type: ScratchType): Local;
   /** Emits the address of the translation cache for reads or for writes. */
   protected abstract emitCache(kind: 'read' | 'write'): void;
   /** Emits what a load does where the cache does not know the page: leaves its result, or goes elsewhere. */
@@ -72,6 +73,11 @@ export abstract class WasmOps implements Ops<Emitted, Emitted> {
   /** The function that does what `float` asks for. */
   protected abstract floatFunction(operation: FloatOperation, format: FloatFormat): Callable;
   protected abstract highMultiply(): HighMultiply;
+
+  /** The type as which 8 bytes go to and from memory. */
+  protected get wideType(): 'i64' | 'f64' {
+    return 'i64';
+  }
 
   constant(value: bigint): Emitted {
     this.code.i64Const(BigInt.asIntN(64, value));
@@ -227,8 +233,9 @@ export abstract class WasmOps implements Ops<Emitted, Emitted> {
   load(_address: Emitted, size: AccessSize, extension: 'signed' | 'unsigned'): Emitted {
     const code = this.code;
     const { address, offset, slot } = this.#translate('read', size);
-    const opcode = loads[extension][size];
-    code.if(valueType.i64);
+    const isFloat = this.wideType === 'f64';
+    const opcode = isFloat ? memoryOp.f64_load : loads[extension][size];
+    code.if(isFloat ? valueType.f64 : valueType.i64);
     this.emitLoadMiss(address, size, opcode);
     code.else();
     this.#emitPlace(offset, slot);
@@ -239,14 +246,14 @@ export abstract class WasmOps implements Ops<Emitted, Emitted> {
 
   store(_address: Emitted, _value: Emitted, size: AccessSize): void {
     const code = this.code;
-    const value = this.scratch('i64');
+    const value = this.scratch(this.wideType);
     code.set(value);
     const { address, offset, slot } = this.#translate('write', size);
     code.if();
     this.emitStoreMiss(address, value, size);
     code.else();
     this.#emitPlace(offset, slot);
-    code.get(value).memory(stores[size]);
+    code.get(value).memory(this.wideType === 'f64' ? memoryOp.f64_store : stores[size]);
     code.end();
   }
 

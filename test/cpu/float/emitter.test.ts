@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { Emitter } from '../../../src/cpu/float/emitter.ts';
-import type { Operand, Variable } from '../../../src/cpu/float/emitter.ts';
-import { ModuleBuilder } from '../../../src/wasm/module.ts';
+import { Emitter, Variable } from '../../../src/cpu/float/emitter.ts';
+import type { Kind, Operand } from '../../../src/cpu/float/emitter.ts';
+import { ModuleBuilder, valueType } from '../../../src/wasm/module.ts';
 
 type Body = (emit: Emitter, a: Variable<'i64'>, b: Variable<'i64'>) => Operand<'i64'>;
 
@@ -61,4 +61,38 @@ it('a computed operand that is never used is refused', () => {
     return a;
   };
   expect(() => run(unused, 1n, 2n)).toThrow('never used');
+});
+
+it('writes a part of a function that is written otherwise, in the variables that it is given', () => {
+  const module = new ModuleBuilder();
+  const code = module.function([valueType.i64], [valueType.i64]);
+  const parameter = code.parameter(0);
+  const given: string[] = [];
+  const emit = new Emitter();
+  const newLocal = (kind: Kind) => {
+    given.push(kind);
+    return code.local(valueType[kind]);
+  };
+  const long = code.block();
+  emit.within(code, newLocal, () => {
+    const { i64 } = emit;
+    const a = new Variable('i64', parameter);
+    const twice = emit.let(i64.add(a, a));
+    emit.branchIfUnlikely(i64.eq(twice, 14n), long);
+    emit.set(
+      a,
+      i64.mul(
+        twice,
+        emit.written('i64', () => void code.i64Const(10)),
+      ),
+    );
+  });
+  code.end();
+  code.get(parameter);
+  module.exportFunction('f', code);
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.toBytes()));
+  const f = exports['f'] as (value: bigint) => bigint;
+  // Stands left of a computed operand, and so waits in another variable.
+  expect(given).toEqual(['i64', 'i64']);
+  expect([f(3n), f(7n)]).toEqual([60n, 7n]);
 });

@@ -1,0 +1,212 @@
+// Floating-point operations in translated code by the host's own arithmetic, where that gives what RISC-V asks for: mostly
+// rounding to nearest even, with the inexact flag raised already, and a result that can raise no other. All else goes the
+// long way, to the functions of src/cpu/float. The RISC-V Instruction Set Manual, Volume I (20240411), chapters 20 and 21.
+import type { FloatOperation } from '../ops.ts';
+import { Emitter, Variable } from '../float/emitter.ts';
+import type { OnStack, Operand } from '../float/emitter.ts';
+import { exceptionFlag, Flags, roundingMode } from '../float/environment.ts';
+import { binary32, binary64 } from '../float/format.ts';
+import { roundingOperations } from '../float/functions.ts';
+import { nativeFloat } from '../float/native.ts';
+import type { NativeKind } from '../float/native.ts';
+import { simdOp } from '../../wasm/module.ts';
+import type { Decoded } from './decoder.ts';
+import { at } from './layout.ts';
+import type { FloatNeed } from './row-needs.ts';
+import type { RegionFrame } from './translator-ops.ts';
+import { dynamicRounding } from './wasm-ops.ts';
+
+type NumberVariable = Variable<'f32'> | Variable<'f64'>;
+type LeaveIf = (condition: Operand<'i32'>) => void;
+
+const { NX } = exceptionFlag;
+/** What is above a single in a register, and the least unsigned number with that (§21.2). */
+const boxing = -(2n ** 32n);
+/** What takes a rounding mode and, where the result is a double, has no use for it. */
+const exactInDouble: ReadonlySet<FloatOperation> = new Set(['convert', 'fromInt32', 'fromUint32']);
+
+/** The least exponent field that a result may have: any finite one, or one that was surely normal before rounding. */
+const anyFinite = 0;
+const normal = 2;
+/** Of a sum that is so great that a product below the normal numbers is nothing beside it. */
+const beyondTinyProducts = 64;
+
+export class FloatInline {
+  readonly #emit = new Emitter();
+  readonly #flags = new Flags(this.#emit, at.fflags);
+  readonly #single = { ...binary32, ...nativeFloat(this.#emit, binary32) };
+  readonly #double = { ...binary64, ...nativeFloat(this.#emit, binary64) };
+  readonly #fusesMultiplyAdd: boolean;
+
+  /** `fusesMultiplyAdd`: whether the host's relaxed multiply-add is there and rounds once. */
+  constructor(fusesMultiplyAdd: boolean) {
+    this.#fusesMultiplyAdd = fusesMultiplyAdd;
+  }
+
+  /**
+   * Emits what a row needs, from its registers to its register; `otherwise` emits the long way, which does the same.
+   * False: there is no other, and nothing was emitted.
+   */
+  emit(frame: RegionFrame, need: FloatNeed, decoded: Decoded, otherwise: () => void): boolean {
+    const mode = (decoded.bits >>> 12) & 7;
+    const { operation } = need;
+    if (operation === 'classify') return false;
+    if (roundingOperations.has(operation)) {
+      // To integers as C converts to them.
+      const isToInteger = operation.startsWith('to');
+      const isUsual = mode === (isToInteger ? roundingMode.RTZ : roundingMode.RNE);
+      if (!isUsual && (isToInteger || mode !== dynamicRounding)) return false;
+    }
+    const { code } = frame;
+    this.#emit.within(
+      code,
+      (kind) => frame.scratch(kind),
+      () => {
+        const done = code.block();
+        const long = code.block();
+        let leaves = false;
+        this.#emitShortWay(frame, need, decoded, mode, (condition) => {
+          this.#emit.branchIfUnlikely(condition, long);
+          leaves = true;
+        });
+        code.i32Const(1).set(frame.floatDirty).br(done).end();
+        if (leaves) otherwise();
+        code.end();
+      },
+    );
+    return true;
+  }
+
+  #emitShortWay(frame: RegionFrame, need: FloatNeed, decoded: Decoded, mode: number, leaveIf: LeaveIf): void {
+    const emit = this.#emit;
+    const { i32, i64, f32, f64 } = emit;
+    const { code } = frame;
+    const { operation, format } = need;
+    const { rd, rs1, rs2, bits } = decoded;
+    const isWide = format === 'double';
+    const target = isWide ? this.#double : this.#single;
+    const fromSingle = isWide === (operation === 'convert');
+    const native = fromSingle ? this.#single : this.#double;
+    const leaveUnless: LeaveIf = (condition) => leaveIf(i32.eqz(condition));
+
+    if (roundingOperations.has(operation) && !(isWide && exactInDouble.has(operation))) {
+      if (mode !== dynamicRounding) leaveUnless(this.#flags.has(NX));
+      // Of fflags, and of frm above them, all but the other flags.
+      else leaveIf(i64.ne(i64.and(emit.loadWide(at.fflags), BigInt(NX - 32)), BigInt(NX)));
+    }
+
+    const operands = need.operands
+      .filter(({ register }) => register === 'f')
+      .map(({ field, negated }): NumberVariable => {
+        const register = new Variable('f64', frame.f({ rs1, rs2, rs3: bits >>> 27 }[field]));
+        if (!fromSingle) return negated ? emit.let(f64.neg(register)) : register;
+        leaveIf(i64.lt_u(i64.reinterpret_f64(register), boxing));
+        // Through a vector rather than an integer, which would be another register.
+        const lane = emit.written('f32', () => {
+          code.get(register.local).simd(simdOp.f64x2_splat).simd(simdOp.f32x4_extract_lane, 0);
+        });
+        const number = emit.let(lane);
+        return negated ? emit.let(f32.neg(number)) : number;
+      });
+    const [a, b, c] = operands as [NumberVariable, NumberVariable, NumberVariable];
+
+    const letNumber = (value: OnStack<NativeKind> | Variable<NativeKind>): NumberVariable => emit.let(value);
+    const setNumber = (number: NumberVariable): void => {
+      // A single goes into a vector of ones, for what is above it.
+      if (!isWide) code.i64Const(-1).simd(simdOp.i64x2_splat);
+      code.get(number.local);
+      if (!isWide) code.simd(simdOp.f32x4_replace_lane, 0).simd(simdOp.f64x2_extract_lane, 0);
+      code.set(frame.f(rd));
+    };
+    const setUnlessNaN = (value: OnStack<NativeKind>): void => {
+      const number = letNumber(value);
+      leaveIf(target.ne(number, number));
+      setNumber(number);
+    };
+    const setRounded = (value: OnStack<NativeKind> | Variable<NativeKind>, leastExponent: number): void => {
+      const number = letNumber(value);
+      const top =
+        number.kind === 'f64' ? i32.wrap_i64(i64.shr_u(i64.reinterpret_f64(number), 32n)) : i32.reinterpret_f32(number);
+      // Without the sign, the exponent is what is on top.
+      const { maxExponent } = target;
+      const shift = Math.clz32(maxExponent);
+      const distance = i32.sub(i32.shl(top, 1), leastExponent << shift);
+      leaveIf(i32.ge_u(distance, (maxExponent - leastExponent) << shift));
+      setNumber(number);
+    };
+    const setX = (value: OnStack<'i64'>): void => {
+      if (rd === 0) emit.let(value);
+      else emit.set(new Variable('i64', frame.x(rd)), value);
+    };
+
+    const isSigned = !operation.includes('Uint');
+    const isShort = operation.endsWith('32');
+    switch (operation) {
+      case 'add':
+      case 'sub':
+        // A sum of subnormal size is exact.
+        setRounded(native[operation](a, b), anyFinite);
+        break;
+      case 'mul':
+      case 'div':
+        setRounded(native[operation](a, b), normal);
+        break;
+      case 'sqrt':
+        setRounded(native.sqrt(a), anyFinite);
+        break;
+      case 'fma':
+        if (this.#fusesMultiplyAdd) {
+          const sum = emit.written(target.native, () => {
+            for (const { local } of operands) code.get(local).simd(isWide ? simdOp.f64x2_splat : simdOp.f32x4_splat);
+            code.simd(isWide ? simdOp.f64x2_relaxed_madd : simdOp.f32x4_relaxed_madd);
+            code.simd(isWide ? simdOp.f64x2_extract_lane : simdOp.f32x4_extract_lane, 0);
+          });
+          setRounded(sum, normal);
+        } else {
+          // The exact product lies between neighbours of the rounded one. Where the addend's sums with both are rounded
+          // to the same number, so is the exact sum.
+          const product = emit.let(native.mul(a, b));
+          const sum = emit.let(native.add(native.mul(product, 1 + 2 ** (1 - native.precision)), c));
+          const other = native.add(native.mul(product, 1 - 2 ** -native.precision), c);
+          leaveIf(native.ne(other, sum));
+          setRounded(sum, beyondTinyProducts);
+        }
+        break;
+      case 'min':
+      case 'max':
+        // WebAssembly, too, holds -0 for the lesser zero.
+        setUnlessNaN(native[operation](a, b));
+        break;
+      case 'eq':
+      case 'lt':
+      case 'le': {
+        // A NaN for any NaN, and for infinities that are the same.
+        const difference = emit.let(native.sub(a, b));
+        leaveIf(native.ne(difference, difference));
+        setX(i64.extend_i32_u(native[operation](a, b)));
+        break;
+      }
+      case 'convert':
+        if (a.kind === 'f32') setUnlessNaN(f64.promote_f32(a));
+        else setRounded(f32.demote_f64(a), normal);
+        break;
+      case 'toInt32':
+      case 'toUint32':
+      case 'toInt64':
+      case 'toUint64': {
+        const value = a.kind === 'f32' ? emit.let(f64.promote_f32(a)) : a;
+        // From 2^63 on the unsigned ones are left as well.
+        leaveUnless(f64.lt(isSigned ? f64.abs(value) : value, 2 ** (!isShort ? 63 : isSigned ? 31 : 32)));
+        if (!isSigned) leaveUnless(f64.ge(value, 0));
+        const integer = i64.trunc_f64_s(value);
+        setX(isShort ? i64.extend32_s(integer) : integer);
+        break;
+      }
+      default: {
+        const source: Operand<'i64'> = rs1 === 0 ? 0n : new Variable('i64', frame.x(rs1));
+        const integer = !isShort ? source : isSigned ? i64.extend32_s(source) : i64.and(source, 0xffff_ffffn);
+        setNumber(letNumber(isSigned ? target.convert_i64_s(integer) : target.convert_i64_u(integer)));
+      }
+    }
+  }
+}

@@ -1,0 +1,92 @@
+// Floating point in translated code, on the host's own arithmetic as far as it goes: results, flags and mstatus.FS are
+// those of the exact result rounded once.
+import { describe, expect, it } from 'vitest';
+import { enableNewerWebAssembly } from '../../../src/node/engine-flags.ts';
+import { double, single } from '../../oracle/float.ts';
+import type { FloatFormat } from '../../oracle/float.ts';
+import { RandomBits } from '../float/operands.ts';
+import { FloatCases, floatRows, rowNamed, TranslatedFloat } from './translated-float.ts';
+
+enableNewerWebAssembly();
+
+const formats = { s: single, d: double } as const;
+const signs = [0n, 1n] as const;
+/** NX is raised, and frm is RNE. */
+const inexact = 1;
+
+/** The number with this significand, of which the leading 1 is left out, and exponent field. */
+function encoded(format: FloatFormat, field: number, fraction: bigint, sign = 0n): bigint {
+  const { width, precision } = format;
+  const bits = (sign << BigInt(width - 1)) | (BigInt(field) << BigInt(precision - 1)) | fraction;
+  return width === 32 ? bits | 0xffff_ffff_0000_0000n : bits;
+}
+
+const around = (bits: bigint): bigint[] => [-2n, -1n, 0n, 1n, 2n].map((offset) => bits + offset);
+
+describe.each([
+  ['the host’s fused multiply-add, where it has one', true],
+  ['no fused multiply-add', false],
+])('with %s', (_, relaxed) => {
+  const translated = new TranslatedFloat(relaxed);
+  const check = (name: string, operands: readonly bigint[]): void =>
+    translated.check({ row: rowNamed(name), rm: 0, operands, fcsr: inexact });
+
+  it.each(floatRows.map((row) => [row.name, row] as const))('%s, on operands from seed 1', (name, row) => {
+    const cases = new FloatCases(1);
+    for (let count = 0; count < (/^fn?m(add|sub)/.test(name) ? 1000 : 400); count += 1)
+      translated.check(cases.next(row));
+  });
+
+  describe.each(['s', 'd'] as const)('format %s', (letter) => {
+    const format = formats[letter];
+    const { bias, precision } = format;
+
+    it('§7.5 of IEEE 754: what is rounded up to the least normal number is tiny or is not', () => {
+      for (const sign of signs) {
+        for (const small of [...around(encoded(format, 1, 0n, sign)), ...around(encoded(format, 2, 0n, sign))]) {
+          for (const one of around(encoded(format, bias, 0n))) {
+            check(`fmul.${letter}`, [small, one]);
+            check(`fdiv.${letter}`, [small, one]);
+            for (const addend of [0n, 1n]) {
+              check(`fmadd.${letter}`, [small, one, encoded(format, 0, addend, sign)]);
+              check(`fmsub.${letter}`, [small, one, encoded(format, 0, addend, sign)]);
+            }
+          }
+        }
+      }
+    });
+
+    it('products below the normal numbers decide where an addend is half-way between two numbers', () => {
+      const random = new RandomBits(2);
+      const digits = BigInt(precision - 1);
+      for (let count = 0; count < 3000; count += 1) {
+        const [a, b] = [random.long(), random.long()].map((bits) => BigInt.asUintN(Number(digits), bits));
+        // The product is of 2^(1 - bias - p - 2) to 2^(1 - bias + 2).
+        const field = bias - Math.floor(bias / 2) + random.below(4);
+        const other = bias + 1 - precision - 2 + random.below(precision + 4) - field + 3;
+        check(`fmadd.${letter}`, [
+          encoded(format, field, a!),
+          encoded(format, other, b!, BigInt(random.below(2))),
+          encoded(format, random.below(6), BigInt(random.below(16)), BigInt(random.below(2))),
+        ]);
+      }
+    });
+  });
+
+  it('doubles around the least normal single, and around the greatest', () => {
+    const ends = [double.bias + 1 - single.bias, double.bias + single.bias, double.bias + 1 + single.bias];
+    for (const field of ends) {
+      for (const distance of [28n, 29n, 30n, 31n].map((power) => 1n << power)) {
+        for (const near of [0n, distance, -distance]) {
+          for (const bits of around(encoded(double, field, 0n) + near)) check('fcvt.s.d', [bits]);
+        }
+      }
+    }
+  });
+
+  it('all of that was translated', () => {
+    const { checked, translated: retired } = translated.counts;
+    expect(checked).toBeGreaterThan(10_000);
+    expect(retired).toBeGreaterThanOrEqual(2 * checked);
+  });
+});
