@@ -28,7 +28,7 @@ const misaLow = [8, 12, 0, 5, 3, 2, 1, 18, 20].reduce((bits, letter) => bits | (
 const misaHigh = 2 << 30;
 /** UXL = SXL = 64 bits. */
 const mstatusHigh = (2 << 0) | (2 << 2);
-const sstatusHigh = 2;
+export const sstatusHigh = 2;
 const statusDirty = 1 << 31;
 const mstatusWritable =
   mstatus.sie |
@@ -44,7 +44,7 @@ const mstatusWritable =
   mstatus.tvm |
   mstatus.tw |
   mstatus.tsr;
-const sstatusWritable = mstatus.sie | mstatus.spie | mstatus.spp | mstatus.fs | mstatus.sum | mstatus.mxr;
+export const sstatusWritable = mstatus.sie | mstatus.spie | mstatus.spp | mstatus.fs | mstatus.sum | mstatus.mxr;
 /** Exceptions that can be delegated: all but the one from M-mode. */
 const medelegWritable = 0xb3ff;
 /** menvcfg.FIOM, and STCE in bit 63. */

@@ -65,7 +65,6 @@ export class Hart {
   /** The budget of the present run. */
   #slice = 0;
   #barrenTraps = 0;
-  #nestedTraps = 0;
   #retiredAtTrap = -1;
   #stuck = false;
 
@@ -74,6 +73,7 @@ export class Hart {
     const registers = new Registers(options.memory.buffer);
     this.registers = registers;
     this.#record = registers.record;
+    this.#record.privilege = privilege.machine;
     this.#caches = new TranslationCaches(registers);
     this.mmu = new Mmu(registers, options.ram);
     this.pages = new DecodedPages(registers, this.#caches, options.ram.bytes);
@@ -317,7 +317,7 @@ export class Hart {
 
   #return(by: 'mret' | 'sret'): void {
     leaveTrap(this.registers, by);
-    this.#nestedTraps = 0;
+    this.registers.setWord(at.nestedTraps, 0);
     this.#selectCaches();
     this.#attendIfPending();
   }
@@ -392,8 +392,9 @@ export class Hart {
     const retired = this.retired();
     this.#barrenTraps = retired === this.#retiredAtTrap ? this.#barrenTraps + 1 : 0;
     this.#retiredAtTrap = retired;
-    this.#nestedTraps += 1;
-    if (this.#barrenTraps >= barrenTrapLimit || this.#nestedTraps >= nestedTrapLimit) {
+    const nested = this.registers.word(at.nestedTraps) + 1;
+    this.registers.setWord(at.nestedTraps, nested);
+    if (this.#barrenTraps >= barrenTrapLimit || nested >= nestedTrapLimit) {
       this.#stuck = true;
       this.leave();
       return;

@@ -2,13 +2,14 @@
 import type { AccessSize, CsrOperation, FloatFormat, FloatOperation, SystemOperation } from '../ops.ts';
 import { floatFunctionOf } from '../float/functions.ts';
 import type { FloatFunctions } from '../float/functions.ts';
-import { memoryOp, op } from '../../wasm/module.ts';
+import { memoryOp, op, valueType } from '../../wasm/module.ts';
 import type { Callable, Code, Local } from '../../wasm/module.ts';
 import type { RowHandler } from './handlers.ts';
 import { at, entryFields } from './layout.ts';
 import type { HighMultiply } from './multiply.ts';
 import type { Row } from './row.ts';
 import type { ScratchType } from './scratch.ts';
+import type { SupervisorCode } from './supervisor-code.ts';
 import { dynamicRounding, emitted, floatStatus, WasmOps } from './wasm-ops.ts';
 import type { AtomicCode, Emitted, LoadOpcode } from './wasm-ops.ts';
 
@@ -47,6 +48,8 @@ export interface Frame {
   readonly highMultiply: HighMultiply;
   /** The decoded entry. */
   readonly ip: Local;
+  /** Where rare instructions are. */
+  readonly supervisor?: SupervisorCode;
   /** Emits the address of the instruction. */
   emitPc(): void;
   /** Emits the stores of pc and budget that the hart relies on. */
@@ -148,6 +151,11 @@ export class InterpreterOps extends WasmOps {
     const source = this.#frame.scratch('i64');
     const outcome = this.#frame.scratch('i32');
     code.set(source);
+    const done = code.block(valueType.i64);
+    const slow = code.block();
+    code.get(this.#frame.ip).memory(memoryOp.i32_load, entryFields.bits).i32Const(20).op(op.i32_shr_u);
+    this.#supervisor().emitCsr(operation, source, slow);
+    code.br(done).end();
     this.#frame.emitSync();
     code.i32Const(0).get(source).memory(memoryOp.i64_store, at.transfer);
     code.get(this.#frame.ip).memory(memoryOp.i32_load, entryFields.bits);
@@ -160,15 +168,29 @@ export class InterpreterOps extends WasmOps {
     this.#frame.emitResync();
     code.end();
     code.i32Const(0).memory(memoryOp.i64_load, at.transfer);
+    code.end();
     return emitted;
   }
 
   system(operation: SystemOperation): void {
+    if (operation === 'ecall' || operation === 'sret') {
+      const slow = this.code.block();
+      if (operation === 'sret') this.#supervisor().emitReturn(slow);
+      else this.#supervisor().emitCall(() => this.pc(), slow);
+      this.#frame.emitResync();
+      this.code.end();
+    }
     this.#frame.emitSync();
     this.code.i32Const(systemCodes[operation]);
     this.code.get(this.#frame.ip).memory(memoryOp.i32_load, entryFields.bits);
     this.code.i32Const(this.#handler.length).call(this.#frame.hart.system);
     this.#frame.emitResync();
+  }
+
+  #supervisor(): SupervisorCode {
+    const { supervisor } = this.#frame;
+    if (supervisor === undefined) throw new Error(`${this.row.name} is rare`);
+    return supervisor;
   }
 
   #register(base: number, field: 'rs1' | 'rs2'): Emitted {

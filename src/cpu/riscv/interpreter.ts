@@ -25,6 +25,7 @@ import { defineHighMultiply } from './multiply.ts';
 import { exportPure } from './pure-exports.ts';
 import { regionSignature } from './region-signature.ts';
 import { Scratch } from './scratch.ts';
+import { SupervisorCode } from './supervisor-code.ts';
 import type { HighMultiply } from './multiply.ts';
 
 /** What the interpreter calls in the hart besides what its instructions do. Each goes on at the stored pc. */
@@ -123,6 +124,7 @@ function defineRare(
     emitResync: () => code.i32Const(1).return(),
     emitNear: () => unreachableForm(),
     emitFar: () => unreachableForm(),
+    supervisor: new SupervisorCode(code),
     emitCache: (kind) => code.i32Const(0).memory(memoryOp.i32_load, kind === 'read' ? at.readCache : at.writeCache),
     scratch: (type) => scratch.take(type),
   };
@@ -459,6 +461,11 @@ function defineLoop(
   code.br(resync).end();
   // Rare instructions take four bytes; the short ebreak traps and never gets here.
   emitStep(code, ip, 4);
+  emitLoad(readCache, at.readCache);
+  emitLoad(writeCache, at.writeCache);
+  code.i32Const(0).memory(memoryOp.i32_load, at.attention).if();
+  emitSync();
+  code.br(resync).end();
   code.br(next);
   code.end();
   code.i32Const(0).set(budget);

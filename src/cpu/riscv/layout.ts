@@ -35,6 +35,18 @@ export const at = {
   mstatus: 0x400,
   /** The other control and status registers, 8 bytes each; csr.ts gives them out. */
   csr: 0x408,
+  /** The privilege mode; 32 bits. */
+  privilege: 0x4c0,
+  /** Interrupt lines that devices hold up, as bits of mip; 32 bits. */
+  lines: 0x4c4,
+  /** Not 0 in wfi; 32 bits. */
+  waiting: 0x4c8,
+  /** Exceptions since the last return from one; 32 bits. */
+  nestedTraps: 0x4cc,
+  /** Instructions retired before the present run, exact between runs, and what writes to mcycle and minstret have added. */
+  retired: 0x4d0,
+  cycleOffset: 0x4d8,
+  instretOffset: 0x4e0,
   /** The decoded form of one instruction that crosses a page, and the end-of-page mark behind it. */
   crossing: 0x800,
   /** Translation caches. */

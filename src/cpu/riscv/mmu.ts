@@ -4,7 +4,7 @@ import { at, context, pageSize, ramOffset } from './layout.ts';
 import type { Context } from './layout.ts';
 import { Pmp } from './pmp.ts';
 import type { PmpAccess } from './pmp.ts';
-import { mstatus, privilege } from './registers.ts';
+import { mstatus, privilege, privilegeOf } from './registers.ts';
 import type { Privilege, Registers } from './registers.ts';
 import { csrAt } from './csr-layout.ts';
 
@@ -185,8 +185,7 @@ export class Mmu {
     const { privilege: present } = this.#registers.record;
     const status = this.#registers.word(at.mstatus);
     if (present !== privilege.machine || (status & mstatus.mprv) === 0) return present;
-    const previous = (status & mstatus.mpp) >>> mstatus.mppShift;
-    return previous === 0 ? privilege.user : previous === 1 ? privilege.supervisor : privilege.machine;
+    return privilegeOf((status & mstatus.mpp) >>> mstatus.mppShift);
   }
 }
 

@@ -24,18 +24,66 @@ export const mstatus = {
   tsr: 1 << 22,
 } as const;
 
-/** What the hart keeps outside the memory; with the bytes up to `at.caches` the whole of its state. */
-export interface HartRecord {
-  privilege: Privilege;
-  /** In wfi. */
-  waiting: boolean;
-  /** Instructions retired before the present run; exact between runs. */
-  retired: number;
-  /** What a write to mcycle or minstret has added to the count. */
-  cycleOffset: bigint;
-  instretOffset: bigint;
-  /** Interrupt lines that devices hold up, as bits of mip. */
-  lines: number;
+/** The mode of a field such as MPP; 2 does not occur. */
+export function privilegeOf(field: number): Privilege {
+  return field === 0 ? privilege.user : field === 1 ? privilege.supervisor : privilege.machine;
+}
+
+/** State that is no register of the manual's; `at` says what. */
+export class HartRecord {
+  readonly #registers: Registers;
+
+  constructor(registers: Registers) {
+    this.#registers = registers;
+  }
+
+  get privilege(): Privilege {
+    return privilegeOf(this.#registers.word(at.privilege));
+  }
+
+  set privilege(mode: Privilege) {
+    this.#registers.setWord(at.privilege, mode);
+  }
+
+  get waiting(): boolean {
+    return this.#registers.word(at.waiting) !== 0;
+  }
+
+  set waiting(waiting: boolean) {
+    this.#registers.setWord(at.waiting, Number(waiting));
+  }
+
+  get retired(): number {
+    return this.#registers.number(at.retired);
+  }
+
+  set retired(count: number) {
+    this.#registers.setNumber(at.retired, count);
+  }
+
+  get cycleOffset(): bigint {
+    return this.#registers.wide[at.cycleOffset / 8] ?? 0n;
+  }
+
+  set cycleOffset(offset: bigint) {
+    this.#registers.wide[at.cycleOffset / 8] = offset;
+  }
+
+  get instretOffset(): bigint {
+    return this.#registers.wide[at.instretOffset / 8] ?? 0n;
+  }
+
+  set instretOffset(offset: bigint) {
+    this.#registers.wide[at.instretOffset / 8] = offset;
+  }
+
+  get lines(): number {
+    return this.#registers.word(at.lines);
+  }
+
+  set lines(lines: number) {
+    this.#registers.setWord(at.lines, lines);
+  }
 }
 
 /** Views of the one memory. */
@@ -45,14 +93,7 @@ export class Registers {
   readonly halves: Uint16Array<ArrayBufferLike>;
   readonly words: Int32Array<ArrayBufferLike>;
   readonly wide: BigInt64Array<ArrayBufferLike>;
-  readonly record: HartRecord = {
-    privilege: privilege.machine,
-    waiting: false,
-    retired: 0,
-    cycleOffset: 0n,
-    instretOffset: 0n,
-    lines: 0,
-  };
+  readonly record: HartRecord;
 
   constructor(buffer: ArrayBufferLike) {
     this.buffer = buffer;
@@ -60,6 +101,7 @@ export class Registers {
     this.halves = new Uint16Array(buffer);
     this.words = new Int32Array(buffer);
     this.wide = new BigInt64Array(buffer, 0, at.caches / 8);
+    this.record = new HartRecord(this);
   }
 
   /** The low and the high half of the 64-bit value at a byte offset, signed. */

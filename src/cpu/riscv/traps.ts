@@ -2,8 +2,8 @@
 import { csrAt } from './csr-layout.ts';
 import { interrupt } from './csr.ts';
 import { at } from './layout.ts';
-import { mstatus, privilege } from './registers.ts';
-import type { Privilege, Registers } from './registers.ts';
+import { mstatus, privilege, privilegeOf } from './registers.ts';
+import type { Registers } from './registers.ts';
 
 /** Takes a trap: the pc goes to xepc, the hart to the handler. `code` is the exception's or the interrupt's. */
 export function enterTrap(r: Registers, code: number, isInterrupt: boolean, valueLow: number, valueHigh: number): void {
@@ -47,7 +47,7 @@ export function leaveTrap(r: Registers, by: 'mret' | 'sret'): void {
   const { record } = r;
   let next: number;
   if (by === 'mret') {
-    const previous = previousMode((status & mstatus.mpp) >>> mstatus.mppShift);
+    const previous = privilegeOf((status & mstatus.mpp) >>> mstatus.mppShift);
     next = status & ~(mstatus.mie | mstatus.mpp);
     if ((status & mstatus.mpie) !== 0) next |= mstatus.mie;
     next |= mstatus.mpie;
@@ -84,8 +84,4 @@ export function nextInterrupt(r: Registers, pendingEnabled: number): number | un
   const takeable = (machineOn ? pendingEnabled & ~delegated : 0) || (supervisorOn ? pendingEnabled & delegated : 0);
   if (takeable === 0) return undefined;
   return order.find((code) => ((takeable >>> code) & 1) !== 0);
-}
-
-function previousMode(field: number): Privilege {
-  return field === 0 ? privilege.user : field === 1 ? privilege.supervisor : privilege.machine;
 }
