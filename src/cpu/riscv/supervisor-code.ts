@@ -89,7 +89,7 @@ export class SupervisorCode {
     this.#store(at.mstatus, () => {
       code
         .get(this.#status)
-        .i32Const(~(mstatus.spp | mstatus.sie | mstatus.mprv))
+        .i32Const(~(mstatus.spp | mstatus.sie))
         .op(op.i32_and);
       code.get(this.#status).i32Const(sieShift).op(op.i32_shr_u).i32Const(mstatus.sie).op(op.i32_and).op(op.i32_or);
       code.i32Const(mstatus.spie).op(op.i32_or);

@@ -469,6 +469,18 @@ describe('§3.1.6.3: MPRV', () => {
   });
 });
 
+it('M-mode has no translation, whatever it writes to sstatus and S-mode has used before', () => {
+  const [seen, elsewhere, handler] = [ramBase + 0x8000, ramBase + 0x9000, ramBase + 0xa000];
+  machine.tables.map(BigInt(seen), elsewhere, readWrite);
+  machine.write(seen, 8, 1n);
+  machine.write(elsewhere, 8, 2n);
+  machine.put('csrw sstatus, x0\nld a2, 0(a0)\nsd a2, 8(a0)\nstop', handler);
+  machine.execute(`li t0, ${handler}\ncsrw mtvec, t0\nstop`);
+  expect(machine.attempt(`li a0, ${seen}\nld a1, 0(a0)\nsd a1, 8(a0)\necall`)).toBeUndefined();
+  expect([machine.x('a1'), machine.x('a2')]).toEqual([2n, 1n]);
+  expect([machine.read(seen + 8, 8), machine.read(elsewhere + 8, 8)]).toEqual([1n, 2n]);
+});
+
 it('the code of these programs is where both modes see it', () => {
   expect(machine.attempt('auipc a0, 0\nstop', 'user')).toBeUndefined();
   expect(machine.x('a0')).toBe(codeAddress.user);

@@ -287,4 +287,27 @@ describe('a hart that gets nowhere', () => {
     hart.runToStop(2_000_000);
     expect(hart.x('a0')).toBe(0n);
   });
+
+  it('is not when S-mode returns from each', () => {
+    const hart = new TestHart({ ramBytes: 0x1_0000 });
+    hart.hart.mmu.pmp.setAddress(0, 2n ** 54n - 1n);
+    hart.hart.mmu.pmp.setConfiguration(0, 0x1f);
+    hart.put('csrr t1, sepc\naddi t1, t1, 4\ncsrw sepc, t1\nsret', ramBase + 0x800);
+    hart.load(`
+      li t0, ${ramBase + 0x800}
+      csrw stvec, t0
+      li t0, 8
+      csrw medeleg, t0
+      la t0, again
+      csrw mepc, t0
+      li a0, 120000
+      mret
+    again:
+      ebreak
+      addi a0, a0, -1
+      bnez a0, again
+      stop`);
+    hart.runToStop(2_000_000);
+    expect(hart.x('a0')).toBe(0n);
+  });
 });
