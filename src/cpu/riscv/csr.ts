@@ -84,14 +84,10 @@ interface Csr {
   allowed?(): boolean;
 }
 
-/** What `access` found. */
-export const csrOutcome = { done: 0, illegal: 1, changed: 2 } as const;
-export type CsrOutcome = (typeof csrOutcome)[keyof typeof csrOutcome];
-
 export class Csrs {
   /** The value last read. */
-  low = 0;
-  high = 0;
+  #low = 0;
+  #high = 0;
   readonly #host: CsrHost;
   readonly #registers: Registers;
   readonly #table: (Csr | undefined)[] = Array.from({ length: 4096 });
@@ -106,35 +102,39 @@ export class Csrs {
     this.#definePmp();
   }
 
-  /**
-   * csrrw, csrrs, csrrc and their immediate forms: `instruction` names register and operand, `operation` is 0 to write,
-   * 1 to set, 2 to clear. The old value is in `low` and `high` then.
-   */
-  access(instruction: number, operation: number, sourceLow: number, sourceHigh: number): CsrOutcome {
+  /** Does csrrw, csrrs, csrrc and their immediate forms. False: the instruction is illegal. */
+  access(instruction: number): boolean {
+    const r = this.#registers;
     const number = instruction >>> 20;
     const csr = this.#table[number];
     // §2.1: bits 9 and 8 of the number are the least privilege, bits 11 and 10 both set mean read-only.
-    if (csr === undefined || this.#registers.record.privilege < ((number >>> 8) & 3)) return csrOutcome.illegal;
+    if (csr === undefined || r.record.privilege < ((number >>> 8) & 3)) return false;
+    const field = (instruction >>> 15) & 31;
+    const operation = (instruction >>> 12) & 7;
     // Volume I, §7.1: set and clear with x0 or 0 do not write at all.
-    const writes = operation === 0 || ((instruction >>> 15) & 31) !== 0;
-    if (writes && number >>> 10 === 3) return csrOutcome.illegal;
-    if (csr.allowed?.() === false) return csrOutcome.illegal;
+    const writes = (operation & 3) === 1 || field !== 0;
+    if (writes && number >>> 10 === 3) return false;
+    if (csr.allowed?.() === false) return false;
+    const isImmediate = operation >= 4;
+    const sourceLow = isImmediate ? field : r.low(at.x + field * 8);
+    const sourceHigh = isImmediate ? 0 : r.high(at.x + field * 8);
     csr.read();
-    if (!writes) return csrOutcome.done;
-    const { low, high } = this;
-    if (csr.write === undefined) return csrOutcome.done;
-    const base = csr.base?.() ?? low;
-    if (operation === 0) csr.write(sourceLow, sourceHigh);
-    else if (operation === 1) csr.write(base | sourceLow, high | sourceHigh);
-    else csr.write(base & ~sourceLow, high & ~sourceHigh);
-    this.low = low;
-    this.high = high;
-    return csrOutcome.changed;
+    const low = this.#low;
+    const high = this.#high;
+    if (writes && csr.write !== undefined) {
+      const base = csr.base?.() ?? low;
+      if ((operation & 3) === 1) csr.write(sourceLow, sourceHigh);
+      else if ((operation & 3) === 2) csr.write(base | sourceLow, high | sourceHigh);
+      else csr.write(base & ~sourceLow, high & ~sourceHigh);
+    }
+    const rd = (instruction >>> 7) & 31;
+    if (rd !== 0) r.set(at.x + rd * 8, low, high);
+    return true;
   }
 
   #give(low: number, high: number): void {
-    this.low = low;
-    this.high = high;
+    this.#low = low;
+    this.#high = high;
   }
 
   #giveNumber(value: number): void {
@@ -160,62 +160,50 @@ export class Csrs {
   /** Volume I, §20.2. */
   #defineFloat(): void {
     const r = this.#registers;
-    const allowed = (): boolean => (r.word(at.mstatus) & mstatus.fs) !== 0;
-    const dirty = (): void => r.setWord(at.mstatus, r.word(at.mstatus) | mstatus.fs);
-    this.#table[0x001] = {
-      allowed,
-      read: () => this.#give(r.word(at.fflags), 0),
-      write: (low) => {
-        r.setWord(at.fflags, low & 0x1f);
-        dirty();
-      },
-    };
-    this.#table[0x002] = {
-      allowed,
-      read: () => this.#give(r.word(at.frm), 0),
-      write: (low) => {
-        r.setWord(at.frm, low & 7);
-        dirty();
-      },
-    };
-    this.#table[0x003] = {
-      allowed,
-      read: () => this.#give((r.word(at.frm) << 5) | r.word(at.fflags), 0),
-      write: (low) => {
-        r.setWord(at.fflags, low & 0x1f);
-        r.setWord(at.frm, (low >>> 5) & 7);
-        dirty();
-      },
-    };
+    for (const [number, hasFlags, hasMode] of [
+      [1, true, false],
+      [2, false, true],
+      [3, true, true],
+    ] as const) {
+      const shift = hasFlags ? 5 : 0;
+      this.#table[number] = {
+        allowed: () => (r.word(at.mstatus) & mstatus.fs) !== 0,
+        read: () => this.#give((hasMode ? r.word(at.frm) << shift : 0) | (hasFlags ? r.word(at.fflags) : 0), 0),
+        write: (low) => {
+          if (hasFlags) r.setWord(at.fflags, low & 0x1f);
+          if (hasMode) r.setWord(at.frm, (low >>> shift) & 7);
+          r.setWord(at.mstatus, r.word(at.mstatus) | mstatus.fs);
+        },
+      };
+    }
   }
 
   #defineCounters(): void {
     const host = this.#host;
-    const { record } = this.#registers;
-    const readCycle = (): void => this.#giveCount(record.cycleOffset);
-    const readInstret = (): void => this.#giveCount(record.instretOffset);
-    const readTime = (): void => this.#giveNumber(host.ticks());
-    for (const [index, read] of [readCycle, readTime, readInstret].entries()) {
+    const { wide } = this.#registers;
+    const shown = (index: number, read: () => void): void => {
       this.#table[0xc00 + index] = { read, allowed: () => this.#counterAllowed(1 << index) };
+    };
+    for (const [index, added] of [
+      [0, at.cycleOffset / 8],
+      [2, at.instretOffset / 8],
+    ] as const) {
+      const read = (): void => this.#giveCount(wide[added] ?? 0n);
+      shown(index, read);
+      this.#table[0xb00 + index] = {
+        read,
+        // A write counts as made after the instruction: the next one reads what was written.
+        write: (low, high) => {
+          wide[added] = whole(low, high) - BigInt(host.retired() + 1);
+        },
+      };
     }
-    this.#table[0xb00] = {
-      read: readCycle,
-      // A write counts as made after the instruction: the next one reads what was written.
-      write: (low, high) => {
-        record.cycleOffset = wide(low, high) - BigInt(host.retired() + 1);
-      },
-    };
-    this.#table[0xb02] = {
-      read: readInstret,
-      write: (low, high) => {
-        record.instretOffset = wide(low, high) - BigInt(host.retired() + 1);
-      },
-    };
+    shown(1, () => this.#giveNumber(host.ticks()));
     // §3.1.10: counters that count nothing read as 0.
     for (let index = 3; index < 32; index += 1) {
       this.#constant(0xb00 + index, 0);
       this.#constant(0x320 + index, 0);
-      this.#table[0xc00 + index] = { read: () => this.#give(0, 0), allowed: () => this.#counterAllowed(1 << index) };
+      shown(index, () => this.#give(0, 0));
     }
     this.#constant(0x320, 0);
   }
@@ -252,10 +240,7 @@ export class Csrs {
     this.#plain(0x105, csrAt.stvec, ~2);
     this.#plain(0x106, csrAt.scounteren, counters, 0);
     this.#plain(0x10a, csrAt.senvcfg, fiom, 0);
-    this.#plain(0x140, csrAt.sscratch);
-    this.#plain(0x141, csrAt.sepc, ~1);
-    this.#plain(0x142, csrAt.scause);
-    this.#plain(0x143, csrAt.stval);
+    // sscratch to stval are the generated code's.
     this.#table[0x144] = {
       read: () => this.#give(host.pending() & r.word(csrAt.mideleg), 0),
       base: () => r.word(csrAt.mipSoftware),
@@ -338,7 +323,7 @@ export class Csrs {
         this.#table[0x3b0 + entry] = {
           read: () => this.#giveWide(pmp.address(entry)),
           write: (low, high) => {
-            pmp.setAddress(entry, wide(low, high));
+            pmp.setAddress(entry, whole(low, high));
             this.#host.protectionChanged();
           },
         };
@@ -384,7 +369,7 @@ export class Csrs {
   }
 }
 
-function wide(low: number, high: number): bigint {
+function whole(low: number, high: number): bigint {
   return (BigInt(high >>> 0) << 32n) | BigInt(low >>> 0);
 }
 

@@ -2,7 +2,7 @@
 // Volume II (20240411).
 import type { AccessSize } from '../ops.ts';
 import { csrAt } from './csr-layout.ts';
-import { csrOutcome, Csrs, interrupt, timerEnable } from './csr.ts';
+import { Csrs, interrupt, timerEnable } from './csr.ts';
 import { DecodedPages } from './decoded-pages.ts';
 import { systemCodes } from './interpreter-ops.ts';
 import { interpreterModule } from './interpreter.ts';
@@ -214,7 +214,7 @@ export class Hart {
       load: (low: number, high: number, size: AccessSize) => this.#load(low, high, size),
       store: (low: number, high: number, size: AccessSize, length: number) => this.#store(low, high, size, length),
       atomic: (low: number, high: number, size: 4 | 8, kind: number) => this.#atomic(low, high, size, kind),
-      csr: (instruction: number, operation: number) => this.#csr(instruction, operation),
+      csr: (instruction: number) => this.#csr(instruction),
       system: (operation: number, instruction: number, length: number) => this.#system(operation, instruction, length),
       attend: () => this.#attend(),
       fetch: () => this.#fetch(),
@@ -251,18 +251,13 @@ export class Hart {
     return 0;
   }
 
-  #csr(instruction: number, operation: number): number {
-    const r = this.registers;
-    const outcome = this.#csrs.access(instruction, operation, r.low(at.transfer), r.high(at.transfer));
-    if (outcome === csrOutcome.illegal) {
+  #csr(instruction: number): void {
+    if (this.#csrs.access(instruction)) {
+      this.registers.advance(4);
+      this.#attendIfPending();
+    } else {
       this.#illegal();
-      return 1;
     }
-    r.set(at.transfer, this.#csrs.low, this.#csrs.high);
-    if (outcome === csrOutcome.done) return 0;
-    r.advance(4);
-    this.#attendIfPending();
-    return 2;
   }
 
   #system(operation: number, instruction: number, length: number): void {
@@ -343,37 +338,42 @@ export class Hart {
 
   /** Makes the page of an address executable in the fetch cache. 0, or the exception's code. */
   #fetchPage(low: number, high: number): number {
-    const fault = this.mmu.translate(low, high, 'fetch');
+    const fault = this.#translateFetch(low, high);
     if (fault !== 0) return fault;
-    if (!this.mmu.isRam(this.mmu.physical)) return cause.instructionAccessFault;
     const place = this.pages.placeFor(this.mmu.ramPage(this.mmu.physical));
     this.#caches.fill(cacheKind.fetch, low, high, place, this.mmu.level, this.mmu.global);
     return 0;
   }
 
+  #translateFetch(low: number, high: number): number {
+    return (
+      this.mmu.translate(low, high, 'fetch') || (this.mmu.isRam(this.mmu.physical) ? 0 : cause.instructionAccessFault)
+    );
+  }
+
+  /** Two bytes of code, or minus the exception's code. */
+  #fetchParcel(low: number, high: number): number {
+    const fault = this.#translateFetch(low, high);
+    return fault === 0 ? (this.registers.halves[this.mmu.place(this.mmu.physical) >>> 1] ?? 0) : -fault;
+  }
+
   /** The pc is at the last two bytes of a page; the rest of the instruction is in the next. */
   #crossing(): number {
     const r = this.registers;
-    const low = r.low(at.pc);
-    const high = r.high(at.pc);
-    let fault = this.mmu.translate(low, high, 'fetch');
-    const first = fault === 0 ? (r.halves[this.mmu.place(this.mmu.physical) >>> 1] ?? 0) : 0;
-    if (fault !== 0) {
-      this.#fetchException(fault, low, high);
-      return 1;
-    }
-    const nextLow = (low + 2) | 0;
-    const nextHigh = nextLow === 0 ? (high + 1) | 0 : high;
-    fault = this.mmu.translate(nextLow, nextHigh, 'fetch');
-    if (fault === 0 && !this.mmu.isRam(this.mmu.physical)) fault = cause.instructionAccessFault;
-    if (fault !== 0) {
+    let low = r.low(at.pc);
+    let high = r.high(at.pc);
+    const first = this.#fetchParcel(low, high);
+    let second = 0;
+    if (first >= 0) {
       // §3.1.16: xepc is the instruction's address, xtval that of the part that faulted.
-      this.#fetchException(fault, nextLow, nextHigh);
-      return 1;
+      low = (low + 2) | 0;
+      if (low === 0) high = (high + 1) | 0;
+      second = this.#fetchParcel(low, high);
     }
-    const second = r.halves[this.mmu.place(this.mmu.physical) >>> 1] ?? 0;
-    this.pages.decodeCrossing(first | (second << 16));
-    return 0;
+    const fault = -Math.min(first, second, 0);
+    if (fault === 0) this.pages.decodeCrossing(first | (second << 16));
+    else this.#fetchException(fault, low, high);
+    return fault;
   }
 
   /** An exception of an instruction that has begun: it is not retired. */
@@ -412,12 +412,10 @@ export class Hart {
     const r = this.registers;
     const low = r.low(at.pc);
     const high = r.high(at.pc);
-    if (this.mmu.translate(low, high, 'fetch') !== 0) return 0;
-    const first = r.halves[this.mmu.place(this.mmu.physical) >>> 1] ?? 0;
+    const first = this.#fetchParcel(low, high);
     if ((first & 3) !== 3) return first;
     const nextLow = (low + 2) | 0;
-    if (this.mmu.translate(nextLow, nextLow === 0 ? high + 1 : high, 'fetch') !== 0) return 0;
-    return first | ((r.halves[this.mmu.place(this.mmu.physical) >>> 1] ?? 0) << 16);
+    return first | (this.#fetchParcel(nextLow, nextLow === 0 ? high + 1 : high) << 16);
   }
 
   #attend(): void {

@@ -3,13 +3,13 @@ import type { AccessSize, CsrOperation, FloatFormat, FloatOperation, SystemOpera
 import { floatFunctionOf } from '../float/functions.ts';
 import type { FloatFunctions } from '../float/functions.ts';
 import { memoryOp, op, valueType } from '../../wasm/module.ts';
-import type { Callable, Code, Local } from '../../wasm/module.ts';
+import type { Callable, Code, Label, Local } from '../../wasm/module.ts';
 import type { RowHandler } from './handlers.ts';
 import { at, entryFields } from './layout.ts';
 import type { HighMultiply } from './multiply.ts';
 import type { Row } from './row.ts';
 import type { ScratchType } from './scratch.ts';
-import type { SupervisorCode } from './supervisor-code.ts';
+import { SupervisorCode } from './supervisor-code.ts';
 import { dynamicRounding, emitted, floatStatus, WasmOps } from './wasm-ops.ts';
 import type { AtomicCode, Emitted, LoadOpcode } from './wasm-ops.ts';
 
@@ -24,7 +24,6 @@ export const systemCodes: Readonly<Record<SystemOperation, number>> = {
   'sfence.vma': 6,
   'fence.i': 7,
 };
-export const csrCodes: Readonly<Record<CsrOperation, number>> = { write: 0, set: 1, clear: 2 };
 
 /** What generated code calls in the hart. Before each call it stores pc and budget. */
 export interface HartImports {
@@ -34,7 +33,7 @@ export interface HartImports {
   readonly store: Callable;
   /** (low, high, size, kind): the place in memory of an atomic access; 0: trapped. */
   readonly atomic: Callable;
-  /** (instruction, operation): exchanges through `transfer`; 0, or 1: trapped, or 2: done, go on at the stored pc. */
+  /** (instruction): always goes on at the stored pc. */
   readonly csr: Callable;
   /** (operation, instruction, length): always go on at the stored pc. */
   readonly system: Callable;
@@ -48,8 +47,6 @@ export interface Frame {
   readonly highMultiply: HighMultiply;
   /** The decoded entry. */
   readonly ip: Local;
-  /** Where rare instructions are. */
-  readonly supervisor?: SupervisorCode;
   /** Emits the address of the instruction. */
   emitPc(): void;
   /** Emits the stores of pc and budget that the hart relies on. */
@@ -149,36 +146,33 @@ export class InterpreterOps extends WasmOps {
   csr(operation: CsrOperation, _source: Emitted): Emitted {
     const code = this.code;
     const source = this.#frame.scratch('i64');
-    const outcome = this.#frame.scratch('i32');
     code.set(source);
     const done = code.block(valueType.i64);
     const slow = code.block();
     code.get(this.#frame.ip).memory(memoryOp.i32_load, entryFields.bits).i32Const(20).op(op.i32_shr_u);
-    this.#supervisor().emitCsr(operation, source, slow);
+    this.#supervisor(slow).emitCsr(operation, source);
     code.br(done).end();
     this.#frame.emitSync();
-    code.i32Const(0).get(source).memory(memoryOp.i64_store, at.transfer);
-    code.get(this.#frame.ip).memory(memoryOp.i32_load, entryFields.bits);
-    code.i32Const(csrCodes[operation]).call(this.#frame.hart.csr).tee(outcome).if();
-    code.get(outcome).i32Const(2).op(op.i32_eq).if();
-    // The instruction is done but for rd, and the hart wants to look at what has changed.
-    code.i32Const(0).memory(memoryOp.i64_load, at.transfer);
-    this.#setRegister(at.x);
-    code.end();
+    code.get(this.#frame.ip).memory(memoryOp.i32_load, entryFields.bits).call(this.#frame.hart.csr);
     this.#frame.emitResync();
-    code.end();
-    code.i32Const(0).memory(memoryOp.i64_load, at.transfer);
     code.end();
     return emitted;
   }
 
   system(operation: SystemOperation): void {
     if (operation === 'ecall' || operation === 'sret') {
-      const slow = this.code.block();
-      if (operation === 'sret') this.#supervisor().emitReturn(slow);
-      else this.#supervisor().emitCall(() => this.pc(), slow);
+      const code = this.code;
+      const target = this.#frame.scratch('i64');
+      const slow = code.block();
+      if (operation === 'sret') this.#supervisor(slow).emitReturn();
+      else {
+        this.#supervisor(slow).emitCall(() => this.pc());
+        code.i32Const(0).i32Const(0).memory(memoryOp.i32_load, at.budget).i32Const(1).op(op.i32_add);
+        code.memory(memoryOp.i32_store, at.budget);
+      }
+      code.set(target).i32Const(0).get(target).memory(memoryOp.i64_store, at.pc);
       this.#frame.emitResync();
-      this.code.end();
+      code.end();
     }
     this.#frame.emitSync();
     this.code.i32Const(systemCodes[operation]);
@@ -187,10 +181,8 @@ export class InterpreterOps extends WasmOps {
     this.#frame.emitResync();
   }
 
-  #supervisor(): SupervisorCode {
-    const { supervisor } = this.#frame;
-    if (supervisor === undefined) throw new Error(`${this.row.name} is rare`);
-    return supervisor;
+  #supervisor(slow: Label): SupervisorCode {
+    return new SupervisorCode(this.code, slow, (type) => this.#frame.scratch(type));
   }
 
   #register(base: number, field: 'rs1' | 'rs2'): Emitted {

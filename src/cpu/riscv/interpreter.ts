@@ -25,7 +25,6 @@ import { defineHighMultiply } from './multiply.ts';
 import { exportPure } from './pure-exports.ts';
 import { regionSignature } from './region-signature.ts';
 import { Scratch } from './scratch.ts';
-import { SupervisorCode } from './supervisor-code.ts';
 import type { HighMultiply } from './multiply.ts';
 
 /** What the interpreter calls in the hart besides what its instructions do. Each goes on at the stored pc. */
@@ -81,7 +80,7 @@ export function interpreterModule(shape: InterpreterShape): Uint8Array<ArrayBuff
     load: module.importFunction('env', 'load', [i32, i32, i32], [i32]),
     store: module.importFunction('env', 'store', [i32, i32, i32, i32], [i32]),
     atomic: module.importFunction('env', 'atomic', [i32, i32, i32, i32], [i32]),
-    csr: module.importFunction('env', 'csr', [i32, i32], [i32]),
+    csr: module.importFunction('env', 'csr', [i32], []),
     system: module.importFunction('env', 'system', [i32, i32, i32], []),
   };
   const loop: LoopImports = {
@@ -124,7 +123,6 @@ function defineRare(
     emitResync: () => code.i32Const(1).return(),
     emitNear: () => unreachableForm(),
     emitFar: () => unreachableForm(),
-    supervisor: new SupervisorCode(code),
     emitCache: (kind) => code.i32Const(0).memory(memoryOp.i32_load, kind === 'read' ? at.readCache : at.writeCache),
     scratch: (type) => scratch.take(type),
   };
@@ -175,17 +173,16 @@ function defineChain(module: ModuleBuilder): Callable {
   const pc = code.parameter(0);
   const budget = code.parameter(1);
   const start = code.i32();
-  const fetchCache = code.i32();
   const slot = code.i32();
   const offset = code.i64();
   const entry = code.i32();
   const left = code.i32();
   code.get(budget).set(start);
-  code.i32Const(0).memory(memoryOp.i32_load, at.fetchCache).set(fetchCache);
   const done = code.block();
   const again = code.loop();
   code.get(pc).op(op.i32_wrap_i64).i32Const(8).op(op.i32_shr_u).i32Const(slotMask).op(op.i32_and);
-  code.get(fetchCache).op(op.i32_add).tee(slot).memory(memoryOp.i64_load).get(pc).op(op.i64_xor).tee(offset);
+  code.i32Const(0).memory(memoryOp.i32_load, at.fetchCache);
+  code.op(op.i32_add).tee(slot).memory(memoryOp.i64_load).get(pc).op(op.i64_xor).tee(offset);
   code
     .i64Const(pageSize - 1)
     .op(op.i64_gt_u)
@@ -246,6 +243,11 @@ function defineLoop(
   const emitLoad = (local: Local, from: number): void => {
     code.i32Const(0).memory(memoryOp.i32_load, from).set(local);
   };
+  const emitCaches = (): void => {
+    emitLoad(readCache, at.readCache);
+    emitLoad(writeCache, at.writeCache);
+    emitLoad(fetchCache, at.fetchCache);
+  };
   /** Counts a jump to the present entry. */
   const emitHeat = (): void => {
     if (loop.hot === undefined) return;
@@ -285,9 +287,7 @@ function defineLoop(
   code.call(loop.attend).br(resync);
   code.end();
   emitLoad(budget, at.budget);
-  emitLoad(readCache, at.readCache);
-  emitLoad(writeCache, at.writeCache);
-  emitLoad(fetchCache, at.fetchCache);
+  emitCaches();
   code.i32Const(0).memory(memoryOp.i64_load, at.pc).set(target);
 
   /** Finds the page and the entry of `target`, or goes on when it has been made ready. */
@@ -419,6 +419,7 @@ function defineLoop(
       emitUncounted();
       emitPc();
       code.get(budget).call(chain).set(budget).set(target);
+      emitCaches();
       emitLookup();
       code.get(ip).memory(memoryOp.i32_load16_u, entryFields.handler);
       code.i32Const(pseudoHandlers.indexOf('translated')).op(op.i32_eq).if();
@@ -461,11 +462,7 @@ function defineLoop(
   code.br(resync).end();
   // Rare instructions take four bytes; the short ebreak traps and never gets here.
   emitStep(code, ip, 4);
-  emitLoad(readCache, at.readCache);
-  emitLoad(writeCache, at.writeCache);
-  code.i32Const(0).memory(memoryOp.i32_load, at.attention).if();
-  emitSync();
-  code.br(resync).end();
+  emitCaches();
   code.br(next);
   code.end();
   code.i32Const(0).set(budget);

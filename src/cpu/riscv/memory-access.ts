@@ -26,6 +26,10 @@ export class MemoryAccess {
   readonly #caches: TranslationCaches;
   readonly #pages: DecodedPages;
   readonly #bus: PhysicalBus;
+  /** Of the present access: bytes in its first page, and the physical addresses in that and in the next. */
+  #first = 0;
+  #lower = 0;
+  #upper = 0;
 
   constructor(registers: Registers, mmu: Mmu, caches: TranslationCaches, pages: DecodedPages, bus: PhysicalBus) {
     this.#registers = registers;
@@ -37,108 +41,74 @@ export class MemoryAccess {
 
   /** Loads into `at.transfer`, zero-extended. 0, or the exception's code. */
   load(low: number, high: number, size: AccessSize): number {
-    if ((low & (pageSize - 1)) > pageSize - size) return this.#loadAcross(low, high, size);
-    const fault = this.#translate(low, high, 'load');
+    const fault = this.#translate(low, high, size, 'load');
     if (fault !== 0) return fault;
-    const { physical } = this.#mmu;
     const r = this.#registers;
     r.set(at.transfer, 0, 0);
-    if (this.#mmu.isRam(physical)) {
-      const place = this.#mmu.place(physical);
-      this.#fill(cacheKind.read, low, high, place);
-      for (let index = 0; index < size; index += 1) r.bytes[at.transfer + index] = r.bytes[place + index] ?? 0;
+    if (this.#mmu.isRam(this.#lower)) {
+      if (this.#first === size) this.#fill(cacheKind.read, low, high);
+      for (let index = 0; index < size; index += 1) r.bytes[at.transfer + index] = r.bytes[this.#place(index)] ?? 0;
       return 0;
     }
     // Devices take aligned accesses only.
-    if ((low & (size - 1)) !== 0 || !this.#bus.load(physical, size)) return cause.loadAccessFault;
+    if ((low & (size - 1)) !== 0 || !this.#bus.load(this.#lower, size)) return cause.loadAccessFault;
     r.set(at.transfer, this.#bus.low, this.#bus.high);
     return 0;
   }
 
   /** Stores from `at.transfer`. 0, or the exception's code. */
   store(low: number, high: number, size: AccessSize): number {
-    if ((low & (pageSize - 1)) > pageSize - size) return this.#storeAcross(low, high, size);
-    const fault = this.#translate(low, high, 'store');
+    // Both pages before the first byte: a store that faults has stored nothing.
+    const fault = this.#translate(low, high, size, 'store');
     if (fault !== 0) return fault;
-    const { physical } = this.#mmu;
     const r = this.#registers;
-    if (this.#mmu.isRam(physical)) {
-      const place = this.#mmu.place(physical);
-      for (let index = 0; index < size; index += 1) r.bytes[place + index] = r.bytes[at.transfer + index] ?? 0;
-      if (this.#storedInto(physical, size)) this.#fill(cacheKind.write, low, high, place);
+    if (this.#mmu.isRam(this.#lower)) {
+      for (let index = 0; index < size; index += 1) r.bytes[this.#place(index)] = r.bytes[at.transfer + index] ?? 0;
+      const isData = this.#storedInto(this.#lower, this.#first);
+      if (this.#first < size) this.#storedInto(this.#upper, size - this.#first);
+      else if (isData) this.#fill(cacheKind.write, low, high);
       return 0;
     }
     if ((low & (size - 1)) !== 0) return cause.storeAccessFault;
-    const done = this.#bus.store(physical, size, r.low(at.transfer), r.high(at.transfer));
+    const done = this.#bus.store(this.#lower, size, r.low(at.transfer), r.high(at.transfer));
     return done ? 0 : cause.storeAccessFault;
   }
 
   /** The place of an atomic access (LR: a load, else a store), or minus the exception's code. */
   atomicPlace(low: number, high: number, size: 4 | 8, access: 'load' | 'store'): number {
+    const isLoad = access === 'load';
     // Volume I, §14.2 and §14.4: the address must be aligned; Volume II, table 14: SC and AMO fault as stores.
     if ((low & (size - 1)) !== 0) {
       this.#blame(low, high);
-      return -(access === 'load' ? cause.loadMisaligned : cause.storeMisaligned);
+      return -(isLoad ? cause.loadMisaligned : cause.storeMisaligned);
     }
-    const fault = this.#translate(low, high, access);
+    const fault = this.#translate(low, high, size, access);
     if (fault !== 0) return -fault;
-    const { physical } = this.#mmu;
-    if (!this.#mmu.isRam(physical)) return -(access === 'load' ? cause.loadAccessFault : cause.storeAccessFault);
-    const place = this.#mmu.place(physical);
-    if (access === 'load') this.#fill(cacheKind.read, low, high, place);
-    else if (this.#storedInto(physical, size)) this.#fill(cacheKind.write, low, high, place);
-    return place;
+    if (!this.#mmu.isRam(this.#lower)) return -(isLoad ? cause.loadAccessFault : cause.storeAccessFault);
+    if (isLoad) this.#fill(cacheKind.read, low, high);
+    else if (this.#storedInto(this.#lower, size)) this.#fill(cacheKind.write, low, high);
+    return this.#place(0);
   }
 
-  #loadAcross(low: number, high: number, size: AccessSize): number {
-    const r = this.#registers;
-    const first = pageSize - (low & (pageSize - 1));
-    r.set(at.transfer, 0, 0);
-    let fault = this.#translate(low, high, 'load');
-    if (fault !== 0) return fault;
-    const lower = this.#mmu.physical;
-    if (!this.#mmu.isRam(lower)) return cause.loadAccessFault;
-    fault = this.#translateNext(low, high, 'load');
-    if (fault !== 0) return fault;
-    const upper = this.#mmu.physical;
-    if (!this.#mmu.isRam(upper)) return cause.loadAccessFault;
-    for (let index = 0; index < size; index += 1) {
-      const place = this.#mmu.place(index < first ? lower + index : upper + index - first);
-      r.bytes[at.transfer + index] = r.bytes[place] ?? 0;
-    }
-    return 0;
-  }
-
-  #storeAcross(low: number, high: number, size: AccessSize): number {
-    const r = this.#registers;
-    const first = pageSize - (low & (pageSize - 1));
-    // Both pages before the first byte: a store that faults has stored nothing.
-    let fault = this.#translate(low, high, 'store');
-    if (fault !== 0) return fault;
-    const lower = this.#mmu.physical;
-    if (!this.#mmu.isRam(lower)) return cause.storeAccessFault;
-    fault = this.#translateNext(low, high, 'store');
-    if (fault !== 0) return fault;
-    const upper = this.#mmu.physical;
-    if (!this.#mmu.isRam(upper)) return cause.storeAccessFault;
-    for (let index = 0; index < size; index += 1) {
-      const place = this.#mmu.place(index < first ? lower + index : upper + index - first);
-      r.bytes[place] = r.bytes[at.transfer + index] ?? 0;
-    }
-    this.#storedInto(lower, first);
-    this.#storedInto(upper, size - first);
-    return 0;
-  }
-
-  #translate(low: number, high: number, access: 'load' | 'store'): number {
+  /** Finds the pages of an access. Where they are two, both are RAM. */
+  #translate(low: number, high: number, size: AccessSize, access: 'load' | 'store'): number {
+    const accessFault = access === 'load' ? cause.loadAccessFault : cause.storeAccessFault;
+    this.#first = Math.min(size, pageSize - (low & (pageSize - 1)));
     this.#blame(low, high);
-    return this.#mmu.translate(low, high, access);
+    const fault = this.#mmu.translate(low, high, access);
+    this.#lower = this.#mmu.physical;
+    if (this.#first === size || fault !== 0) return fault;
+    if (!this.#mmu.isRam(this.#lower)) return accessFault;
+    const nextLow = (low + this.#first) | 0;
+    this.#blame(nextLow, nextLow === 0 ? (high + 1) | 0 : high);
+    const nextFault = this.#mmu.translate(this.faultLow, this.faultHigh, access);
+    this.#upper = this.#mmu.physical;
+    return nextFault || (this.#mmu.isRam(this.#upper) ? 0 : accessFault);
   }
 
-  /** Translates the start of the page behind the one of the address. */
-  #translateNext(low: number, high: number, access: 'load' | 'store'): number {
-    const nextLow = ((low & -pageSize) + pageSize) | 0;
-    return this.#translate(nextLow, nextLow === 0 ? (high + 1) | 0 : high, access);
+  /** The place in memory of a byte of the access. */
+  #place(index: number): number {
+    return this.#mmu.place(index < this.#first ? this.#lower + index : this.#upper + index - this.#first);
   }
 
   #blame(low: number, high: number): void {
@@ -152,7 +122,7 @@ export class MemoryAccess {
     return !this.#pages.isCode(ramPage) || this.#pages.stored(ramPage, physical & (pageSize - 1), length);
   }
 
-  #fill(kind: CacheKind, low: number, high: number, place: number): void {
-    this.#caches.fill(kind, low, high, place & -pageSize, this.#mmu.level, this.#mmu.global);
+  #fill(kind: CacheKind, low: number, high: number): void {
+    this.#caches.fill(kind, low, high, this.#place(0) & -pageSize, this.#mmu.level, this.#mmu.global);
   }
 }

@@ -106,6 +106,7 @@ class RegionCode implements InstructionExits {
       readCache: code.i32(),
       writeCache: code.i32(),
       floatDirty: code.i32(),
+      usesFloat: this.#usesFloat,
       scratch: (type) => scratch.take(type),
       floatFunction: (operation, format) => imports.float(operation, format),
       highMultiply: imports.highMultiply,
@@ -211,6 +212,10 @@ class RegionCode implements InstructionExits {
   emitRetry(): void {
     this.#code.get(this.#budget).i32Const(this.#unpaid).op(op.i32_add).set(this.#budget);
     this.#emitGoTo(this.#offset, 'miss');
+  }
+
+  emitUncounted(): void {
+    this.#code.get(this.#budget).i32Const(1).op(op.i32_add).set(this.#budget);
   }
 
   emitTaken(): void {

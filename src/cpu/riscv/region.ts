@@ -4,6 +4,7 @@ import { decode, lengthOf } from './decoder.ts';
 import type { Decoded } from './decoder.ts';
 import { pageSize } from './layout.ts';
 import { needsOf } from './row-needs.ts';
+import { isCommonCsr } from './supervisor-code.ts';
 
 export interface RegionInstruction {
   /** Bytes from the start of the entry's page; below 0 and beyond its end in other pages. */
@@ -262,7 +263,10 @@ function halfwordAt(code: CodeView, offset: number): number | undefined {
 }
 
 function translatable(decoded: Decoded | undefined): Decoded | undefined {
-  return decoded === undefined || needsOf(decoded.row).hart ? undefined : decoded;
+  if (decoded === undefined) return undefined;
+  const { hart } = needsOf(decoded.row);
+  const translated = hart === undefined || hart === 'ecall' || hart === 'sret';
+  return translated || (hart === 'csr' && isCommonCsr(decoded.bits >>> 20)) ? decoded : undefined;
 }
 
 /** The target of a branch, of a jump or call, also of one whose address was made by auipc just before it. */

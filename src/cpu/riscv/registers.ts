@@ -61,22 +61,6 @@ export class HartRecord {
     this.#registers.setNumber(at.retired, count);
   }
 
-  get cycleOffset(): bigint {
-    return this.#registers.wide[at.cycleOffset / 8] ?? 0n;
-  }
-
-  set cycleOffset(offset: bigint) {
-    this.#registers.wide[at.cycleOffset / 8] = offset;
-  }
-
-  get instretOffset(): bigint {
-    return this.#registers.wide[at.instretOffset / 8] ?? 0n;
-  }
-
-  set instretOffset(offset: bigint) {
-    this.#registers.wide[at.instretOffset / 8] = offset;
-  }
-
   get lines(): number {
     return this.#registers.word(at.lines);
   }

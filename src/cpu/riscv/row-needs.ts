@@ -1,5 +1,5 @@
 // What an instruction asks of an engine, found by asking its row: one more reader of the rows.
-import type { AccessSize, FloatFormat, FloatOperation, Ops } from '../ops.ts';
+import type { AccessSize, FloatFormat, FloatOperation, Ops, SystemOperation } from '../ops.ts';
 import type { Row } from './row.ts';
 
 /** A register, as an operand of a floating-point operation. */
@@ -17,8 +17,8 @@ export interface FloatNeed {
 }
 
 export interface RowNeeds {
-  /** Only the hart as a whole can do it: a control and status register, a trap, a fence. */
-  readonly hart: boolean;
+  /** What concerns the hart as a whole: a control and status register, a trap, a fence. */
+  readonly hart: 'csr' | SystemOperation | undefined;
   readonly float: readonly FloatNeed[];
   readonly highMultiply: boolean;
   /** It moves 64 bits between memory and a floating-point register and does nothing else. */
@@ -50,7 +50,12 @@ const isOperand = (value: Asked): value is FloatOperand => typeof value === 'obj
 
 /** Of values only those count that go into a floating-point operation as they are, or with their sign changed. */
 class Asking implements Ops<Asked, void> {
-  readonly needs = { hart: false, float: [] as FloatNeed[], highMultiply: false, floatMove: false };
+  readonly needs = {
+    hart: undefined as RowNeeds['hart'],
+    float: [] as FloatNeed[],
+    highMultiply: false,
+    floatMove: false,
+  };
 
   readonly setX = nothing;
   readonly imm = nothing;
@@ -146,10 +151,10 @@ class Asking implements Ops<Asked, void> {
   }
 
   csr(): void {
-    this.needs.hart = true;
+    this.needs.hart = 'csr';
   }
 
-  system(): void {
-    this.needs.hart = true;
+  system(operation: SystemOperation): void {
+    this.needs.hart = operation;
   }
 }

@@ -14,9 +14,9 @@ const immediate = (operation: CsrOperation): Meaning => {
 };
 
 export const system = rows({ rare: true }, [
-  ['ecall', '', '000000000000 00000 000 00000 1110011', hart('ecall')],
+  ['ecall', '', '000000000000 00000 000 00000 1110011', hart('ecall'), { flow: 'indirect' }],
   ['ebreak', '', '000000000001 00000 000 00000 1110011', hart('ebreak')],
-  ['sret', '', '0001000 00010 00000 000 00000 1110011', hart('sret')],
+  ['sret', '', '0001000 00010 00000 000 00000 1110011', hart('sret'), { flow: 'indirect' }],
   ['mret', '', '0011000 00010 00000 000 00000 1110011', hart('mret')],
   ['wfi', '', '0001000 00101 00000 000 00000 1110011', hart('wfi')],
   ['sfence.vma', 'rs1, rs2', '0001001 rs2 rs1 000 00000 1110011', hart('sfence.vma')],

@@ -1,6 +1,6 @@
 // Translated instructions: the rows' vocabulary with operands that are known when they are translated, and registers in
 // locals.
-import type { FloatFormat, FloatOperation } from '../ops.ts';
+import type { CsrOperation, FloatFormat, FloatOperation, SystemOperation } from '../ops.ts';
 import { memoryOp, op } from '../../wasm/module.ts';
 import type { Callable, Code, Local } from '../../wasm/module.ts';
 import type { Decoded } from './decoder.ts';
@@ -10,6 +10,7 @@ import type { HighMultiply } from './multiply.ts';
 import type { Row } from './row.ts';
 import { needsOf } from './row-needs.ts';
 import type { ScratchType } from './scratch.ts';
+import { SupervisorCode } from './supervisor-code.ts';
 import { dynamicRounding, emitted, WasmOps } from './wasm-ops.ts';
 import type { Emitted } from './wasm-ops.ts';
 
@@ -23,6 +24,8 @@ export interface RegionFrame {
   readonly pageBase: Local;
   readonly readCache: Local;
   readonly writeCache: Local;
+  /** Floating-point registers and flags are among what it holds. */
+  readonly usesFloat: boolean;
   /** Not 0 once a floating-point register or flag has changed. */
   readonly floatDirty: Local;
   scratch(type: ScratchType): Local;
@@ -35,6 +38,8 @@ export interface RegionFrame {
 export interface InstructionExits {
   /** Emits what goes on at this instruction in the interpreter, as if nothing of it had happened. */
   emitRetry(): void;
+  /** Emits that the instruction is not retired, though it is done. */
+  emitUncounted(): void;
   /** Emits the way to the target of the branch or jump. */
   emitTaken(): void;
   /** Emits what leaves the region for the address on the stack. */
@@ -121,12 +126,48 @@ export class TranslatorOps extends WasmOps {
     this.#exits.emitLeave();
   }
 
-  csr(): never {
-    throw new Error(`${this.row.name} is the hart's`);
+  csr(operation: CsrOperation, _source: Emitted): Emitted {
+    const code = this.code;
+    const source = this.scratch('i64');
+    const old = this.scratch('i64');
+    code.set(source);
+    this.#emitUsual((supervisor) => {
+      supervisor.emitCommonCsr(operation, source, this.#decoded.bits >>> 20);
+      code.set(old);
+    });
+    for (const [local, place] of [
+      [this.#frame.readCache, at.readCache],
+      [this.#frame.writeCache, at.writeCache],
+    ] as const) {
+      code.i32Const(0).memory(memoryOp.i32_load, place).set(local);
+    }
+    code.get(old);
+    return emitted;
   }
 
-  system(): never {
-    throw new Error(`${this.row.name} is the hart's`);
+  system(operation: SystemOperation): void {
+    const target = this.scratch('i64');
+    this.#emitUsual((supervisor) => {
+      if (operation === 'ecall') supervisor.emitCall(() => this.pc());
+      else supervisor.emitReturn();
+      this.code.set(target);
+    });
+    if (operation === 'ecall') this.#exits.emitUncounted();
+    this.code.get(target);
+    this.#exits.emitLeave();
+  }
+
+  /** Emits what goes on behind it, or else is for the interpreter. */
+  #emitUsual(emit: (supervisor: SupervisorCode) => void): void {
+    const code = this.code;
+    const usual = code.block();
+    const slow = code.block();
+    // What has to do with floating point here and in memory is not the same.
+    if (this.#frame.usesFloat) code.br(slow);
+    emit(new SupervisorCode(code, slow, (type) => this.scratch(type)));
+    code.br(usual).end();
+    this.#exits.emitRetry();
+    code.end();
   }
 
   /** fld and fsd: their value never is an i64. */

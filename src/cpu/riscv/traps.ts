@@ -1,67 +1,49 @@
 // The RISC-V Instruction Set Manual, Volume II (20240411), §3.1.6 to §3.1.9 and §3.3.2: entering and leaving traps.
-import { csrAt } from './csr-layout.ts';
+import { csrAt, toSupervisor } from './csr-layout.ts';
 import { interrupt } from './csr.ts';
 import { at } from './layout.ts';
 import { mstatus, privilege, privilegeOf } from './registers.ts';
 import type { Registers } from './registers.ts';
 
+/** What a mode that takes traps has for them: where its registers lie from M-mode's, and its fields of mstatus. */
+const machine = { from: 0, ie: mstatus.mie, pie: mstatus.mpie, pp: mstatus.mpp };
+const supervisor = { from: toSupervisor, ie: mstatus.sie, pie: mstatus.spie, pp: mstatus.spp };
+
 /** Takes a trap: the pc goes to xepc, the hart to the handler. `code` is the exception's or the interrupt's. */
 export function enterTrap(r: Registers, code: number, isInterrupt: boolean, valueLow: number, valueHigh: number): void {
   const { record } = r;
-  const from = record.privilege;
+  const present = record.privilege;
   const delegation = r.word(isInterrupt ? csrAt.mideleg : csrAt.medeleg);
-  const toSupervisor = from !== privilege.machine && ((delegation >>> code) & 1) !== 0;
+  const isDelegated = present !== privilege.machine && ((delegation >>> code) & 1) !== 0;
+  const { from, ie, pie, pp } = isDelegated ? supervisor : machine;
+  r.set(csrAt.mepc + from, r.low(at.pc), r.high(at.pc));
+  r.set(csrAt.mcause + from, code, isInterrupt ? 1 << 31 : 0);
+  r.set(csrAt.mtval + from, valueLow, valueHigh);
   const status = r.word(at.mstatus);
-  const causeHigh = isInterrupt ? 1 << 31 : 0;
-  let vector: number;
-  if (toSupervisor) {
-    r.set(csrAt.sepc, r.low(at.pc), r.high(at.pc));
-    r.set(csrAt.scause, code, causeHigh);
-    r.set(csrAt.stval, valueLow, valueHigh);
-    let next = status & ~(mstatus.spp | mstatus.spie | mstatus.sie);
-    if (from === privilege.supervisor) next |= mstatus.spp;
-    if ((status & mstatus.sie) !== 0) next |= mstatus.spie;
-    r.setWord(at.mstatus, next);
-    record.privilege = privilege.supervisor;
-    vector = csrAt.stvec;
-  } else {
-    r.set(csrAt.mepc, r.low(at.pc), r.high(at.pc));
-    r.set(csrAt.mcause, code, causeHigh);
-    r.set(csrAt.mtval, valueLow, valueHigh);
-    let next = status & ~(mstatus.mpp | mstatus.mpie | mstatus.mie);
-    next |= from << mstatus.mppShift;
-    if ((status & mstatus.mie) !== 0) next |= mstatus.mpie;
-    r.setWord(at.mstatus, next);
-    record.privilege = privilege.machine;
-    vector = csrAt.mtvec;
-  }
-  const base = r.low(vector);
-  r.set(at.pc, base & ~3, r.high(vector));
+  const previous = (status & ie) === 0 ? 0 : pie;
+  r.setWord(at.mstatus, (status & ~(pp | pie | ie)) | (present * lowest(pp)) | previous);
+  record.privilege = isDelegated ? privilege.supervisor : privilege.machine;
+  const base = r.low(csrAt.mtvec + from);
+  r.set(at.pc, base & ~3, r.high(csrAt.mtvec + from));
   // §3.1.7: vectored mode spreads interrupts, never exceptions.
   if (isInterrupt && (base & 3) === 1) r.advance(4 * code);
 }
 
 /** §3.1.6.1: MRET or SRET. The caller has checked that it is allowed. */
 export function leaveTrap(r: Registers, by: 'mret' | 'sret'): void {
+  const { from, ie, pie, pp } = by === 'sret' ? supervisor : machine;
   const status = r.word(at.mstatus);
-  const { record } = r;
-  let next: number;
-  if (by === 'mret') {
-    const previous = privilegeOf((status & mstatus.mpp) >>> mstatus.mppShift);
-    next = status & ~(mstatus.mie | mstatus.mpp);
-    if ((status & mstatus.mpie) !== 0) next |= mstatus.mie;
-    next |= mstatus.mpie;
-    record.privilege = previous;
-    r.set(at.pc, r.low(csrAt.mepc), r.high(csrAt.mepc));
-  } else {
-    next = status & ~(mstatus.sie | mstatus.spp);
-    if ((status & mstatus.spie) !== 0) next |= mstatus.sie;
-    next |= mstatus.spie;
-    record.privilege = (status & mstatus.spp) !== 0 ? privilege.supervisor : privilege.user;
-    r.set(at.pc, r.low(csrAt.sepc), r.high(csrAt.sepc));
-  }
-  if (record.privilege !== privilege.machine) next &= ~mstatus.mprv;
+  const previous = privilegeOf((status & pp) / lowest(pp));
+  let next = (status & ~(ie | pp)) | pie | ((status & pie) === 0 ? 0 : ie);
+  if (previous !== privilege.machine) next &= ~mstatus.mprv;
   r.setWord(at.mstatus, next);
+  r.record.privilege = previous;
+  r.set(at.pc, r.low(csrAt.mepc + from), r.high(csrAt.mepc + from));
+}
+
+/** The lowest bit of a field. */
+function lowest(field: number): number {
+  return field & -field;
 }
 
 /** §3.1.9: the order in which interrupts that wait together are taken. */

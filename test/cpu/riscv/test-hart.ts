@@ -91,8 +91,6 @@ export class TestHart {
       privilege: privilege.machine,
       waiting: false,
       retired: 0,
-      cycleOffset: 0n,
-      instretOffset: 0n,
       lines: 0,
     });
     for (let entry = 0; entry < 16; entry += 1) {

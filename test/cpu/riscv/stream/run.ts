@@ -91,8 +91,6 @@ export class StreamHart {
       privilege: 3,
       waiting: false,
       retired: 0,
-      cycleOffset: 0n,
-      instretOffset: 0n,
     });
     for (let entry = 0; entry < 16; entry += 1) hart.mmu.pmp.setConfiguration(entry, 0);
     this.finished = false;
