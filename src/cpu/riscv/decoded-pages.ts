@@ -3,7 +3,14 @@
 // left to do.
 import { decode, lengthOf } from './decoder.ts';
 import type { Decoded } from './decoder.ts';
-import { extendedHandler, firstCommon, handlerNumber, illegalHandler, longestSequence, pseudoHandlers } from './handlers.ts';
+import {
+  extendedHandler,
+  firstCommon,
+  handlerNumber,
+  illegalHandler,
+  longestSequence,
+  pseudoHandlers,
+} from './handlers.ts';
 import {
   at,
   decodedPageBytes,

@@ -34,10 +34,10 @@ export interface HartOptions {
 }
 
 /**
- * What `hotAfter` should be. With 200, when translating cost as much as it does now, the boot of the small kernel took three
- * times as long, for code that was not met again.
+ * What `hotAfter` should be. A compiler's code is large and nowhere hot: with 2,048 the translation of it cost more than it
+ * saved, and with 200 the boot of the small kernel took three times as long, for code that was not met again.
  */
-export const defaultHotAfter = 2048;
+export const defaultHotAfter = 8192;
 
 /** Why `run` came back. */
 export type RunOutcome = 'budget' | 'waiting' | 'left' | 'stuck';

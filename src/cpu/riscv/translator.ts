@@ -9,7 +9,7 @@ import type { KnownRegion } from './known-regions.ts';
 import type { MemoryShape } from './interpreter.ts';
 import { importPure } from './pure-functions.ts';
 import { defineRegion } from './region-code.ts';
-import { at, counters, exitReasons, pageSize } from './layout.ts';
+import { at, counters, exitReasons, heatBytes, pageSize } from './layout.ts';
 import type { ExitReason } from './layout.ts';
 import { findRegion, largeRegion, smallRegion } from './region.ts';
 import type { Region } from './region.ts';
@@ -120,6 +120,11 @@ interface FoundRegion {
 
 /** Entries of a small region that saves nothing by growing: no count gets there. */
 const never = -(2 ** 31);
+/**
+ * Runs of the hart, 200 million instructions at most, after which half of what made an entry hot is forgotten: else a long
+ * life would make all code hot, and what runs that seldom is cheaper to interpret.
+ */
+const runsBetweenCooling = 2048;
 /** Runs of the hart between looks at the counts of entries, which take some ten microseconds. */
 const runsBetweenLooks = 64;
 
@@ -135,6 +140,7 @@ export class Translator {
   readonly #waiting = new Map<number, FoundRegion>();
   #waited = 0;
   #untilLook = runsBetweenLooks;
+  #untilCooling = runsBetweenCooling;
   readonly #free: number[] = [];
   #used = 0;
   /** The oldest first. */
@@ -189,6 +195,8 @@ export class Translator {
   betweenRuns(): void {
     this.#untilLook -= 1;
     if (this.#untilLook === 0) this.#promote();
+    this.#untilCooling -= 1;
+    if (this.#untilCooling === 0) this.#cool();
     if (this.#waiting.size === 0) return;
     this.#waited += 1;
     if (this.#waiting.size < this.#batch && this.#waited < this.#patience) return;
@@ -196,6 +204,14 @@ export class Translator {
     const found = [...this.#waiting.values()].filter(({ known }) => !known.gone);
     this.#waiting.clear();
     if (found.length > 0) this.#translate(found);
+  }
+
+  #cool(): void {
+    this.#untilCooling = runsBetweenCooling;
+    const { halves } = this.#options.registers;
+    for (let place = at.heat >>> 1; place < (at.heat + heatBytes) >>> 1; place += 1) {
+      halves[place] = (halves[place] ?? 0) >>> 1;
+    }
   }
 
   /** Finds large regions for the small ones that are entered most, as far as their program is the one that runs. */
