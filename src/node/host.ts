@@ -1,6 +1,5 @@
 // The Node.js side of a machine's worker thread: clocks, randomness, unpacking, and its event loop.
 import { randomFillSync } from 'node:crypto';
-import { gunzipSync } from 'node:zlib';
 import type { Bytes } from '../../devices/ports.ts';
 import type { Host } from '../host.ts';
 import { isShared } from '../shared-memory.ts';
@@ -30,7 +29,9 @@ export class NodeHost implements Host {
     randomFillSync(bytes);
   }
 
-  gunzip(bytes: Bytes): Bytes {
+  async gunzip(bytes: Bytes): Promise<Bytes> {
+    // Our own images come unpacked, and a worker is there sooner without.
+    const { gunzipSync } = await import('node:zlib');
     return gunzipSync(bytes);
   }
 
