@@ -1,6 +1,6 @@
 // Bundles the package into dist/: for Node.js its entry, the worker of a VM, and the command line; for browsers an entry
 // and a worker; the devices for any host.
-import { writeFileSync } from 'node:fs';
+import { copyFileSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
 import { licencesOf } from './scripts/licences.js';
 
@@ -40,4 +40,5 @@ const [, forBrowsers] = await Promise.all([
   }),
   build({ ...common, entryPoints: { devices: 'devices/index.ts' }, platform: 'neutral', target: 'es2022' }),
 ]);
+copyFileSync('src/node/profile/flame-graph.html', 'dist/flame-graph.html');
 writeFileSync('dist/licences.txt', licencesOf(forBrowsers.metafile));

@@ -16,6 +16,7 @@ export type {
   ShareOpenFlags,
   ShareStat,
 } from './share-files.ts';
+export type { CodePlace, ProfileSample } from './profile-samples.ts';
 export type { SharePath } from './share-path.ts';
 export { Vm, type AbortSignalLike, type ExecOptions, type ShellOptions } from './vm.ts';
 export { signals, type CommandOutput, type InputSource, type SignalName, type VmCommand } from './vm-command.ts';

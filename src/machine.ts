@@ -15,13 +15,16 @@ import { board, virtioIrq } from './board.ts';
 import { loadGuest } from './boot.ts';
 import { CountedRandomness } from './counted-randomness.ts';
 import { memoryPages } from './cpu/riscv/hart.ts';
+import type { Hart, RunOutcome } from './cpu/riscv/hart.ts';
 import { ramOffset } from './cpu/riscv/layout.ts';
+import type { RamRange } from './cpu/riscv/mmu.ts';
 import type { Translator } from './cpu/riscv/translator.ts';
 import { dumpRegisters } from './cpu/riscv/register-dump.ts';
 import { readKernel } from './kernel-image.ts';
 import type { KernelImage } from './kernel-image.ts';
 import { MachineCore } from './machine-core.ts';
 import { PanicWatcher } from './panic.ts';
+import type { ProfileSample } from './profile-samples.ts';
 import { RunLoop } from './run-loop.ts';
 import type { RunTarget } from './run-loop.ts';
 import type {
@@ -45,11 +48,23 @@ export const agentPortName = 'vm9.agent';
 /** How the guest asked for its end. */
 type End = VmExit | { readonly reason: 'restart' };
 
+/** Runs a hart in place of the machine, and looks at it meanwhile. */
+export interface Sampler {
+  run(instructions: number): RunOutcome;
+  /** Tells what it has not told yet. */
+  flush(): void;
+}
+
+export interface MachineOptions extends WorkerMachineOptions {
+  /** Makes what `profile` events come from; without it there are none. */
+  readonly makeSampler?: (hart: Hart, ram: RamRange, tell: (samples: readonly ProfileSample[]) => void) => Sampler;
+}
+
 export class Machine implements WorkerMachine {
   readonly uart: Uart;
   readonly consolePort: ConsolePort;
   readonly agentPort: ConsolePort;
-  readonly #options: WorkerMachineOptions;
+  readonly #options: MachineOptions;
   readonly #memory: WebAssembly.Memory;
   readonly #ram: GuestMemory;
   readonly #console: VirtioConsole;
@@ -60,6 +75,8 @@ export class Machine implements WorkerMachine {
   #panic = new PanicWatcher();
   #core: MachineCore | undefined;
   #onTranslation: Translator['onEvent'];
+  #onSamples: ((samples: readonly ProfileSample[]) => void) | undefined;
+  #sampler: Sampler | undefined;
   #loop: RunLoop | undefined;
   #end: End | undefined;
   #resetDone: Deferred<void> | undefined;
@@ -74,7 +91,7 @@ export class Machine implements WorkerMachine {
   #busyBefore = 0;
   #idleBefore = 0;
 
-  constructor(options: WorkerMachineOptions) {
+  constructor(options: MachineOptions) {
     this.#options = options;
     const { memoryBytes, sharedMemory, console: size } = options;
     if (options.shares.length > maximumShares) {
@@ -147,6 +164,8 @@ export class Machine implements WorkerMachine {
     }
     this.#onTranslation = wants('jit') && ((event) => tell({ type: 'jit', event }));
     this.#traceTranslator();
+    this.#sampler?.flush();
+    this.#onSamples = wants('profile') && ((samples) => tell({ type: 'profile', samples }));
   }
 
   resizeConsole(columns: number, rows: number): void {
@@ -221,6 +240,8 @@ export class Machine implements WorkerMachine {
     const loop = new RunLoop(host, core.clock, this.#target(core));
     this.#loop = loop;
     await loop.run();
+    this.#sampler?.flush();
+    this.#sampler = undefined;
     this.uart.flush();
     if (this.#fatal !== undefined) throw this.#fatal.error;
     const end = this.#end ?? { reason: 'stopped' };
@@ -266,7 +287,7 @@ export class Machine implements WorkerMachine {
       clientsWait();
     return {
       run: (instructions) => {
-        const outcome = hart.run(instructions);
+        const outcome = (this.#sampling(hart) ?? hart).run(instructions);
         if (outcome === 'stuck') this.#finish({ reason: 'stuck', registers: dumpRegisters(hart.registers) });
         return outcome === 'waiting' ? 'waiting' : 'ran';
       },
@@ -288,6 +309,13 @@ export class Machine implements WorkerMachine {
         return ended();
       },
     };
+  }
+
+  /** What samples the present life of the guest, where that is wanted. */
+  #sampling(hart: Hart): Sampler | undefined {
+    if (this.#onSamples === undefined) return undefined;
+    const ram = { base: this.#ram.base, bytes: this.#ram.length };
+    return (this.#sampler ??= this.#options.makeSampler?.(hart, ram, (samples) => this.#onSamples?.(samples)));
   }
 
   #traceTranslator(): void {

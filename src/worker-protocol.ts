@@ -3,6 +3,7 @@ import type { P9Event } from '../devices/9p/trace.ts';
 import type { Bytes } from '../devices/ports.ts';
 import type { VirtioEvent } from '../devices/virtio/events.ts';
 import type { TranslationEvent, TranslatorStatistics } from './cpu/riscv/translator.ts';
+import type { ProfileSample } from './profile-samples.ts';
 import type { TransferablePort } from './port.ts';
 import type { ShareSource } from './vm-options.ts';
 
@@ -164,4 +165,6 @@ export type FromWorker =
 export type MachineEvent =
   | { readonly type: '9p'; readonly share: string; readonly event: P9Event }
   | { readonly type: 'virtio'; readonly event: VirtioEvent }
-  | { readonly type: 'jit'; readonly event: TranslationEvent };
+  | { readonly type: 'jit'; readonly event: TranslationEvent }
+  /** Only where the host brings a sampler: in Node.js. */
+  | { readonly type: 'profile'; readonly samples: readonly ProfileSample[] };

@@ -2,6 +2,7 @@
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { createVm, hostFolder, VmError, type ShareOptions, type Vm, type VmOptions } from './index.ts';
 import { helpText, parseArguments, type RunArguments, type ShareArgument, type TraceArgument } from './options.ts';
+import { Profile } from './profile/profile.ts';
 import { Progress } from './progress.ts';
 import { describeStatistics, exitStatuses, failureOf } from './report.ts';
 import { runCommand } from './run-command.ts';
@@ -34,6 +35,7 @@ async function main(words: readonly string[]): Promise<number> {
 async function run(given: RunArguments): Promise<number> {
   const terminal = stdin.isTTY && stdout.isTTY ? new HostTerminal(stdin, stdout) : undefined;
   const vm = createVm(vmOptions(given, terminal));
+  const profile = given.profile === undefined ? undefined : startProfile(vm, given.profile, given.traces);
   const closeTraces = given.traces.map((trace) => writeTrace(vm, trace));
   const progress = new Progress(stderr.isTTY && !given.quiet ? (text) => void stderr.write(text) : undefined);
   vm.on('progress', ({ stage, loaded }) => {
@@ -48,7 +50,7 @@ async function run(given: RunArguments): Promise<number> {
     process.exit(status);
   });
 
-  const session: Session = { vm, progress, stdin, stdout: output, stderr: errorOutput, terminal, onSignal };
+  const session: Session = { vm, progress, stdin, stdout: output, stderr: errorOutput, terminal, profile, onSignal };
   const beforeStart = performance.now();
   try {
     terminal?.enter();
@@ -59,6 +61,7 @@ async function run(given: RunArguments): Promise<number> {
     progress.clear();
     if (given.stats) await tellStatistics(vm, beforeStart);
     await vm.dispose();
+    if (given.profile !== undefined) profile?.write(given.profile);
     for (const close of closeTraces) close();
   }
 }
@@ -79,7 +82,7 @@ async function tellStatistics(vm: Vm, beforeStart: number): Promise<void> {
 }
 
 function vmOptions(given: RunArguments, terminal: HostTerminal | undefined): VmOptions {
-  const { memory, kernel, initrd, append, clock, cpu, jitCache, noReboot, traces } = given;
+  const { memory, kernel, initrd, append, clock, cpu, jitCache, noReboot, traces, profile } = given;
   const size = terminal?.size;
   return {
     ...(memory !== undefined && { memory }),
@@ -92,7 +95,7 @@ function vmOptions(given: RunArguments, terminal: HostTerminal | undefined): VmO
     ...(jitCache !== undefined && { jitCache }),
     noReboot,
     ...(size !== undefined && { console: size }),
-    trace: traces.map(({ what }) => what),
+    trace: [...traces.map(({ what }) => what), ...(profile === undefined ? [] : (['profile'] as const))],
   };
 }
 
@@ -117,7 +120,7 @@ function readNamedFile(option: string, path: string): Uint8Array {
 
 /** Writes a line for each event. Returns what closes the file. Throws VmError 'bad-file'. */
 function writeTrace(vm: Vm, { what, file }: TraceArgument): () => void {
-  const descriptor = file === undefined ? stderr.fd : openTrace(what, file);
+  const descriptor = file === undefined ? stderr.fd : openToWrite(`--trace ${what},${file}`, file);
   vm.on('trace', (event) => {
     if (event.type !== what) return;
     const line = describeEvent(event);
@@ -129,12 +132,21 @@ function writeTrace(vm: Vm, { what, file }: TraceArgument): () => void {
   };
 }
 
-function openTrace(what: string, file: string): number {
+/** Begins a profile. Throws VmError 'bad-file' now, not when the profile is to be written. */
+function startProfile(vm: Vm, file: string, traces: readonly TraceArgument[]): Profile {
+  closeSync(openToWrite(`--profile ${file}`, file));
+  return new Profile(
+    vm,
+    traces.map(({ what }) => what),
+  );
+}
+
+function openToWrite(option: string, file: string): number {
   try {
     return openSync(file, 'w');
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
-    throw new VmError('bad-file', `--trace ${what},${file}: it cannot be written: ${reason}`, { cause });
+    throw new VmError('bad-file', `${option}: it cannot be written: ${reason}`, { cause });
   }
 }
 

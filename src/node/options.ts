@@ -87,6 +87,13 @@ const options = {
       'stderr or into FILE',
     ],
   },
+  profile: {
+    value: 'FILE',
+    help: [
+      'sample what the guest’s processor does, by function, and write a flame graph into FILE, a page',
+      'to open in a browser (.html), or stacks as other tools read them (.folded)',
+    ],
+  },
   quiet: { help: ['no progress while booting'] },
   version: { help: ['print the version'] },
   help: { short: 'h', help: ['print this'] },
@@ -129,6 +136,8 @@ export interface RunArguments {
   readonly noReboot: boolean;
   readonly stats: boolean;
   readonly traces: readonly TraceArgument[];
+  /** The file. */
+  readonly profile?: string;
   readonly quiet: boolean;
 }
 
@@ -152,6 +161,10 @@ export function parseArguments(words: readonly string[]): Arguments {
   const kernel = single('kernel');
   const initrd = single('initrd');
   const append = given.values.get('append')?.join(' ');
+  const profile = single('profile');
+  if (profile !== undefined && !/.\.(html|folded)$/.test(profile)) {
+    throw bad(`--profile ${profile}: the name of the file ends in .html or .folded`);
+  }
   const traces = (given.values.get('trace') ?? []).map(parseTrace);
   for (const what of traceable) {
     if (traces.filter((trace) => trace.what === what).length > 1) throw bad(`--trace ${what} is given twice`);
@@ -174,6 +187,7 @@ export function parseArguments(words: readonly string[]): Arguments {
     noReboot: given.switches.has('no-reboot'),
     stats: given.switches.has('stats'),
     traces,
+    ...(profile !== undefined && { profile }),
     quiet: given.switches.has('quiet'),
   };
 }

@@ -33,6 +33,7 @@ export async function runCommand(session: Session, line: string, wantsTty: boole
   let stopInput = (): void => undefined;
   try {
     await vm.start();
+    await session.profile?.begin();
     command = vm.exec(line, { stdinOpen: true, env, ...(tty !== undefined && { tty }) });
     await command.started;
     progress.clear();
@@ -45,6 +46,7 @@ export async function runCommand(session: Session, line: string, wantsTty: boole
     ]);
     stopInput();
     terminal?.leave();
+    await session.profile?.end();
     await shutDown(vm);
     return ownStatus ?? status;
   } catch (error) {

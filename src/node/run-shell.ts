@@ -69,11 +69,13 @@ export async function runShell(session: Session): Promise<number> {
   return statusOf(exit);
 }
 
-async function shell({ vm }: Session, begin: () => void): Promise<void> {
+async function shell({ vm, profile }: Session, begin: () => void): Promise<void> {
+  await profile?.begin();
   const ended = await vm.startShell(guestEnvironment());
   begin();
   await ended();
   vm.console.attach(() => undefined);
+  await profile?.end();
   await vm.powerOff();
 }
 

@@ -12,6 +12,8 @@ export interface Session {
   readonly stderr: OutputFile;
   /** Present where the guest is to have the terminal that the program runs in. */
   readonly terminal: HostTerminal | undefined;
+  /** Awaited before the first command, and before the guest is switched off. */
+  readonly profile: { begin(): Promise<void>; end(): Promise<void> } | undefined;
   /** Calls `listener` for each signal that asks the program to end; it then has to. */
   onSignal(listener: (signal: EndingSignal, status: number) => void): void;
 }

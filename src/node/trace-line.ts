@@ -4,7 +4,7 @@ import type { TranslationEvent } from '../cpu/riscv/translator.ts';
 import type { MachineEvent } from '../worker-protocol.ts';
 
 /** A line for an event of a type that `--trace` takes. */
-export function describeEvent(event: Exclude<MachineEvent, { readonly type: 'virtio' }>): string {
+export function describeEvent(event: Extract<MachineEvent, { readonly type: '9p' | 'jit' }>): string {
   return event.type === '9p' ? `${event.share}: ${formatP9Event(event.event)}` : describeTranslation(event.event);
 }
 

@@ -8,6 +8,7 @@ import { enableNewerWebAssembly } from './engine-flags.ts';
 import { openHostFolder } from './host-folder.ts';
 import { NodeHost } from './host.ts';
 import { openPort } from './open-port.ts';
+import { HartSampler } from './profile/sampler.ts';
 
 const port = parentPort;
 if (port === null) throw new Error('this module is the worker of a VM: createVm starts it');
@@ -35,5 +36,6 @@ serveVm({
   makeHost: (doorbell) => new NodeHost(doorbell),
   openBackend: async (source, options) =>
     openMemory(source, () => BigInt(Date.now()) * 1_000_000n) ?? openHostFolder(source, { ...options, log }),
-  makeMachine: (options) => new Machine(options),
+  makeMachine: (options) =>
+    new Machine({ ...options, makeSampler: (hart, ram, tell) => new HartSampler(hart, ram, tell) }),
 });

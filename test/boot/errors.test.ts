@@ -25,6 +25,7 @@ describe('one line, status 2:', () => {
     [['--kernel', 'nope'], '--kernel nope: there is no such file'],
     [['--initrd', 'a'], '--initrd a: it is a folder, not a file'],
     [['--append', 'x'.repeat(2000)], expect.stringContaining('Linux keeps 1023: append less')],
+    [['--profile', 'nope/x.html'], expect.stringContaining('--profile nope/x.html: it cannot be written')],
     [['--trace', '9p,nope/file'], expect.stringContaining('--trace 9p,nope/file: it cannot be written')],
     [['--kernel', 'file', '--initrd', 'none'], expect.stringMatching(/kernel/)],
   ])('%j', async (words, line) => {

@@ -83,6 +83,10 @@ describe('a command line', () => {
     expect(parseArguments(['--jit-cache', '64'])).toMatchObject({ jitCache: 64 });
   });
 
+  test.each([['x.html'], ['a/b.folded']])('--profile %s', (profile) => {
+    expect(parseArguments(['--profile', profile])).toMatchObject({ profile });
+  });
+
   test.each([['--help'], ['-h'], ['--version']])('%s needs nothing else to be right', (word) => {
     expect(parseArguments([word, '--memory', 'x'])).toEqual({ action: word === '--version' ? 'version' : 'help' });
   });
@@ -104,6 +108,8 @@ describe('a command line', () => {
     [['--jit-cache', '1025'], 'it is from 1 to 1024 MiB'],
     [['--jit-cache', 'all'], '"all" is not a whole number'],
     [['--jit-cache', '8', '--cpu', 'interpreter'], '--jit-cache is for --cpu translator'],
+    [['--profile', 'x.svg'], 'ends in .html or .folded'],
+    [['--profile', '.html'], 'ends in .html or .folded'],
     [['--tty'], '--tty is for --exec COMMAND'],
   ])('refuses %j', (words, reason) => {
     expect(() => parseArguments(words)).toThrow(reason);
@@ -119,7 +125,7 @@ test('--help names every option and the built-in kernel command line, in at most
   for (const option of ['share', 'exec', 'tty', 'memory', 'kernel', 'initrd', 'append', 'stats', 'trace', 'clock']) {
     expect(text).toContain(`--${option}`);
   }
-  for (const option of ['cpu', 'jit-cache', 'no-reboot', 'quiet', 'version', 'help'])
+  for (const option of ['cpu', 'jit-cache', 'profile', 'no-reboot', 'quiet', 'version', 'help'])
     expect(text).toContain(`--${option}`);
   expect(text).toContain(builtInCommandLine);
   expect(text.split('\n').filter((line) => line.length > 120)).toEqual([]);
