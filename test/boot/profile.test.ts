@@ -49,9 +49,9 @@ test('samples have the names of the kernel’s table and of the program’s file
   const count = (pattern: RegExp): number =>
     lines.filter((line) => pattern.test(line)).reduce((sum, line) => sum + Number(/\d+$/.exec(line)?.[0]), 0);
 
-  // One in about 18,192 of twelve million.
-  expect(count(/^reader;start \(reader\);work \(reader\);spin \(reader\) /)).toBeGreaterThan(500);
-  expect(count(/^reader;start \(reader\);work \(reader\);spin \(reader\) /)).toBeLessThan(800);
+  // One in about 36,384 of twelve million.
+  expect(count(/^reader;start \(reader\);work \(reader\);spin \(reader\) /)).toBeGreaterThan(250);
+  expect(count(/^reader;start \(reader\);work \(reader\);spin \(reader\) /)).toBeLessThan(420);
   expect(
     count(/^reader;handle_exception_\[k\];do_trap_ecall_u_\[k\];.*ksys_read_\[k\];.*__clear_user_\[k\] /),
   ).toBeGreaterThan(50);

@@ -15,6 +15,8 @@ import { knownTask } from './task-name.ts';
 /** Milliseconds between looks for programs that were not there before, at least. */
 const lookInterval = 100;
 
+/** Names of tasks that are looked for as files; a command line has its limits. */
+const mostNames = 200;
 /** Where programs are, besides shares and the folders of programs that were seen. */
 const programFolders = ['/bin', '/sbin', '/usr/bin', '/usr/sbin', '/usr/local/bin'];
 
@@ -96,7 +98,9 @@ export class Profile {
     if (tasks.length === 0) return [];
     const folders = new Set([...programFolders, ...this.#vm.shares.flatMap(({ mount = [] }) => mount)]);
     for (const path of this.#paths) folders.add(path.slice(0, path.lastIndexOf('/')));
-    const paths = [...folders].flatMap((folder) => [...new Set(tasks)].map((task) => `${folder}/${task}`));
+    const paths = [...folders].flatMap((folder) =>
+      [...new Set(tasks)].slice(0, mostNames).map((task) => `${folder}/${task}`),
+    );
     const found = await this.#output([
       'sh',
       '-c',

@@ -111,11 +111,17 @@ function unnamed(view: DataView, sections: readonly Section[], named: readonly C
     else if (encodings.get(at + 4 - pointer) === relativeWord) {
       const address = at + 8 - frames.offset + frames.address + view.getInt32(at + 8, true);
       const size = view.getInt32(at + 12, true);
-      if (known.find(address) === undefined) found.push({ name: '', address, size });
+      if (!isNamed(known, address)) found.push({ name: '', address, size });
     }
     at += 4 + length;
   }
   return found;
+}
+
+/** Whether a function has a name at its beginning, or is inside one that has a length. */
+function isNamed(symbols: SymbolTable, address: number): boolean {
+  const symbol = symbols.find(address);
+  return symbol !== undefined && (symbol.address === address || symbol.size > 0);
 }
 
 /** Functions that no table knows: what is called, and what makes room on the stack where nothing came before. */
@@ -134,9 +140,7 @@ function guessed(view: DataView, segments: readonly CodeSegment[], known: readon
       at += isLong(half) ? 4 : 2;
     }
   }
-  return [...starts].flatMap((start) =>
-    table.find(start) === undefined ? [{ name: '', address: start, size: 0 }] : [],
-  );
+  return [...starts].flatMap((start) => (!isNamed(table, start) ? [{ name: '', address: start, size: 0 }] : []));
 }
 
 /** DW_EH_PE_pcrel | DW_EH_PE_sdata4, the only encoding that compilers for RISC-V use. */

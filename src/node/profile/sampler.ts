@@ -1,4 +1,4 @@
-// Takes samples of what the guest does, in the machine's thread: one after about 20,000 instructions, at distances that
+// Takes samples of what the guest does, in the machine's thread: one after about 36,000 instructions, at distances that
 // vary, so that a loop is not always met at the same place.
 import { at } from '../../cpu/riscv/layout.ts';
 import type { Hart, RunOutcome } from '../../cpu/riscv/hart.ts';
@@ -12,12 +12,12 @@ import { stackKey } from './stack-key.ts';
 import { TaskNames } from './task-name.ts';
 import { Unwinder } from './unwinder.ts';
 
-const shortest = 10_000;
+const shortest = 20_000;
 /** The varying part: a power of two. */
-const variation = 2 ** 14;
+const variation = 2 ** 15;
 /** Samples that are told of together; fewer where a program's page is new, whose process may soon be gone. */
 const together = 2000;
-const togetherAtNews = 50;
+const togetherAtNews = 30;
 const [linkRegister, stackPointer] = [at.x + 8, at.x + 2 * 8];
 
 export class HartSampler implements Sampler {

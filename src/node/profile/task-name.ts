@@ -13,6 +13,7 @@ const nameBytes = 16;
 /** Bytes of a task_struct in which the name is looked for. */
 const searched = 8192;
 const threadPointer = at.x + 4 * 8;
+const firstWord = new DataView(new TextEncoder().encode(knownTask).buffer).getInt32(0, true);
 
 export class TaskNames {
   readonly #view: GuestView;
@@ -53,8 +54,3 @@ export class TaskNames {
     return text;
   }
 }
-
-const firstWord = [...knownTask.slice(0, 4)].reduce(
-  (word, character, index) => word | (character.charCodeAt(0) << (8 * index)),
-  0,
-);

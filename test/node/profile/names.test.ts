@@ -83,6 +83,15 @@ describe('names', () => {
     expect(symbols?.find(program.symbol('inner'))?.address).toBe(program.symbol('inner'));
   });
 
+  test('a function that only the table for unwinding has has its place and length from there', () => {
+    const { file, symbol } = elfFile('first: nop\nnop\nsecond: nop\nnop\nnop\nnop', ['first'], { second: 8 });
+    const symbols = readProgram(file)?.symbols;
+    const second = symbol('second');
+    expect(symbols?.find(second + 6)).toEqual({ name: '', address: second, size: 8 });
+    expect(symbols?.find(second + 8)).toBeUndefined();
+    expect(symbols?.find(second - 2)?.name).toBe('first');
+  });
+
   test('sizes bound symbols that have them', () => {
     const table = new SymbolTable([{ name: 'f', address: 100, size: 10 }]);
     expect([99, 100, 109, 110].map((address) => table.find(address)?.name)).toEqual([undefined, 'f', 'f', undefined]);
