@@ -122,7 +122,7 @@ test('the devices can be plugged into a host of a few lines', () => {
 
 test('vm9 holds the built program and its types, and nothing else', () => {
   const wanted =
-    /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|run-vm\.js|dist\/[\w-]+\.js(\.map)?|dist\/licences\.txt|dist\/types\/(src|devices)\/.+\.d\.ts)$/;
+    /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|run-vm\.js|dist\/[\w-]+\.js(\.map)?|dist\/(licences\.txt|flame-graph\.html)|dist\/types\/(src|devices)\/.+\.d\.ts)$/;
   expect(pathsOf(vm9).filter((path) => !wanted.test(path))).toEqual([]);
   const needed = [
     'package.json',
@@ -130,6 +130,7 @@ test('vm9 holds the built program and its types, and nothing else', () => {
     'LICENSE',
     'run-vm.js',
     'dist/cli.js',
+    'dist/flame-graph.html',
     'dist/index.js',
     'dist/worker.js',
   ];
