@@ -1,12 +1,14 @@
-// One machine that does the same work over and over: node --expose-gc steady.js FOLDER SECONDS ROUNDS [TREE]. FOLDER holds
-// round.sh, which is run in it, TREE a Debian to be mounted at /mnt/debian. At least ROUNDS rounds, for at least SECONDS.
-// Prints a line of JSON after each: what the guest has done so far, and what the process is then.
+// One machine that does the same work over and over: node --expose-gc steady.js FOLDER SECONDS ROUNDS JIT_CACHE [TREE].
+// FOLDER holds round.sh, which is run in it, TREE a Debian to be mounted at /mnt/debian. At least ROUNDS rounds, for at
+// least SECONDS, with JIT_CACHE MiB of translated code. Prints a line of JSON after each: what the guest has done so far,
+// and what the process is then.
 import { readdirSync } from 'node:fs';
 import { createVm, defaultMemory, hostFolder } from '../../dist/index.js';
 
-const [folder, seconds, rounds, tree] = process.argv.slice(2);
+const [folder, seconds, rounds, jitCache, tree] = process.argv.slice(2);
 
 const vm = createVm({
+  jitCache: Number(jitCache),
   shares: [
     { source: hostFolder(folder), cache: 'loose' },
     ...(tree === undefined ? [] : [{ source: hostFolder(tree), tag: 'debian', mount: '/mnt/debian', cache: 'loose' }]),
