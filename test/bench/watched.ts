@@ -75,7 +75,7 @@ export async function watchVm9(share: string, line: string): Promise<Watched> {
   });
   watch.stop();
   if (status !== 0) throw new Error(`vm9 ended with status ${status}: ${errors}`);
-  return { output, process: watch, translator: /^translator: (.*)$/m.exec(errors)?.[1] ?? 'nothing' };
+  return { output, process: watch, translator: /^translator: (.*?)(?:; exits: .*)?$/m.exec(errors)?.[1] ?? 'nothing' };
 }
 
 /** The same in QEMU. */
