@@ -1,7 +1,7 @@
 // WebAssembly Core Specification 2.0, §5.4 (instructions) and §5.5.13 (code).
 import { ByteWriter } from './byte-writer.ts';
-import { controlOp, op, valueType } from './opcodes.ts';
-import type { MemoryOpcode, Opcode, SimdOpcode, ValueType } from './opcodes.ts';
+import { controlOp, op, simdMemoryOp, valueType } from './opcodes.ts';
+import type { MemoryOpcode, Opcode, SimdMemoryOpcode, SimdOpcode, ValueType } from './opcodes.ts';
 
 /** A local variable or parameter of one function. */
 export interface Local {
@@ -129,6 +129,14 @@ export class Code implements Callable {
     this.#body.byte(opcode);
     this.#body.byte(0);
     this.#body.unsigned(offset);
+    return this;
+  }
+
+  /** The same between memory and the lowest lane of a vector. */
+  simdMemory(opcode: SimdMemoryOpcode, offset = 0): this {
+    this.#body.byte(controlOp.simd);
+    this.memory(opcode as number as MemoryOpcode, offset);
+    if (opcode < simdMemoryOp.v128_load32_zero) this.#body.byte(0);
     return this;
   }
 

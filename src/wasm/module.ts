@@ -162,6 +162,6 @@ export class ModuleBuilder {
   }
 }
 
-export { op, memoryOp, simdOp, valueType } from './opcodes.ts';
+export { op, memoryOp, simdMemoryOp, simdOp, valueType } from './opcodes.ts';
 export type { ValueType } from './opcodes.ts';
 export type { Callable, Code, Label, Local } from './code.ts';

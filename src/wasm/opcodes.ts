@@ -139,14 +139,37 @@ export const simdOp = {
   i64x2_splat: 0x12,
   f32x4_splat: 0x13,
   f64x2_splat: 0x14,
+  i32x4_extract_lane: 0x1b,
+  i64x2_extract_lane: 0x1d,
   f32x4_extract_lane: 0x1f,
-  f32x4_replace_lane: 0x20,
   f64x2_extract_lane: 0x21,
+  v128_or: 0x50,
+  f32x4_neg: 0xe1,
+  f32x4_sqrt: 0xe3,
+  f32x4_add: 0xe4,
+  f32x4_sub: 0xe5,
+  f32x4_mul: 0xe6,
+  f32x4_div: 0xe7,
+  f64x2_neg: 0xed,
+  f64x2_sqrt: 0xef,
+  f64x2_add: 0xf0,
+  f64x2_sub: 0xf1,
+  f64x2_mul: 0xf2,
+  f64x2_div: 0xf3,
   /** Relaxed SIMD: a * b + c, rounded once or twice as the host likes. */
   f32x4_relaxed_madd: 0x105,
   f64x2_relaxed_madd: 0x107,
 } as const;
 export type SimdOpcode = (typeof simdOp)[keyof typeof simdOp];
+
+/** Loads into the lowest lane, with zeros above it, and stores from it. */
+export const simdMemoryOp = {
+  v128_store32_lane: 0x5a,
+  v128_store64_lane: 0x5b,
+  v128_load32_zero: 0x5c,
+  v128_load64_zero: 0x5d,
+} as const;
+export type SimdMemoryOpcode = (typeof simdMemoryOp)[keyof typeof simdMemoryOp];
 
 /** Loads and stores: one byte, then alignment and offset. */
 export const memoryOp = {

@@ -1,9 +1,9 @@
 // WebAssembly Core Specification 2.0, §5.4 and §5.5: modules that an engine takes, and what their code does.
 import { describe, expect, it } from 'vitest';
-import { memoryOp, ModuleBuilder, op, simdOp, valueType } from '../../src/wasm/module.ts';
+import { memoryOp, ModuleBuilder, op, simdMemoryOp, simdOp, valueType } from '../../src/wasm/module.ts';
 import type { Callable, Code, ValueType } from '../../src/wasm/module.ts';
 
-const { i32, i64, f32, f64 } = valueType;
+const { i32, i64, f64, v128 } = valueType;
 
 /** A module of one exported function. */
 function define(parameters: readonly ValueType[], results: readonly ValueType[], write: (code: Code) => void) {
@@ -341,14 +341,35 @@ describe('vectors', () => {
     expect(f(-1.5)).toBe(-1.5);
   });
 
-  it('a lane is replaced, and what is beside it stays', () => {
-    const f = define([i64, f32], [f64], (code) => {
-      code.get(code.parameter(0)).simd(simdOp.i64x2_splat).get(code.parameter(1));
-      code.simd(simdOp.f32x4_replace_lane, 0).simd(simdOp.f64x2_extract_lane, 0);
+  it('integers and floating-point numbers are the same bits in it', () => {
+    const f = define([i64, i64], [f64], (code) => {
+      for (const parameter of code.parameters) code.get(parameter).simd(simdOp.i64x2_splat);
+      code.simd(simdOp.v128_or).simd(simdOp.f64x2_extract_lane, 0);
     });
-    const view = new DataView(new ArrayBuffer(8));
-    view.setFloat64(0, Number(f(0x4000_0000_1234_5678n, 1)));
-    expect(view.getBigUint64(0)).toBe(0x4000_0000_3f80_0000n);
+    expect(f(0x3ff0_0000_0000_0000n, 0x0008_0000_0000_0000n)).toBe(1.5);
+  });
+
+  it('memory is read into the lowest lane, with zeros above it, and written from there', () => {
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
+    const view = new DataView(memory.buffer);
+    view.setBigUint64(1007, 0x8887_8685_8483_8281n, true);
+    for (const [load, store, read, written] of [
+      ['v128_load64_zero', 'v128_store32_lane', 0x8887_8685_8483_8281n, 0xffff_ffff_8483_8281n],
+      ['v128_load32_zero', 'v128_store64_lane', 0x8483_8281n, 0x8483_8281n],
+    ] as const) {
+      view.setBigUint64(2005, 0xffff_ffff_ffff_ffffn, true);
+      const module = new ModuleBuilder();
+      module.importMemory('env', 'memory', { minimum: 1, maximum: 1, shared: false });
+      const code = module.function([i32], [i64]);
+      const vector = code.local(v128);
+      code.get(code.parameter(0)).simdMemory(simdMemoryOp[load], 1000).set(vector);
+      code.get(code.parameter(0)).get(vector).simdMemory(simdMemoryOp[store], 1998);
+      code.get(vector).simd(simdOp.i64x2_extract_lane, 0);
+      module.exportFunction('f', code);
+      const f = instantiate(module, { env: { memory } });
+      expect(BigInt.asUintN(64, BigInt(f(7) ?? 0))).toBe(read);
+      expect(view.getBigUint64(2005, true)).toBe(written);
+    }
   });
 });
 

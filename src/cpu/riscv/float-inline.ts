@@ -10,6 +10,7 @@ import { roundingOperations } from '../float/functions.ts';
 import { nativeFloat } from '../float/native.ts';
 import type { NativeKind } from '../float/native.ts';
 import { simdOp } from '../../wasm/module.ts';
+import type { Code, Local } from '../../wasm/module.ts';
 import type { Decoded } from './decoder.ts';
 import { at } from './layout.ts';
 import type { FloatNeed } from './row-needs.ts';
@@ -20,7 +21,7 @@ type NumberVariable = Variable<'f32'> | Variable<'f64'>;
 type LeaveIf = (condition: Operand<'i32'>) => void;
 
 const { NX } = exceptionFlag;
-/** What is above a single in a register, and the least unsigned number with that (§21.2). */
+/** What is above a single in a register (§21.2). */
 const boxing = -(2n ** 32n);
 /** What takes a rounding mode and, where the result is a double, has no use for it. */
 const exactInDouble: ReadonlySet<FloatOperation> = new Set(['convert', 'fromInt32', 'fromUint32']);
@@ -88,6 +89,9 @@ export class FloatInline {
     const fromSingle = isWide === (operation === 'convert');
     const native = fromSingle ? this.#single : this.#double;
     const leaveUnless: LeaveIf = (condition) => leaveIf(i32.eqz(condition));
+    /** 32 bits of a vector. */
+    const word = (vector: Local, lane: 0 | 1): OnStack<'i32'> =>
+      emit.written('i32', () => code.get(vector).simd(simdOp.i32x4_extract_lane, lane));
 
     if (roundingOperations.has(operation) && !(isWide && exactInDouble.has(operation))) {
       if (mode !== dynamicRounding) leaveUnless(this.#flags.has(NX));
@@ -95,44 +99,53 @@ export class FloatInline {
       else leaveIf(i64.ne(i64.and(emit.loadWide(at.fflags), BigInt(NX - 32)), BigInt(NX)));
     }
 
+    const shape = fromSingle ? 'f32x4' : 'f64x2';
     const operands = need.operands
       .filter(({ register }) => register === 'f')
-      .map(({ field, negated }): NumberVariable => {
-        const register = new Variable('f64', frame.f({ rs1, rs2, rs3: bits >>> 27 }[field]));
-        if (!fromSingle) return negated ? emit.let(f64.neg(register)) : register;
-        leaveIf(i64.lt_u(i64.reinterpret_f64(register), boxing));
-        // Through a vector rather than an integer, which would be another register.
-        const lane = emit.written('f32', () => {
-          code.get(register.local).simd(simdOp.f64x2_splat).simd(simdOp.f32x4_extract_lane, 0);
-        });
-        const number = emit.let(lane);
-        return negated ? emit.let(f32.neg(number)) : number;
+      .map(({ field, negated }): Local => {
+        const register = frame.f({ rs1, rs2, rs3: bits >>> 27 }[field]);
+        if (fromSingle) leaveIf(i32.ne(word(register, 1), -1));
+        if (!negated) return register;
+        const opposite = frame.scratch('v128');
+        code.get(register).simd(simdOp[`${shape}_neg`]).set(opposite);
+        return opposite;
       });
-    const [a, b, c] = operands as [NumberVariable, NumberVariable, NumberVariable];
+    const numbers = (): [NumberVariable, NumberVariable, NumberVariable] =>
+      operands.map((operand): NumberVariable => {
+        const lowest = (): Code => code.get(operand).simd(simdOp[`${shape}_extract_lane`], 0);
+        return fromSingle ? emit.let(emit.written('f32', lowest)) : emit.let(emit.written('f64', lowest));
+      }) as [NumberVariable, NumberVariable, NumberVariable];
+    /** Computes with the operands' vectors; what comes of their other lanes does not matter. */
+    const compute = (name: 'add' | 'sub' | 'mul' | 'div' | 'sqrt' | 'relaxed_madd'): Local => {
+      const result = frame.scratch('v128');
+      for (const operand of operands) code.get(operand);
+      code.simd(simdOp[`${shape}_${name}`]).set(result);
+      return result;
+    };
+    const vectorOf = (number: OnStack<NativeKind> | Variable<NativeKind>): Local => {
+      const result = frame.scratch('v128');
+      code.get(emit.let(number).local);
+      code.simd(isWide ? simdOp.f64x2_splat : simdOp.f32x4_splat).set(result);
+      return result;
+    };
 
-    const letNumber = (value: OnStack<NativeKind> | Variable<NativeKind>): NumberVariable => emit.let(value);
-    const setNumber = (number: NumberVariable): void => {
-      // A single goes into a vector of ones, for what is above it.
-      if (!isWide) code.i64Const(-1).simd(simdOp.i64x2_splat);
-      code.get(number.local);
-      if (!isWide) code.simd(simdOp.f32x4_replace_lane, 0).simd(simdOp.f64x2_extract_lane, 0);
+    const setF = (result: Local): void => {
+      code.get(result);
+      if (!isWide) code.i64Const(boxing).simd(simdOp.i64x2_splat).simd(simdOp.v128_or);
       code.set(frame.f(rd));
     };
     const setUnlessNaN = (value: OnStack<NativeKind>): void => {
-      const number = letNumber(value);
+      const number = emit.let(value);
       leaveIf(target.ne(number, number));
-      setNumber(number);
+      setF(vectorOf(number));
     };
-    const setRounded = (value: OnStack<NativeKind> | Variable<NativeKind>, leastExponent: number): void => {
-      const number = letNumber(value);
-      const top =
-        number.kind === 'f64' ? i32.wrap_i64(i64.shr_u(i64.reinterpret_f64(number), 32n)) : i32.reinterpret_f32(number);
+    const setRounded = (result: Local, leastExponent: number): void => {
       // Without the sign, the exponent is what is on top.
       const { maxExponent } = target;
       const shift = Math.clz32(maxExponent);
-      const distance = i32.sub(i32.shl(top, 1), leastExponent << shift);
+      const distance = i32.sub(i32.shl(word(result, isWide ? 1 : 0), 1), leastExponent << shift);
       leaveIf(i32.ge_u(distance, (maxExponent - leastExponent) << shift));
-      setNumber(number);
+      setF(result);
     };
     const setX = (value: OnStack<'i64'>): void => {
       if (rd === 0) emit.let(value);
@@ -144,56 +157,55 @@ export class FloatInline {
     switch (operation) {
       case 'add':
       case 'sub':
-        // A sum of subnormal size is exact.
-        setRounded(native[operation](a, b), anyFinite);
+      case 'sqrt':
+        // A sum of subnormal size is exact, and no square root is of that size.
+        setRounded(compute(operation), anyFinite);
         break;
       case 'mul':
       case 'div':
-        setRounded(native[operation](a, b), normal);
-        break;
-      case 'sqrt':
-        setRounded(native.sqrt(a), anyFinite);
+        setRounded(compute(operation), normal);
         break;
       case 'fma':
-        if (this.#fusesMultiplyAdd) {
-          const sum = emit.written(target.native, () => {
-            for (const { local } of operands) code.get(local).simd(isWide ? simdOp.f64x2_splat : simdOp.f32x4_splat);
-            code.simd(isWide ? simdOp.f64x2_relaxed_madd : simdOp.f32x4_relaxed_madd);
-            code.simd(isWide ? simdOp.f64x2_extract_lane : simdOp.f32x4_extract_lane, 0);
-          });
-          setRounded(sum, normal);
-        } else {
+        if (this.#fusesMultiplyAdd) setRounded(compute('relaxed_madd'), normal);
+        else {
           // The exact product lies between neighbours of the rounded one. Where the addend's sums with both are rounded
           // to the same number, so is the exact sum.
+          const [a, b, c] = numbers();
           const product = emit.let(native.mul(a, b));
           const sum = emit.let(native.add(native.mul(product, 1 + 2 ** (1 - native.precision)), c));
           const other = native.add(native.mul(product, 1 - 2 ** -native.precision), c);
           leaveIf(native.ne(other, sum));
-          setRounded(sum, beyondTinyProducts);
+          setRounded(vectorOf(sum), beyondTinyProducts);
         }
         break;
       case 'min':
-      case 'max':
+      case 'max': {
         // WebAssembly, too, holds -0 for the lesser zero.
+        const [a, b] = numbers();
         setUnlessNaN(native[operation](a, b));
         break;
+      }
       case 'eq':
       case 'lt':
       case 'le': {
         // A NaN for any NaN, and for infinities that are the same.
+        const [a, b] = numbers();
         const difference = emit.let(native.sub(a, b));
         leaveIf(native.ne(difference, difference));
         setX(i64.extend_i32_u(native[operation](a, b)));
         break;
       }
-      case 'convert':
+      case 'convert': {
+        const [a] = numbers();
         if (a.kind === 'f32') setUnlessNaN(f64.promote_f32(a));
-        else setRounded(f32.demote_f64(a), normal);
+        else setRounded(vectorOf(f32.demote_f64(a)), normal);
         break;
+      }
       case 'toInt32':
       case 'toUint32':
       case 'toInt64':
       case 'toUint64': {
+        const [a] = numbers();
         const value = a.kind === 'f32' ? emit.let(f64.promote_f32(a)) : a;
         // From 2^63 on the unsigned ones are left as well.
         leaveUnless(f64.lt(isSigned ? f64.abs(value) : value, 2 ** (!isShort ? 63 : isSigned ? 31 : 32)));
@@ -205,7 +217,7 @@ export class FloatInline {
       default: {
         const source: Operand<'i64'> = rs1 === 0 ? 0n : new Variable('i64', frame.x(rs1));
         const integer = !isShort ? source : isSigned ? i64.extend32_s(source) : i64.and(source, 0xffff_ffffn);
-        setNumber(letNumber(isSigned ? target.convert_i64_s(integer) : target.convert_i64_u(integer)));
+        setF(vectorOf(isSigned ? target.convert_i64_s(integer) : target.convert_i64_u(integer)));
       }
     }
   }

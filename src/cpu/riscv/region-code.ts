@@ -6,7 +6,7 @@
 import type { FloatFormat, FloatOperation } from '../ops.ts';
 import { ControlFlow } from '../control-flow.ts';
 import { StructuredWriter } from '../structured-writer.ts';
-import { memoryOp, op, valueType } from '../../wasm/module.ts';
+import { memoryOp, op, simdMemoryOp, valueType } from '../../wasm/module.ts';
 import type { Callable, Code, Label, Local, ModuleBuilder, ValueType } from '../../wasm/module.ts';
 import { at, counters, decodedRamPage, exitReasons, pageSize, slotFields, slotMask } from './layout.ts';
 import type { ExitReason } from './layout.ts';
@@ -21,7 +21,7 @@ import { TranslatorOps } from './translator-ops.ts';
 import type { InstructionExits, RegionFrame } from './translator-ops.ts';
 import { floatStatus } from './wasm-ops.ts';
 
-const { i64, f64 } = valueType;
+const { i64, v128 } = valueType;
 
 /** What the functions of a module may call, and what they may do instead. */
 export interface RegionImports {
@@ -93,7 +93,7 @@ class RegionCode implements InstructionExits {
       for (const register of new Set([...use.read, ...use.written])) locals[register] = code.local(type);
     };
     take(this.#x, this.#xLocals, i64);
-    take(this.#f, this.#fLocals, f64);
+    take(this.#f, this.#fLocals, v128);
     for (const { page, ramPage } of parts) {
       if (page !== 0) this.#farPages.set(page, { ramPage, known: code.i32() });
     }
@@ -304,22 +304,25 @@ class RegionCode implements InstructionExits {
   }
 
   #emitLoads(base: number, locals: readonly (Local | undefined)[]): void {
+    const code = this.#code;
     for (const [register, local] of locals.entries()) {
       if (local === undefined) continue;
-      this.#code
-        .i32Const(0)
-        .memory(local.type === f64 ? memoryOp.f64_load : memoryOp.i64_load, base + register * 8)
-        .set(local);
+      const place = base + register * 8;
+      code.i32Const(0);
+      if (local.type === v128) code.simdMemory(simdMemoryOp.v128_load64_zero, place);
+      else code.memory(memoryOp.i64_load, place);
+      code.set(local);
     }
   }
 
   #emitStores(base: number, locals: readonly (Local | undefined)[], written: ReadonlySet<number>): void {
+    const code = this.#code;
     for (const [register, local] of locals.entries()) {
       if (local === undefined || !written.has(register)) continue;
-      this.#code
-        .i32Const(0)
-        .get(local)
-        .memory(local.type === f64 ? memoryOp.f64_store : memoryOp.i64_store, base + register * 8);
+      const place = base + register * 8;
+      code.i32Const(0).get(local);
+      if (local.type === v128) code.simdMemory(simdMemoryOp.v128_store64_lane, place);
+      else code.memory(memoryOp.i64_store, place);
     }
   }
 }

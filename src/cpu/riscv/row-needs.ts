@@ -1,5 +1,5 @@
 // What an instruction asks of an engine, found by asking its row: one more reader of the rows.
-import type { AccessSize, FloatFormat, FloatOperation, Ops, SystemOperation } from '../ops.ts';
+import type { FloatFormat, FloatOperation, Ops, SystemOperation } from '../ops.ts';
 import type { Row } from './row.ts';
 
 /** A register, as an operand of a floating-point operation. */
@@ -21,7 +21,7 @@ export interface RowNeeds {
   readonly hart: 'csr' | SystemOperation | undefined;
   readonly float: readonly FloatNeed[];
   readonly highMultiply: boolean;
-  /** It moves 64 bits between memory and a floating-point register and does nothing else. */
+  /** It moves a number between memory and a floating-point register and does nothing else. */
   readonly floatMove: boolean;
 }
 
@@ -69,7 +69,6 @@ class Asking implements Ops<Asked, void> {
   readonly rem = nothing;
   readonly remU = nothing;
   readonly and = nothing;
-  readonly or = nothing;
   readonly shl = nothing;
   readonly shrS = nothing;
   readonly shrU = nothing;
@@ -94,6 +93,8 @@ class Asking implements Ops<Asked, void> {
 
   readonly constant = itself;
   readonly unsigned = itself;
+  /** With the bits above a single. */
+  readonly or = itself;
   /** A single is the canonical NaN where it is not boxed. */
   readonly select = itself;
 
@@ -113,16 +114,16 @@ class Asking implements Ops<Asked, void> {
     return isOperand(value) && typeof sign === 'bigint' ? { ...value, negated: !value.negated } : undefined;
   }
 
-  load(_address: Asked, size: AccessSize): Asked {
-    return size === 8 ? 'loaded' : undefined;
+  load(): Asked {
+    return 'loaded';
   }
 
   setF(value: Asked): void {
     if (value === 'loaded') this.needs.floatMove = true;
   }
 
-  store(_address: Asked, value: Asked, size: AccessSize): void {
-    this.needs.floatMove = size === 8 && isOperand(value) && value.register === 'f';
+  store(_address: Asked, value: Asked): void {
+    this.needs.floatMove = isOperand(value) && value.register === 'f';
   }
 
   choose(_condition: void, whenTrue: () => Asked, whenFalse: () => Asked): void {

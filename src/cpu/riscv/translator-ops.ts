@@ -1,7 +1,7 @@
 // Translated instructions: the rows' vocabulary with operands that are known when they are translated, and registers in
 // locals.
 import type { CsrOperation, FloatFormat, FloatOperation, SystemOperation } from '../ops.ts';
-import { memoryOp, op } from '../../wasm/module.ts';
+import { memoryOp, op, simdOp } from '../../wasm/module.ts';
 import type { Callable, Code, Local } from '../../wasm/module.ts';
 import type { Decoded } from './decoder.ts';
 import type { FloatInline } from './float-inline.ts';
@@ -17,7 +17,7 @@ import type { Emitted } from './wasm-ops.ts';
 /** The function of a region, as its instructions see it. */
 export interface RegionFrame {
   readonly code: Code;
-  /** The local that holds an integer register, 1 to 31, or a floating-point one, as an f64 whatever is in it. */
+  /** The local that holds an integer register, 1 to 31, or a floating-point one, in the low half of a vector. */
   x(register: number): Local;
   f(register: number): Local;
   /** Virtual address of the start of the page. */
@@ -89,12 +89,12 @@ export class TranslatorOps extends WasmOps {
 
   f(field: 'rs1' | 'rs2' | 'rs3'): Emitted {
     this.code.get(this.#frame.f(field === 'rs3' ? this.#decoded.bits >>> 27 : this.#decoded[field]));
-    if (!this.#movesFloat) this.code.op(op.i64_reinterpret_f64);
+    if (!this.movesFloat) this.code.simd(simdOp.i64x2_extract_lane, 0);
     return emitted;
   }
 
   setF(_value: Emitted): void {
-    if (!this.#movesFloat) this.code.op(op.f64_reinterpret_i64);
+    if (!this.movesFloat) this.code.simd(simdOp.i64x2_splat);
     this.code.set(this.#frame.f(this.#decoded.rd));
     this.markFloatDirty();
   }
@@ -170,13 +170,15 @@ export class TranslatorOps extends WasmOps {
     code.end();
   }
 
-  /** fld and fsd: their value never is an i64. */
-  get #movesFloat(): boolean {
-    return needsOf(this.row).floatMove;
+  /** What an flw has loaded and its boxing. */
+  override or(): Emitted {
+    if (!this.movesFloat) return super.or();
+    this.code.simd(simdOp.i64x2_splat).simd(simdOp.v128_or);
+    return emitted;
   }
 
-  protected override get wideType(): 'i64' | 'f64' {
-    return this.#movesFloat ? 'f64' : 'i64';
+  protected override get movesFloat(): boolean {
+    return needsOf(this.row).floatMove;
   }
 
   protected override scratch(type: ScratchType): Local {

@@ -2,7 +2,7 @@
 // all but where operands come from and where control goes.
 import type { AccessSize, CsrOperation, FloatFormat, FloatOperation, Ops, SystemOperation } from '../ops.ts';
 import { roundingOperations } from '../float/functions.ts';
-import { memoryOp, op, valueType } from '../../wasm/module.ts';
+import { memoryOp, op, simdMemoryOp, valueType } from '../../wasm/module.ts';
 import type { Callable, Code, Local } from '../../wasm/module.ts';
 import { at, pageSize, slotMask } from './layout.ts';
 import type { HighMultiply } from './multiply.ts';
@@ -22,7 +22,7 @@ export const dynamicRounding = 7;
 export const atomicCodes = { load: 0, store: 1 } as const;
 export type AtomicCode = (typeof atomicCodes)[keyof typeof atomicCodes];
 
-export type LoadOpcode = (typeof loads)[keyof typeof loads][AccessSize] | typeof memoryOp.f64_load;
+export type LoadOpcode = (typeof loads)[keyof typeof loads][AccessSize];
 
 const loads = {
   signed: { 1: memoryOp.i64_load8_s, 2: memoryOp.i64_load16_s, 4: memoryOp.i64_load32_s, 8: memoryOp.i64_load },
@@ -74,9 +74,9 @@ export abstract class WasmOps implements Ops<Emitted, Emitted> {
   protected abstract floatFunction(operation: FloatOperation, format: FloatFormat): Callable;
   protected abstract highMultiply(): HighMultiply;
 
-  /** The type as which 8 bytes go to and from memory. */
-  protected get wideType(): 'i64' | 'f64' {
-    return 'i64';
+  /** Whether what goes to or from memory is a vector with a floating-point register's contents. */
+  protected get movesFloat(): boolean {
+    return false;
   }
 
   constant(value: bigint): Emitted {
@@ -233,27 +233,29 @@ export abstract class WasmOps implements Ops<Emitted, Emitted> {
   load(_address: Emitted, size: AccessSize, extension: 'signed' | 'unsigned'): Emitted {
     const code = this.code;
     const { address, offset, slot } = this.#translate('read', size);
-    const isFloat = this.wideType === 'f64';
-    const opcode = isFloat ? memoryOp.f64_load : loads[extension][size];
-    code.if(isFloat ? valueType.f64 : valueType.i64);
+    const opcode = loads[extension][size];
+    code.if(this.movesFloat ? valueType.v128 : valueType.i64);
     this.emitLoadMiss(address, size, opcode);
     code.else();
     this.#emitPlace(offset, slot);
-    code.memory(opcode);
+    if (!this.movesFloat) code.memory(opcode);
+    else code.simdMemory(size === 4 ? simdMemoryOp.v128_load32_zero : simdMemoryOp.v128_load64_zero);
     code.end();
     return emitted;
   }
 
   store(_address: Emitted, _value: Emitted, size: AccessSize): void {
     const code = this.code;
-    const value = this.scratch(this.wideType);
+    const value = this.scratch(this.movesFloat ? 'v128' : 'i64');
     code.set(value);
     const { address, offset, slot } = this.#translate('write', size);
     code.if();
     this.emitStoreMiss(address, value, size);
     code.else();
     this.#emitPlace(offset, slot);
-    code.get(value).memory(this.wideType === 'f64' ? memoryOp.f64_store : stores[size]);
+    code.get(value);
+    if (!this.movesFloat) code.memory(stores[size]);
+    else code.simdMemory(size === 4 ? simdMemoryOp.v128_store32_lane : simdMemoryOp.v128_store64_lane);
     code.end();
   }
 
