@@ -30,6 +30,9 @@ export type FloatOperation =
   | 'fromUint64'
   | 'convert';
 
+/** Which sign a number gets from another: its own, its opposite, or that of the product of both. */
+export type SignInjection = 'copy' | 'negate' | 'xor';
+
 /** What only the hart as a whole can do: traps and returns, address spaces, waiting. */
 export type SystemOperation = 'ecall' | 'ebreak' | 'sret' | 'mret' | 'wfi' | 'sfence.vma' | 'fence.i' | 'illegal';
 
@@ -118,6 +121,8 @@ export interface Ops<V, C> {
 
   /** Operands and result are raw bits (single: zero-extended). Rounds as the instruction says, accrues flags. */
   float(operation: FloatOperation, format: FloatFormat, a: V, b?: V, c?: V): V;
+  /** The first number with a sign made of the second's, whatever their bits are; a single's upper bits are 0. */
+  injectSign(kind: SignInjection, format: FloatFormat, value: V, sign: V): V;
   /** Exchanges the control and status register that the instruction names. */
   csr(operation: CsrOperation, source: V): V;
   /** Ends the instruction; the hart decides where the next one is. */

@@ -143,7 +143,11 @@ export const simdOp = {
   i64x2_extract_lane: 0x1d,
   f32x4_extract_lane: 0x1f,
   f64x2_extract_lane: 0x21,
+  v128_and: 0x4e,
   v128_or: 0x50,
+  v128_xor: 0x51,
+  /** The bits of the first where the third has ones, else those of the second. */
+  v128_bitselect: 0x52,
   f32x4_neg: 0xe1,
   f32x4_sqrt: 0xe3,
   f32x4_add: 0xe4,

@@ -1,7 +1,15 @@
 // The rows' meaning over bigints: what an instruction does, computed as plainly as the manual says it. The fourth reader
 // of the rows, and the judge of the other three.
 import type { Decoded } from '../../src/cpu/riscv/decoder.ts';
-import type { AccessSize, CsrOperation, FloatFormat, FloatOperation, Ops, SystemOperation } from '../../src/cpu/ops.ts';
+import type {
+  AccessSize,
+  CsrOperation,
+  FloatFormat,
+  FloatOperation,
+  Ops,
+  SystemOperation,
+  SignInjection,
+} from '../../src/cpu/ops.ts';
 import { double, floatOracle, single } from './float.ts';
 import type { FloatResult } from './float.ts';
 
@@ -211,6 +219,16 @@ class Evaluator implements Ops<bigint, boolean> {
     const { bits, flags } = oracle(operands, mode);
     this.effects.flags = flags;
     return bits;
+  }
+
+  injectSign(kind: SignInjection, format: FloatFormat, value: bigint, sign: bigint): bigint {
+    const signBit = 1n << BigInt(formats[format].width - 1);
+    const isNegative = {
+      copy: (sign & signBit) !== 0n,
+      negate: (sign & signBit) === 0n,
+      xor: ((sign ^ value) & signBit) !== 0n,
+    }[kind];
+    return isNegative ? value | signBit : value & ~signBit;
   }
 
   csr(operation: CsrOperation, source: bigint): bigint {

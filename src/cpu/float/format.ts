@@ -52,3 +52,4 @@ function interchangeFormat(native: 'f32' | 'f64', width: number, precision: numb
 
 export const binary32 = interchangeFormat('f32', 32, 24);
 export const binary64 = interchangeFormat('f64', 64, 53);
+export const formats = { single: binary32, double: binary64 } as const;

@@ -13,13 +13,15 @@ export function defineFromInteger({ emit, format, native, round }: Toolkit, { wi
 
   return emit.function(['i64', 'i32'], (integer, mode) => {
     if (width === 32) emit.set(integer, signed ? i64.extend32_s(integer) : i64.and(integer, 0xffff_ffffn));
-    if (width <= format.precision) {
-      return native.toBits(signed ? native.convert_i64_s(integer) : native.convert_i64_u(integer));
-    }
+    const converted = () => native.toBits(signed ? native.convert_i64_s(integer) : native.convert_i64_u(integer));
+    if (width <= format.precision) return converted();
 
     const isNegative = emit.let(signed ? i64.shr_u(integer, 63n) : i64.and(integer, 0n));
     const magnitude = emit.let(signed ? i64.select(i64.sub(0n, integer), integer, i64.ne(isNegative, 0n)) : integer);
-    emit.if(i64.eqz(magnitude), () => emit.return(0n));
+    // As many zeros around its digits as the format has fewer digits: exact. That is so for 0, too.
+    const zeros = i64.add(i64.clz(magnitude), i64.ctz(magnitude));
+    emit.if(i64.ge_u(zeros, BigInt(64 - format.precision)), () => emit.return(converted()));
+
     const shift = emit.let(i64.clz(magnitude));
     const digits = emit.let(i64.shl(magnitude, shift));
     return emit.call(

@@ -1,6 +1,6 @@
 // The RISC-V Instruction Set Manual, Volume I (20240411), chapters 20 and 21: "F" and "D" extensions, version 2.2.
 // One table serves both formats, as the manual's two chapters do.
-import type { FloatFormat, FloatOperation, Ops } from '../ops.ts';
+import type { FloatFormat, FloatOperation, Ops, SignInjection } from '../ops.ts';
 import { rows } from './row.ts';
 import type { Row } from './row.ts';
 
@@ -61,15 +61,10 @@ function compare(format: Format, operation: FloatOperation) {
     o.setX(o.float(operation, format.name, operand(o, format, 'rs1'), operand(o, format, 'rs2')));
 }
 
-/** §20.5 sign injection: the magnitude of rs1 with a sign made of both. */
-function signInjection(format: Format, kind: 'copy' | 'negate' | 'xor') {
-  return <V, C>(o: Ops<V, C>): void => {
-    const a = o.let(operand(o, format, 'rs1'));
-    const b = operand(o, format, 'rs2');
-    const sign = kind === 'copy' ? b : kind === 'negate' ? negate(o, format, b) : o.xor(b, a());
-    const signBit = o.let(o.and(sign, o.constant(format.signBit)));
-    setResult(o, format, o.or(o.and(a(), o.constant(format.signBit - 1n)), signBit()));
-  };
+/** §20.5. */
+function signInjection(format: Format, kind: SignInjection) {
+  return <V, C>(o: Ops<V, C>): void =>
+    setResult(o, format, o.injectSign(kind, format.name, operand(o, format, 'rs1'), operand(o, format, 'rs2')));
 }
 
 function toInteger(format: Format, operation: FloatOperation) {

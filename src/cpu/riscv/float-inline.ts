@@ -3,9 +3,9 @@
 // long way, to the functions of src/cpu/float. The RISC-V Instruction Set Manual, Volume I (20240411), chapters 20 and 21.
 import type { FloatOperation } from '../ops.ts';
 import { Emitter, Variable } from '../float/emitter.ts';
-import type { OnStack, Operand } from '../float/emitter.ts';
+import type { Kind, OnStack, Operand } from '../float/emitter.ts';
 import { exceptionFlag, Flags, roundingMode } from '../float/environment.ts';
-import { binary32, binary64 } from '../float/format.ts';
+import { binary32, binary64, formats } from '../float/format.ts';
 import { roundingOperations } from '../float/functions.ts';
 import { nativeFloat } from '../float/native.ts';
 import type { NativeKind } from '../float/native.ts';
@@ -13,7 +13,7 @@ import { simdOp } from '../../wasm/module.ts';
 import type { Code, Local } from '../../wasm/module.ts';
 import type { Decoded } from './decoder.ts';
 import { at } from './layout.ts';
-import type { FloatNeed } from './row-needs.ts';
+import type { FloatNeed, SignNeed } from './row-needs.ts';
 import type { RegionFrame } from './translator-ops.ts';
 import { dynamicRounding } from './wasm-ops.ts';
 
@@ -58,24 +58,60 @@ export class FloatInline {
       const isUsual = mode === (isToInteger ? roundingMode.RTZ : roundingMode.RNE);
       if (!isUsual && (isToInteger || mode !== dynamicRounding)) return false;
     }
-    const { code } = frame;
-    this.#emit.within(
-      code,
-      (kind) => frame.scratch(kind),
-      () => {
-        const done = code.block();
-        const long = code.block();
-        let leaves = false;
-        this.#emitShortWay(frame, need, decoded, mode, (condition) => {
-          this.#emit.branchIfUnlikely(condition, long);
-          leaves = true;
-        });
-        code.i32Const(1).set(frame.floatDirty).br(done).end();
-        if (leaves) otherwise();
-        code.end();
-      },
-    );
+    this.#emitWays(frame, otherwise, (leaveIf) => this.#emitShortWay(frame, need, decoded, mode, leaveIf));
     return true;
+  }
+
+  /** The same for fsgnj and its kin. */
+  emitSign(frame: RegionFrame, { kind, format }: SignNeed, decoded: Decoded, otherwise: () => void): void {
+    const { code } = frame;
+    const value = frame.f(decoded.rs1);
+    const sign = frame.f(decoded.rs2);
+    const pushMask = (): Code => code.i64Const(formats[format].signBit).simd(simdOp.i64x2_splat);
+    this.#emitWays(frame, otherwise, (leaveIf) => {
+      if (format === 'single')
+        for (const register of new Set([value, sign])) this.#leaveUnboxed(code, register, leaveIf);
+      if (kind === 'xor') {
+        code.get(value).get(sign);
+        pushMask().simd(simdOp.v128_and).simd(simdOp.v128_xor);
+      } else if (kind === 'copy' && value === sign) {
+        code.get(value);
+      } else {
+        code.get(sign);
+        if (kind === 'negate') pushMask().simd(simdOp.v128_xor);
+        code.get(value);
+        pushMask().simd(simdOp.v128_bitselect);
+      }
+      code.set(frame.f(decoded.rd));
+    });
+  }
+
+  /** `emitShort` emits what computes the result, and leaves where that is not for it. */
+  #emitWays(frame: RegionFrame, emitLong: () => void, emitShort: (leaveIf: LeaveIf) => void): void {
+    const { code } = frame;
+    const newLocal = (kind: Kind): Local => frame.scratch(kind);
+    this.#emit.within(code, newLocal, () => {
+      const done = code.block();
+      const long = code.block();
+      let leaves = false;
+      emitShort((condition) => {
+        this.#emit.branchIfUnlikely(condition, long);
+        leaves = true;
+      });
+      code.i32Const(1).set(frame.floatDirty).br(done).end();
+      if (leaves) emitLong();
+      code.end();
+    });
+  }
+
+  /** Leaves where a register holds no boxed single. */
+  #leaveUnboxed(code: Code, register: Local, leaveIf: LeaveIf): void {
+    leaveIf(this.#emit.i32.ne(this.#word(code, register, 1), -1));
+  }
+
+  /** 32 bits of a vector. */
+  #word(code: Code, vector: Local, lane: 0 | 1): OnStack<'i32'> {
+    return this.#emit.written('i32', () => code.get(vector).simd(simdOp.i32x4_extract_lane, lane));
   }
 
   #emitShortWay(frame: RegionFrame, need: FloatNeed, decoded: Decoded, mode: number, leaveIf: LeaveIf): void {
@@ -89,9 +125,6 @@ export class FloatInline {
     const fromSingle = isWide === (operation === 'convert');
     const native = fromSingle ? this.#single : this.#double;
     const leaveUnless: LeaveIf = (condition) => leaveIf(i32.eqz(condition));
-    /** 32 bits of a vector. */
-    const word = (vector: Local, lane: 0 | 1): OnStack<'i32'> =>
-      emit.written('i32', () => code.get(vector).simd(simdOp.i32x4_extract_lane, lane));
 
     if (roundingOperations.has(operation) && !(isWide && exactInDouble.has(operation))) {
       if (mode !== dynamicRounding) leaveUnless(this.#flags.has(NX));
@@ -104,7 +137,7 @@ export class FloatInline {
       .filter(({ register }) => register === 'f')
       .map(({ field, negated }): Local => {
         const register = frame.f({ rs1, rs2, rs3: bits >>> 27 }[field]);
-        if (fromSingle) leaveIf(i32.ne(word(register, 1), -1));
+        if (fromSingle) this.#leaveUnboxed(code, register, leaveIf);
         if (!negated) return register;
         const opposite = frame.scratch('v128');
         code.get(register).simd(simdOp[`${shape}_neg`]).set(opposite);
@@ -143,7 +176,7 @@ export class FloatInline {
       // Without the sign, the exponent is what is on top.
       const { maxExponent } = target;
       const shift = Math.clz32(maxExponent);
-      const distance = i32.sub(i32.shl(word(result, isWide ? 1 : 0), 1), leastExponent << shift);
+      const distance = i32.sub(i32.shl(this.#word(code, result, isWide ? 1 : 0), 1), leastExponent << shift);
       leaveIf(i32.ge_u(distance, (maxExponent - leastExponent) << shift));
       setF(result);
     };

@@ -1,5 +1,5 @@
 // What an instruction asks of an engine, found by asking its row: one more reader of the rows.
-import type { FloatFormat, FloatOperation, Ops, SystemOperation } from '../ops.ts';
+import type { FloatFormat, FloatOperation, Ops, SystemOperation, SignInjection } from '../ops.ts';
 import type { Row } from './row.ts';
 
 /** A register, as an operand of a floating-point operation. */
@@ -16,11 +16,18 @@ export interface FloatNeed {
   readonly operands: readonly FloatOperand[];
 }
 
+/** Of rs1, by rs2. */
+export interface SignNeed {
+  readonly kind: SignInjection;
+  readonly format: FloatFormat;
+}
+
 export interface RowNeeds {
   /** What concerns the hart as a whole: a control and status register, a trap, a fence. */
   readonly hart: 'csr' | SystemOperation | undefined;
   readonly float: readonly FloatNeed[];
   readonly highMultiply: boolean;
+  readonly sign: SignNeed | undefined;
   /** It moves a number between memory and a floating-point register and does nothing else. */
   readonly floatMove: boolean;
 }
@@ -54,6 +61,7 @@ class Asking implements Ops<Asked, void> {
     hart: undefined as RowNeeds['hart'],
     float: [] as FloatNeed[],
     highMultiply: false,
+    sign: undefined as SignNeed | undefined,
     floatMove: false,
   };
 
@@ -145,6 +153,10 @@ class Asking implements Ops<Asked, void> {
 
   mulHighSU(): void {
     this.needs.highMultiply = true;
+  }
+
+  injectSign(kind: SignInjection, format: FloatFormat): void {
+    this.needs.sign = { kind, format };
   }
 
   float(operation: FloatOperation, format: FloatFormat, ...operands: Asked[]): void {

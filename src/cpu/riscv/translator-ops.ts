@@ -69,9 +69,14 @@ export class TranslatorOps extends WasmOps {
     this.#decoded = decoded;
     this.#offset = offset;
     const { row } = decoded;
-    const [need] = needsOf(row).float;
     const emitMeaning = (): void => row.meaning(this);
-    if (need === undefined || !this.#frame.floatInline.emit(this.#frame, need, decoded, emitMeaning)) emitMeaning();
+    const { floatInline } = this.#frame;
+    const {
+      float: [need],
+      sign,
+    } = needsOf(row);
+    if (sign !== undefined) floatInline.emitSign(this.#frame, sign, decoded, emitMeaning);
+    else if (need === undefined || !floatInline.emit(this.#frame, need, decoded, emitMeaning)) emitMeaning();
   }
 
   x(field: 'rs1' | 'rs2'): Emitted {

@@ -1,6 +1,15 @@
 // The rows' vocabulary as WebAssembly, as far as an interpreter's handler and a translated instruction have it in common:
 // all but where operands come from and where control goes.
-import type { AccessSize, CsrOperation, FloatFormat, FloatOperation, Ops, SystemOperation } from '../ops.ts';
+import type {
+  AccessSize,
+  CsrOperation,
+  FloatFormat,
+  FloatOperation,
+  Ops,
+  SignInjection,
+  SystemOperation,
+} from '../ops.ts';
+import { formats } from '../float/format.ts';
 import { roundingOperations } from '../float/functions.ts';
 import { memoryOp, op, simdMemoryOp, valueType } from '../../wasm/module.ts';
 import type { Callable, Code, Local } from '../../wasm/module.ts';
@@ -313,6 +322,21 @@ export abstract class WasmOps implements Ops<Emitted, Emitted> {
     this.code.call(this.floatFunction(operation, format));
     // Flags are part of the state that FS tells of (Volume II, §3.1.6.6); setF does it for the other rows.
     if (this.row.traits.floatFields?.includes('rd') !== true) this.markFloatDirty();
+    return emitted;
+  }
+
+  injectSign(kind: SignInjection, format: FloatFormat, _value: Emitted, _sign: Emitted): Emitted {
+    const code = this.code;
+    const value = this.scratch('i64');
+    const sign = this.scratch('i64');
+    const { signBit, magnitudeMask } = formats[format];
+    code.set(sign).tee(value).i64Const(magnitudeMask).op(op.i64_and).get(sign);
+    if (kind !== 'copy') {
+      if (kind === 'negate') code.i64Const(signBit);
+      else code.get(value);
+      code.op(op.i64_xor);
+    }
+    code.i64Const(signBit).op(op.i64_and).op(op.i64_or);
     return emitted;
   }
 

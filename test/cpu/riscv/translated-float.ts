@@ -12,7 +12,10 @@ import { translateAll } from './stream/run.ts';
 import { ramBase, TestHart } from './test-hart.ts';
 
 /** Every row that computes with floating-point numbers. */
-export const floatRows = instructionSet.filter((row) => needsOf(row).float.length > 0);
+export const floatRows = instructionSet.filter((row) => {
+  const { float, sign } = needsOf(row);
+  return float.length > 0 || sign !== undefined;
+});
 
 export function rowNamed(name: string): Row {
   const row = floatRows.find((candidate) => candidate.name === name);
@@ -34,6 +37,8 @@ export interface FloatCase {
   readonly rm: number;
   /** Of fa0 to fa2 and, in the first place, of a0. */
   readonly operands: readonly bigint[];
+  /** The second operand is the first one's register. */
+  readonly same?: boolean;
   readonly fcsr: number;
 }
 
@@ -47,7 +52,7 @@ export class TranslatedFloat {
   constructor(relaxedMultiplyAdd: boolean) {
     this.#machine = new TestHart({ ramBytes: 0x1_0000, translation: { ...translateAll, relaxedMultiplyAdd } });
     for (const row of floatRows) {
-      for (let rm = 0; rm < 8; rm += 1) this.#place(row, rm);
+      for (let rm = 0; rm < 8; rm += 1) for (const same of [false, true]) this.#place(row, rm, same);
     }
     for (const { address } of this.#places.values()) {
       // To go there makes the place hot, and what is hot is translated before the next run.
@@ -66,8 +71,8 @@ export class TranslatedFloat {
   }
 
   /** Throws an error that says what differs. */
-  check({ row, rm, operands, fcsr }: FloatCase): void {
-    const { address, decoded } = this.#placeOf(row, rm);
+  check({ row, rm, operands, fcsr, same = false }: FloatCase): void {
+    const { address, decoded } = this.#placeOf(row, rm, same);
     const { hart } = this.#machine;
     const { registers: state } = hart;
     const x = [...Array.from({ length: 10 }, () => 0n), operands[0] ?? 0n];
@@ -116,27 +121,28 @@ export class TranslatedFloat {
       if (found[name] === wanted[name]) continue;
       const hexadecimal = (value: bigint | number): string => `0x${value.toString(16)}`;
       throw new Error(
-        `${row.name} with rm ${rm}, fcsr ${fcsr}, of ${operands.map(hexadecimal).join(', ')}: ${name} is ` +
+        `${row.name}${same ? ' of one register' : ''} with rm ${rm}, fcsr ${fcsr}, of ${operands.map(hexadecimal).join(', ')}: ${name} is ` +
           `${hexadecimal(found[name])}, not ${hexadecimal(wanted[name])}`,
       );
     }
   }
 
-  #place(row: Row, rm: number): void {
+  #place(row: Row, rm: number, same: boolean): void {
     const { fields } = row.encoding;
     const named = Object.fromEntries(Object.entries(registers).filter(([field]) => fields.has(field)));
-    if (!fields.has('rm') && rm > 0) return;
+    if ((!fields.has('rm') && rm > 0) || (same && !fields.has('rs2'))) return;
+    if (same) named['rs2'] = registers.rs1;
     const bits = encode(row.name, { ...named, ...(fields.has('rm') && { rm }) });
     const decoded = decode(bits);
     if (decoded === undefined) return;
     const address = ramBase + this.#places.size * 8;
     this.#machine.write(address, 4, BigInt(bits));
     this.#machine.write(address + 4, 4, BigInt(encode('jal')));
-    this.#places.set(`${row.name} ${rm}`, { address: BigInt(address), decoded });
+    this.#places.set(`${row.name} ${rm} ${same}`, { address: BigInt(address), decoded });
   }
 
-  #placeOf(row: Row, rm: number): { readonly address: bigint; readonly decoded: Decoded } {
-    const place = this.#places.get(`${row.name} ${rm}`);
+  #placeOf(row: Row, rm: number, same: boolean): { readonly address: bigint; readonly decoded: Decoded } {
+    const place = this.#places.get(`${row.name} ${rm} ${same}`);
     if (place === undefined) throw new Error(`${row.name} has no rounding mode ${rm}`);
     return place;
   }
@@ -165,6 +171,7 @@ export class FloatCases {
       rm: !hasMode ? 0 : isDynamic ? dynamicMode : mode,
       fcsr: flags | ((isDynamic ? mode : random.below(5)) << 5),
       operands: this.#operands(row),
+      same: row.encoding.fields.has('rs2') && random.below(8) === 0,
     };
   }
 
