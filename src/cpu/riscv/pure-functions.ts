@@ -1,10 +1,13 @@
 // What translated code calls: functions of the interpreter's module that do nothing but compute, and raise floating-point
 // flags.
+import type { FloatFormat, FloatOperation } from '../ops.ts';
 import { floatParameters } from '../float/functions.ts';
 import { valueType } from '../../wasm/module.ts';
 import type { Callable, ModuleBuilder } from '../../wasm/module.ts';
+import type { Decoded } from './decoder.ts';
 import type { FloatInline } from './float-inline.ts';
 import { floatName, highMultiplyName, highMultiplyNames } from './pure-exports.ts';
+import { LongWays } from './long-ways.ts';
 import type { RegionImports } from './region-code.ts';
 import type { Region } from './region.ts';
 import { needsOf } from './row-needs.ts';
@@ -35,9 +38,9 @@ export function importPure(module: ModuleBuilder, regions: readonly Region[], fl
     if (callable === undefined) throw new Error(`${name} was not imported`);
     return callable;
   };
-  return {
+  const imports = {
     floatInline,
-    float: (operation, format) => found(float, floatName({ operation, format })),
+    float: (operation: FloatOperation, format: FloatFormat) => found(float, floatName({ operation, format })),
     highMultiply: {
       get signed() {
         return found(multiply, 'signed');
@@ -50,4 +53,6 @@ export function importPure(module: ModuleBuilder, regions: readonly Region[], fl
       },
     },
   };
+  const longWays = new LongWays(module, imports);
+  return Object.assign(imports, { longWay: (decoded: Decoded) => longWays.of(decoded) });
 }

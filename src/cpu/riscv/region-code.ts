@@ -11,6 +11,7 @@ import type { Callable, Code, Label, Local, ModuleBuilder, ValueType } from '../
 import { at, counters, decodedRamPage, exitReasons, pageSize, slotFields, slotMask } from './layout.ts';
 import type { ExitReason } from './layout.ts';
 import type { RegionPart } from './known-regions.ts';
+import type { Decoded } from './decoder.ts';
 import type { FloatInline } from './float-inline.ts';
 import type { HighMultiply } from './multiply.ts';
 import { isReturn, pageOf } from './region.ts';
@@ -28,6 +29,7 @@ export interface RegionImports {
   float(operation: FloatOperation, format: FloatFormat): Callable;
   readonly highMultiply: HighMultiply;
   readonly floatInline: FloatInline;
+  longWay(decoded: Decoded): Callable;
 }
 
 /** `entries` is the address of a 32-bit count of how often it is entered, if that is to be counted. */
@@ -111,6 +113,7 @@ class RegionCode implements InstructionExits {
       floatFunction: (operation, format) => imports.float(operation, format),
       highMultiply: imports.highMultiply,
       floatInline: imports.floatInline,
+      longWay: (decoded) => imports.longWay(decoded),
     };
     this.#scratch = scratch;
     const [first] = region.blocks[0]?.instructions ?? [];

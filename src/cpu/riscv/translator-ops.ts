@@ -7,6 +7,7 @@ import type { Decoded } from './decoder.ts';
 import type { FloatInline } from './float-inline.ts';
 import { at } from './layout.ts';
 import type { HighMultiply } from './multiply.ts';
+import { registerFields } from './register-fields.ts';
 import type { Row } from './row.ts';
 import { needsOf } from './row-needs.ts';
 import type { ScratchType } from './scratch.ts';
@@ -32,6 +33,8 @@ export interface RegionFrame {
   floatFunction(operation: FloatOperation, format: FloatFormat): Callable;
   readonly highMultiply: HighMultiply;
   readonly floatInline: FloatInline;
+  /** A function that does what an instruction does. */
+  longWay(decoded: Decoded): Callable;
 }
 
 /** The ways out of the instruction that is being emitted. */
@@ -69,14 +72,29 @@ export class TranslatorOps extends WasmOps {
     this.#decoded = decoded;
     this.#offset = offset;
     const { row } = decoded;
-    const emitMeaning = (): void => row.meaning(this);
     const { floatInline } = this.#frame;
     const {
       float: [need],
       sign,
     } = needsOf(row);
-    if (sign !== undefined) floatInline.emitSign(this.#frame, sign, decoded, emitMeaning);
-    else if (need === undefined || !floatInline.emit(this.#frame, need, decoded, emitMeaning)) emitMeaning();
+    const emitLongWay = (): void => this.#emitLongWay();
+    if (sign !== undefined) floatInline.emitSign(this.#frame, sign, decoded, emitLongWay);
+    else if (need === undefined) row.meaning(this);
+    else if (!floatInline.emit(this.#frame, need, decoded, emitLongWay)) emitLongWay();
+  }
+
+  #emitLongWay(): void {
+    const { code } = this;
+    const { rs1, rs2, rd, bits } = this.#decoded;
+    for (const { field, isFloat } of registerFields(this.row)) {
+      if (field === 'rd') {
+        code.call(this.#frame.longWay(this.#decoded));
+        if (isFloat) code.set(this.#frame.f(rd));
+        else this.setX(emitted);
+      } else if (isFloat) code.get(this.#frame.f({ rs1, rs2, rs3: bits >>> 27 }[field]));
+      else if (field !== 'rs3') this.x(field);
+    }
+    this.markFloatDirty();
   }
 
   x(field: 'rs1' | 'rs2'): Emitted {
