@@ -50,7 +50,11 @@ export class TranslationCaches {
   constructor(registers: Registers) {
     this.#registers = registers;
     this.#words = registers.words;
-    for (let slot = 0; slot < cacheSlots; slot += 1) this.#empty(at.caches, at.caches + slot * slotBytes);
+    // Of an earlier hart in this memory nothing may be left, least of all that a slot was filled.
+    for (let slot = at.caches; slot < at.caches + cacheSlots * slotBytes; slot += slotBytes) {
+      this.#empty(at.caches, slot);
+      this.#words[(slot >>> 2) + filled] = 0;
+    }
     this.#words[(at.caches + lastFilled) >>> 2] = endOfFilled;
     for (let index = 1; index < cacheCount; index += 1) {
       registers.bytes.copyWithin(at.caches + index * cacheBytes, at.caches, at.caches + cacheBytes);
