@@ -9,7 +9,7 @@ import { Vm } from '../../src/vm.ts';
 import type { FromWorker, ToWorker } from '../../src/worker-protocol.ts';
 import { inThread } from './in-thread.ts';
 
-/** Milliseconds between two times that the slow main thread takes what has come: the machine makes twice the window of it. */
+/** Milliseconds without a further message after which the slow main thread takes what has come: the machine waits for it. */
 const nap = 500;
 
 /** A worker whose messages wait while `slow`, and how many did at most. */
@@ -28,7 +28,11 @@ class SlowlyHeard {
       const take = (): void => {
         for (const message of waiting.splice(0)) listener(message);
       };
-      const timer = setInterval(take, nap);
+      let seen = 0;
+      const timer = setInterval(() => {
+        if (waiting.length === seen) take();
+        seen = waiting.length;
+      }, nap);
       onTestFinished(() => clearInterval(timer));
     };
     return { ...worker, onMessage };
