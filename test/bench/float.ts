@@ -52,7 +52,7 @@ type Loop = (count: number, mode: number, keep: number) => void;
 function instantiate(): { loops: Record<string, Loop>; memory: DataView } {
   const module = new ModuleBuilder();
   module.importMemory('env', 'memory', { minimum: 1, maximum: 1, shared: false });
-  const functions = defineFloat(module, flagsAddress);
+  const functions = defineFloat(module, { flags: flagsAddress, mode: flagsAddress + 4, limit: flagsAddress + 8 });
   const nothing = module.function([i64, i64], [i64]);
   nothing.get(nothing.parameter(0));
   exportLoop(module, 'nothing', nothing, { arity: 2, rounds: false });

@@ -170,12 +170,6 @@ export class Emitter {
     return this.#computed('i32');
   }
 
-  /** The same of 64 bits. */
-  loadWide(address: number): OnStack<'i64'> {
-    this.#open().i32Const(0).memory(memoryOp.i64_load, address);
-    return this.#computed('i64');
-  }
-
   store(address: number, value: Variable<'i32'>): void {
     this.#open().i32Const(0).get(value.local).memory(memoryOp.i32_store, address);
   }

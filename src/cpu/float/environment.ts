@@ -33,20 +33,40 @@ export const exceptionFlag = {
   NV: 16,
 } as const;
 
-/** The accrued exception flags, a 32-bit word in memory. */
+/** Words of 32 bits in memory, by their addresses. */
+export interface FloatState {
+  /** The accrued exception flags. */
+  readonly flags: number;
+  /** The dynamic rounding mode. */
+  readonly mode: number;
+  /** See `resultLimit`. */
+  readonly limit: number;
+}
+
+/**
+ * Translated code computes by itself as long as results raise no flag but NX, which is raised, and the mode is RNE. It
+ * compares the place of a result's exponent, at the top of 32 bits, with this: with 0, where one of the two is not so. The
+ * greatest exponents of either format are beyond it.
+ */
+export const resultLimit = 0xfd00_0000;
+
+/** The accrued exception flags. */
 export class Flags {
   readonly #emit: Emitter;
-  readonly #address: number;
+  readonly #state: FloatState;
 
-  constructor(emit: Emitter, address: number) {
+  constructor(emit: Emitter, state: FloatState) {
     this.#emit = emit;
-    this.#address = address;
+    this.#state = state;
   }
 
   raise(flags: number): void {
-    const { i32 } = this.#emit;
-    const raised = this.#emit.let(i32.or(this.#emit.load(this.#address), flags));
-    this.#emit.store(this.#address, raised);
+    const emit = this.#emit;
+    const { i32 } = emit;
+    emit.store(this.#state.flags, emit.let(i32.or(emit.load(this.#state.flags), flags)));
+    if ((flags & exceptionFlag.NX) === 0) return;
+    const isNearest = i32.eqz(emit.load(this.#state.mode));
+    emit.store(this.#state.limit, emit.let(i32.select(resultLimit, 0, isNearest)));
   }
 
   /** A branch rather than arithmetic: most operations raise nothing, and then memory stays untouched. */
@@ -56,7 +76,7 @@ export class Flags {
 
   /** Not 0 where the flag is raised already. */
   has(flag: number): Operand<'i32'> {
-    return this.#emit.i32.and(this.#emit.load(this.#address), flag);
+    return this.#emit.i32.and(this.#emit.load(this.#state.flags), flag);
   }
 }
 

@@ -10,7 +10,7 @@ import { defineDivide } from './divide.ts';
 import { Emitter } from './emitter.ts';
 import { Encoding } from './encoding.ts';
 import { Flags } from './environment.ts';
-import type { Environment, Toolkit } from './environment.ts';
+import type { Environment, FloatState, Toolkit } from './environment.ts';
 import {
   defineFastAdd,
   defineFastDivide,
@@ -117,12 +117,10 @@ export function floatFunctionOf(float: FloatFunctions, operation: FloatOperation
   return operations[operation];
 }
 
-/**
- * Defines the functions in `module`, which imports a memory; the flags are its 32-bit word at `flagsAddress`.
- */
-export function defineFloat(module: ModuleBuilder, flagsAddress: number): FloatFunctions {
+/** Defines the functions in `module`, which imports a memory. */
+export function defineFloat(module: ModuleBuilder, state: FloatState): FloatFunctions {
   const emit = new Emitter(module);
-  const environment: Environment = { emit, flags: new Flags(emit, flagsAddress) };
+  const environment: Environment = { emit, flags: new Flags(emit, state) };
   const single = toolkit(environment, binary32);
   const double = toolkit(environment, binary64);
   return {

@@ -170,8 +170,7 @@ export class Csrs {
         allowed: () => (r.word(at.mstatus) & mstatus.fs) !== 0,
         read: () => this.#give((hasMode ? r.word(at.frm) << shift : 0) | (hasFlags ? r.word(at.fflags) : 0), 0),
         write: (low) => {
-          if (hasFlags) r.setWord(at.fflags, low & 0x1f);
-          if (hasMode) r.setWord(at.frm, (low >>> shift) & 7);
+          r.setFcsr(hasFlags ? low & 0x1f : r.word(at.fflags), hasMode ? (low >>> shift) & 7 : r.word(at.frm));
           r.setWord(at.mstatus, r.word(at.mstatus) | mstatus.fs);
         },
       };

@@ -1,7 +1,6 @@
 // Floating-point operations in translated code by the host's own arithmetic, where that gives what RISC-V asks for: mostly
 // rounding to nearest even, with the inexact flag raised already, and a result that can raise no other. All else goes the
 // long way, to the functions of src/cpu/float. The RISC-V Instruction Set Manual, Volume I (20240411), chapters 20 and 21.
-import type { FloatOperation } from '../ops.ts';
 import { Emitter, Variable } from '../float/emitter.ts';
 import type { Kind, OnStack, Operand } from '../float/emitter.ts';
 import { exceptionFlag, Flags, roundingMode } from '../float/environment.ts';
@@ -12,7 +11,7 @@ import type { NativeKind } from '../float/native.ts';
 import { simdOp } from '../../wasm/module.ts';
 import type { Code, Local } from '../../wasm/module.ts';
 import type { Decoded } from './decoder.ts';
-import { at } from './layout.ts';
+import { at, floatState } from './layout.ts';
 import type { FloatNeed, SignNeed } from './row-needs.ts';
 import type { RegionFrame } from './translator-ops.ts';
 import { dynamicRounding } from './wasm-ops.ts';
@@ -20,21 +19,15 @@ import { dynamicRounding } from './wasm-ops.ts';
 type NumberVariable = Variable<'f32'> | Variable<'f64'>;
 type LeaveIf = (condition: Operand<'i32'>) => void;
 
-const { NX } = exceptionFlag;
 /** What is above a single in a register (§21.2). */
 const boxing = -(2n ** 32n);
-/** What takes a rounding mode and, where the result is a double, has no use for it. */
-const exactInDouble: ReadonlySet<FloatOperation> = new Set(['convert', 'fromInt32', 'fromUint32']);
-
 /** The least exponent field that a result may have: any finite one, or one that was surely normal before rounding. */
 const anyFinite = 0;
 const normal = 2;
-/** Of a sum that is so great that a product below the normal numbers is nothing beside it. */
-const beyondTinyProducts = 64;
 
 export class FloatInline {
   readonly #emit = new Emitter();
-  readonly #flags = new Flags(this.#emit, at.fflags);
+  readonly #flags = new Flags(this.#emit, floatState);
   readonly #single = { ...binary32, ...nativeFloat(this.#emit, binary32) };
   readonly #double = { ...binary64, ...nativeFloat(this.#emit, binary64) };
   readonly #fusesMultiplyAdd: boolean;
@@ -58,7 +51,7 @@ export class FloatInline {
       const isUsual = mode === (isToInteger ? roundingMode.RTZ : roundingMode.RNE);
       if (!isUsual && (isToInteger || mode !== dynamicRounding)) return false;
     }
-    this.#emitWays(frame, otherwise, (leaveIf) => this.#emitShortWay(frame, need, decoded, mode, leaveIf));
+    this.#emitWays(frame, otherwise, (leaveIf) => this.#emitShortWay(frame, need, decoded, leaveIf));
     return true;
   }
 
@@ -114,7 +107,7 @@ export class FloatInline {
     return this.#emit.written('i32', () => code.get(vector).simd(simdOp.i32x4_extract_lane, lane));
   }
 
-  #emitShortWay(frame: RegionFrame, need: FloatNeed, decoded: Decoded, mode: number, leaveIf: LeaveIf): void {
+  #emitShortWay(frame: RegionFrame, need: FloatNeed, decoded: Decoded, leaveIf: LeaveIf): void {
     const emit = this.#emit;
     const { i32, i64, f32, f64 } = emit;
     const { code } = frame;
@@ -125,12 +118,6 @@ export class FloatInline {
     const fromSingle = isWide === (operation === 'convert');
     const native = fromSingle ? this.#single : this.#double;
     const leaveUnless: LeaveIf = (condition) => leaveIf(i32.eqz(condition));
-
-    if (roundingOperations.has(operation) && !(isWide && exactInDouble.has(operation))) {
-      if (mode !== dynamicRounding) leaveUnless(this.#flags.has(NX));
-      // Of fflags, and of frm above them, all but the other flags.
-      else leaveIf(i64.ne(i64.and(emit.loadWide(at.fflags), BigInt(NX - 32)), BigInt(NX)));
-    }
 
     const shape = fromSingle ? 'f32x4' : 'f64x2';
     const operands = need.operands
@@ -177,7 +164,7 @@ export class FloatInline {
       const { maxExponent } = target;
       const shift = Math.clz32(maxExponent);
       const distance = i32.sub(i32.shl(this.#word(code, result, isWide ? 1 : 0), 1), leastExponent << shift);
-      leaveIf(i32.ge_u(distance, (maxExponent - leastExponent) << shift));
+      leaveIf(i32.ge_u(distance, emit.load(at.floatLimit)));
       setF(result);
     };
     const setX = (value: OnStack<'i64'>): void => {
@@ -201,14 +188,14 @@ export class FloatInline {
       case 'fma':
         if (this.#fusesMultiplyAdd) setRounded(compute('relaxed_madd'), normal);
         else {
-          // The exact product lies between neighbours of the rounded one. Where the addend's sums with both are rounded
-          // to the same number, so is the exact sum.
+          // Where the rounded product is normal, the exact one lies between neighbours of it. Where the addend's sums with
+          // both are rounded to the same number, so is the exact sum.
           const [a, b, c] = numbers();
           const product = emit.let(native.mul(a, b));
+          leaveIf(native.lt(native.abs(product), 2 ** (1 - native.bias)));
           const sum = emit.let(native.add(native.mul(product, 1 + 2 ** (1 - native.precision)), c));
-          const other = native.add(native.mul(product, 1 - 2 ** -native.precision), c);
-          leaveIf(native.ne(other, sum));
-          setRounded(vectorOf(sum), beyondTinyProducts);
+          leaveIf(native.ne(native.add(native.mul(product, 1 - 2 ** -native.precision), c), sum));
+          setRounded(vectorOf(sum), normal);
         }
         break;
       case 'min':
@@ -239,6 +226,7 @@ export class FloatInline {
       case 'toInt64':
       case 'toUint64': {
         const [a] = numbers();
+        leaveUnless(this.#flags.has(exceptionFlag.NX));
         const value = a.kind === 'f32' ? emit.let(f64.promote_f32(a)) : a;
         // From 2^63 on the unsigned ones are left as well.
         leaveUnless(f64.lt(isSigned ? f64.abs(value) : value, 2 ** (!isShort ? 63 : isSigned ? 31 : 32)));
@@ -248,6 +236,8 @@ export class FloatInline {
         break;
       }
       default: {
+        // 32 bits are exact in a double.
+        if (!isShort || !isWide) leaveUnless(emit.load(at.floatLimit));
         const source: Operand<'i64'> = rs1 === 0 ? 0n : new Variable('i64', frame.x(rs1));
         const integer = !isShort ? source : isSigned ? i64.extend32_s(source) : i64.and(source, 0xffff_ffffn);
         setF(vectorOf(isSigned ? target.convert_i64_s(integer) : target.convert_i64_u(integer)));

@@ -20,6 +20,7 @@ import {
   regionFields,
   regionsAt,
   slotMask,
+  floatState,
 } from './layout.ts';
 import { defineHighMultiply } from './multiply.ts';
 import { exportPure } from './pure-exports.ts';
@@ -92,7 +93,7 @@ export function interpreterModule(shape: InterpreterShape): Uint8Array<ArrayBuff
     hotAfter: hotAfter ?? 0,
   };
   if (translates) module.importTable('env', 'regions', 0);
-  const float = defineFloat(module, at.fflags);
+  const float = defineFloat(module, floatState);
   const highMultiply = defineHighMultiply(module);
   const rare = defineRare(module, hart, float, highMultiply);
   const chain = translates ? defineChain(module) : undefined;

@@ -1,5 +1,6 @@
 // Where a hart keeps its state inside the one WebAssembly memory that also holds guest RAM. Everything the generated
 // code touches lies here, so that a snapshot of the hart is a copy of these bytes.
+import type { FloatState } from '../float/environment.ts';
 
 /** Byte offsets of the hart's state. */
 export const at = {
@@ -16,7 +17,7 @@ export const at = {
   attention: 0x354,
   /** Not 0 when `run` is to return; 32 bits. */
   leave: 0x358,
-  /** Accrued exception flags and rounding mode (fcsr), 32 bits each; translated code reads both at once. */
+  /** Accrued exception flags and rounding mode (fcsr), 32 bits each. */
   fflags: 0x35c,
   frm: 0x360,
   /** Addresses of the translation caches of the present mode; 32 bits each. */
@@ -47,6 +48,8 @@ export const at = {
   retired: 0x4d0,
   cycleOffset: 0x4d8,
   instretOffset: 0x4e0,
+  /** `resultLimit` where NX is among the flags and the rounding mode is RNE, else 0; 32 bits. */
+  floatLimit: 0x4e8,
   /** The decoded form of one instruction that crosses a page, and the end-of-page mark behind it. */
   crossing: 0x800,
   /** Translation caches. */
@@ -58,6 +61,9 @@ export const at = {
   /** Decoded pages. */
   decoded: 0x18_0000,
 } as const;
+
+/** What floating-point operations read and write besides registers. */
+export const floatState: FloatState = { flags: at.fflags, mode: at.frm, limit: at.floatLimit };
 
 /** Bytes of `at.heat`: with a quarter of it, the code of a compiler made much of what it seldom runs look hot. */
 export const heatBytes = 0x4_0000;

@@ -1,5 +1,6 @@
 // The hart's state as the host code sees it: views of the bytes that generated code works on. 64-bit values are handled
 // as two 32-bit halves, because a bigint per access would cost more than the access.
+import { exceptionFlag, resultLimit, roundingMode } from '../float/environment.ts';
 import { at } from './layout.ts';
 
 /** Privilege modes (Volume II, §1.2). */
@@ -134,6 +135,13 @@ export class Registers {
 
   setF(index: number, value: bigint): void {
     this.wide[at.f / 8 + index] = BigInt.asIntN(64, value);
+  }
+
+  setFcsr(flags: number, mode: number): void {
+    this.setWord(at.fflags, flags);
+    this.setWord(at.frm, mode);
+    const isUsual = (flags & exceptionFlag.NX) !== 0 && mode === roundingMode.RNE;
+    this.setWord(at.floatLimit, isUsual ? resultLimit : 0);
   }
 
   pc(): bigint {

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { resultLimit } from '../../../src/cpu/float/environment.ts';
 import { double, floatOracle, single } from '../../oracle/float.ts';
 import type { FloatFormat, FloatResult } from '../../oracle/float.ts';
 import { FloatInstance, operationNames, operations } from './instance.ts';
@@ -169,5 +170,13 @@ describe('the flags word', () => {
     const one = 0x3ff0_0000_0000_0000n;
     expect(wasm.call('double.div', [one, 0n, 0], 0b10010).flags).toBe(0b11010);
     expect(wasm.call('double.add', [one, one, 3], 0b11111).flags).toBe(0b11111);
+  });
+
+  it('has a word beside it that lets translated code compute once NX is raised, in the mode RNE', () => {
+    const [one, three] = [0x3ff0_0000_0000_0000n, 0x4008_0000_0000_0000n];
+    expect(wasm.limitAfter('double.div', [one, three, 0], 0)).toBe(resultLimit);
+    expect(wasm.limitAfter('double.div', [one, three, 0], 1)).toBe(0);
+    expect(wasm.limitAfter('double.add', [one, three, 0], 0)).toBe(0);
+    expect(wasm.limitAfter('double.div', [one, 0n, 0], 0)).toBe(0);
   });
 });

@@ -38,20 +38,20 @@ const flagsAddress = 64;
 /** The functions of src/cpu/float in a module of their own. */
 export class FloatInstance {
   readonly #exports: Record<string, Exported>;
-  readonly #flags: Int32Array;
+  readonly #state: Int32Array;
 
   constructor() {
     const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
     const module = new WebAssembly.Module(FloatInstance.moduleBytes());
     const instance = new WebAssembly.Instance(module, { env: { memory } });
     this.#exports = instance.exports as Record<string, Exported>;
-    this.#flags = new Int32Array(memory.buffer, flagsAddress, 1);
+    this.#state = new Int32Array(memory.buffer, flagsAddress, 3);
   }
 
   static moduleBytes(): Uint8Array<ArrayBuffer> {
     const module = new ModuleBuilder();
     module.importMemory('env', 'memory', { minimum: 1, maximum: 1, shared: false });
-    const functions = defineFloat(module, flagsAddress);
+    const functions = defineFloat(module, { flags: flagsAddress, mode: flagsAddress + 4, limit: flagsAddress + 8 });
     for (const format of ['single', 'double'] as const) {
       for (const name of operationNames) module.exportFunction(`${format}.${name}`, functions[format][name]);
     }
@@ -62,10 +62,17 @@ export class FloatInstance {
 
   /** The result, and the flags word after a call that found `raised` in it. */
   call(name: string, operands: readonly (bigint | number)[], raised = 0): FloatResult {
-    this.#flags[0] = raised;
+    this.#state[0] = raised;
     const exported = this.#exports[name];
     if (exported === undefined) throw new Error(`there is no function ${name}`);
     const bits = BigInt.asUintN(64, exported(...operands));
-    return { bits, flags: this.#flags[0] };
+    return { bits, flags: this.#state[0] };
+  }
+
+  /** What a call leaves as the limit of results, with this dynamic mode. */
+  limitAfter(name: string, operands: readonly (bigint | number)[], mode: number): number {
+    this.#state.set([0, mode, 0]);
+    this.call(name, operands);
+    return (this.#state[2] ?? 0) >>> 0;
   }
 }

@@ -260,7 +260,7 @@ describe('floating point', () => {
   const flags = (): number => {
     const { registers } = machine.hart;
     const raised = registers.word(at.fflags);
-    registers.setWord(at.fflags, 0);
+    registers.setFcsr(0, registers.word(at.frm));
     return raised;
   };
 

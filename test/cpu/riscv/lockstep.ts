@@ -132,9 +132,8 @@ export class Lockstep {
     reference.csrs.mstatus = status.fs;
     registers.setWord(at.mstatus, Number(status.fs));
     reference.csrs.fflags = BigInt(state.fcsr & 31);
-    registers.setWord(at.fflags, state.fcsr & 31);
+    registers.setFcsr(state.fcsr & 31, state.fcsr >> 5);
     reference.csrs.frm = BigInt(state.fcsr >> 5);
-    registers.setWord(at.frm, state.fcsr >> 5);
     this.#hart.stateChanged();
   }
 

@@ -2,9 +2,11 @@
 // those of the exact result rounded once.
 import { describe, expect, it } from 'vitest';
 import { enableNewerWebAssembly } from '../../../src/node/engine-flags.ts';
-import { double, single } from '../../oracle/float.ts';
+import { double, floatOracle, single } from '../../oracle/float.ts';
 import type { FloatFormat } from '../../oracle/float.ts';
 import { RandomBits } from '../float/operands.ts';
+import { translateAll } from './stream/run.ts';
+import { TestHart } from './test-hart.ts';
 import { FloatCases, floatRows, rowNamed, TranslatedFloat } from './translated-float.ts';
 
 enableNewerWebAssembly();
@@ -89,4 +91,48 @@ describe.each([
     expect(checked).toBeGreaterThan(10_000);
     expect(retired).toBeGreaterThanOrEqual(2 * checked);
   });
+});
+
+it('a program that clears NX, or changes the rounding mode, is obeyed', () => {
+  const rounds = 40;
+  const settings = [
+    ['csrwi fcsr, 1', 0],
+    ['csrwi fflags, 0', 0],
+    ['csrwi frm, 3', 3],
+    ['csrwi fcsr, 1\ncsrwi frm, 2', 2],
+  ] as const;
+  const machine = new TestHart({ translation: translateAll });
+  const { symbol } = machine.execute(`
+    li t0, 0x6000
+    csrs mstatus, t0
+    li t0, 1
+    fcvt.d.w fa0, t0
+    li t0, 3
+    fcvt.d.w fa1, t0
+    la s0, results
+    li s1, ${rounds}
+  again:
+    ${settings.map(([line]) => `${line}\njal ra, divide\ncsrr t1, fcsr\nsd t1, 0(s0)\nsd a0, 8(s0)\naddi s0, s0, 16`).join('\n')}
+    addi s1, s1, -1
+    bnez s1, again
+    stop
+  divide:
+    fdiv.d fa2, fa0, fa1
+    fdiv.d fa2, fa2, fa1
+    fmv.x.d a0, fa2
+    ret
+    .align 16
+  results:
+    nop`);
+  const [one, three] = [0x3ff0_0000_0000_0000n, 0x4008_0000_0000_0000n];
+  let address = Number(symbol('results'));
+  for (let round = 0; round < rounds; round += 1) {
+    for (const [, mode] of settings) {
+      const third = floatOracle.div(double, one, three, mode).bits;
+      const ninth = floatOracle.div(double, third, three, mode).bits;
+      expect([machine.read(address, 8), machine.read(address + 8, 8)]).toEqual([BigInt((mode << 5) | 1), ninth]);
+      address += 16;
+    }
+  }
+  expect(machine.hart.translator?.statistics.retired).toBeGreaterThan(rounds * settings.length);
 });

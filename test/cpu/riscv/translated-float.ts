@@ -81,8 +81,7 @@ export class TranslatedFloat {
     for (const [index, bits] of operands.entries()) state.setF(10 + index, bits);
     state.setX(13, 0n);
     state.setF(13, 0n);
-    state.setWord(at.fflags, fcsr & 31);
-    state.setWord(at.frm, fcsr >> 5);
+    state.setFcsr(fcsr & 31, fcsr >> 5);
     state.setWord(at.mstatus, initial);
     this.#machine.start(address);
     hart.run(2);
