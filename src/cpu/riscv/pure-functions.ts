@@ -13,6 +13,7 @@ import type { Region } from './region.ts';
 import { needsOf } from './row-needs.ts';
 
 const { i64 } = valueType;
+
 /** Imports from `pure` what these regions call. */
 export function importPure(module: ModuleBuilder, regions: readonly Region[], floatInline: FloatInline): RegionImports {
   const rows = new Set(

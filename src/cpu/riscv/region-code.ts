@@ -15,6 +15,7 @@ import type { Decoded } from './decoder.ts';
 import type { FloatInline } from './float-inline.ts';
 import type { HighMultiply } from './multiply.ts';
 import { isReturn, pageOf } from './region.ts';
+import { registerFields } from './register-fields.ts';
 import type { Region, RegionBlock } from './region.ts';
 import { regionSignature } from './region-signature.ts';
 import { Scratch } from './scratch.ts';
@@ -81,7 +82,6 @@ class RegionCode implements InstructionExits {
   /** Of the instruction that is being emitted: its block and its place. */
   #number = 0;
   #offset = 0;
-  #immediate = 0;
   /** Instructions of its block that have not been retired when it begins, itself among them. */
   #unpaid = 0;
 
@@ -169,11 +169,10 @@ class RegionCode implements InstructionExits {
       for (const { decoded } of instructions) {
         const { row, bits } = decoded;
         if (row.traits.float === true) this.#usesFloat = true;
-        for (const field of ['rs1', 'rs2', 'rs3', 'rd'] as const) {
-          if (!row.encoding.fields.has(field)) continue;
-          const use = row.traits.floatFields?.includes(field) === true ? this.#f : this.#x;
+        for (const { field, isFloat } of registerFields(row)) {
           const register = field === 'rs3' ? bits >>> 27 : decoded[field];
-          if (use === this.#x && register === 0) continue;
+          if (!isFloat && register === 0) continue;
+          const use = isFloat ? this.#f : this.#x;
           (field === 'rd' ? use.written : use.read).add(register);
         }
       }
@@ -201,7 +200,6 @@ class RegionCode implements InstructionExits {
       const { offset, decoded } = instruction;
       this.#number = number;
       this.#offset = offset;
-      this.#immediate = decoded.imm;
       this.#unpaid = instructions.length - index;
       this.#scratch.reset();
       const lastPage = pageOf(offset + decoded.length - 1);
@@ -222,7 +220,9 @@ class RegionCode implements InstructionExits {
   }
 
   emitTaken(): void {
-    this.#emitTransfer(this.#number, this.#block.taken ?? this.#offset + this.#immediate);
+    const { taken } = this.#block;
+    if (taken === undefined) throw new Error('the target of a branch or jump is known');
+    this.#emitTransfer(this.#number, taken);
   }
 
   emitLeave(): void {

@@ -118,7 +118,7 @@ interface FoundRegion {
   readonly small: KnownRegion | undefined;
 }
 
-/** Entries of a small region that saves nothing by growing: no count gets there. */
+/** Stands for the entries of a region that will not grow, a large one above all: no count gets from there to where it matters. */
 const never = -(2 ** 31);
 /**
  * Runs of the hart, 200 million instructions at most, after which half of what made an entry hot is forgotten: else a long
