@@ -87,6 +87,32 @@ describe('structured control flow', () => {
     );
   });
 
+  it('knows the longest way to the next loop, which no walk exceeds and one has', () => {
+    const weighted = graphs.chain((graph) =>
+      fc.tuple(fc.constant(graph), fc.array(fc.integer({ min: 1, max: 9 }), { minLength: 12, maxLength: 12 })),
+    );
+    fc.assert(
+      fc.property(weighted, ([graph, weights]) => {
+        const flow = new ControlFlow(graph);
+        const longest = flow.longestPaths(weights.slice(0, graph.length));
+        /** Every way from a block until a loop begins, by what it weighs. */
+        const ways = (block: number): number[] =>
+          [0]
+            .concat(
+              graph[block]!.filter((to) => !flow.isIrreducible(block, to) && !flow.isLoop(to)).flatMap((to) =>
+                ways(to),
+              ),
+            )
+            .map((rest) => rest + weights[block]!);
+        const reached = new Set([0]);
+        for (const block of reached)
+          for (const to of graph[block]!) if (!flow.isIrreducible(block, to)) reached.add(to);
+        for (const block of reached) expect(longest[block]).toBe(Math.max(...ways(block)));
+      }),
+      { numRuns: 300 },
+    );
+  });
+
   it('takes out an edge into the middle of a loop, and no other', () => {
     // 1 and 2 lead to each other, and 0 leads to both: neither is before the other.
     const flow = new ControlFlow([[1, 2], [2], [1]]);

@@ -4,7 +4,9 @@ import type { TranslationEvent } from '../../../src/cpu/riscv/translator.ts';
 import { runTranslated } from './lockstep.ts';
 import { Choices } from './stream/random.ts';
 import { translateAll } from './stream/run.ts';
-import { TestHart } from './test-hart.ts';
+import { codeAddress, PagedHart } from './paged-hart.ts';
+import { readExecute } from './page-tables.ts';
+import { ramBase, TestHart } from './test-hart.ts';
 
 describe.each([
   ['shared', true, 11],
@@ -124,5 +126,39 @@ describe('translated code', () => {
       machine.run(0);
       expect(machine.x('a0')).toBe(BigInt(Math.ceil(count / 2)));
     }
+  });
+
+  it('looks whether a page that it goes on in still has that code at that address', () => {
+    const machine = new PagedHart({ translation: translateAll });
+    const ranges: number[] = [];
+    const { translator } = machine.hart;
+    if (translator === undefined) throw new Error('there is a translator');
+    translator.onEvent = (event) => ranges.push(event.what === 'promoted' ? event.ranges.length : 0);
+    const other = ramBase + 0x6000;
+    const text = `
+        li s0, 0
+        li s1, 4000
+      again:
+        jal ra, f
+        addi s1, s1, -1
+        bnez s1, again
+        stop
+      .align 4096
+      f:
+        addi s0, s0, 1
+        ret`;
+    const run = (): bigint => {
+      expect(machine.attempt(text)).toBeUndefined();
+      return machine.x('s0');
+    };
+    expect(run()).toBe(4000n);
+    expect(Math.max(...ranges)).toBe(2);
+    machine.put('addi s0, s0, 100\nret', other);
+    machine.tables.map(codeAddress.supervisor + 0x1000n, other, readExecute);
+    machine.hart.flushTranslations();
+    machine.start(codeAddress.supervisor, 'supervisor');
+    expect(machine.proceed()).toBeUndefined();
+    expect(machine.x('s0')).toBe(400_000n);
+    expect(translator.statistics.exits.unmapped).toBeGreaterThan(0);
   });
 });
