@@ -32,7 +32,7 @@ export interface TranslationOptions {
 }
 
 /**
- * WebAssembly of all modules in bytes, beyond which the oldest go. An engine keeps about eight times as much for them.
+ * WebAssembly of all modules in bytes, beyond which the oldest go. An engine keeps eight to sixteen times as much for them.
  */
 export const defaultMaximumBytes = 16 * 2 ** 20;
 /** Modules in all: V8 ends the process before 34,000, and each costs more than its code. */
