@@ -1,4 +1,5 @@
 import type { Callable, Code, Label, Local, ModuleBuilder } from '../../wasm/module.ts';
+import type { MemoryOpcode } from '../../wasm/opcodes.ts';
 import { memoryOp, op, valueType } from '../../wasm/module.ts';
 
 export type Kind = Exclude<keyof typeof valueType, 'v128'>;
@@ -172,6 +173,19 @@ export class Emitter {
 
   store(address: number, value: Variable<'i32'>): void {
     this.#open().i32Const(0).get(value.local).memory(memoryOp.i32_store, address);
+  }
+
+  /** What `opcode` loads from `offset` bytes behind an address: a value of `kind`. */
+  loadAt<K extends Kind>(kind: K, opcode: MemoryOpcode, address: Operand<'i32'>, offset = 0): OnStack<K> {
+    this.#pushOne('i32', address);
+    this.#open().memory(opcode, offset);
+    return this.#computed(kind);
+  }
+
+  /** Stores `offset` bytes behind an address. A constant is of the kind that `opcode` takes: a bigint an i64, a number an i32. */
+  storeAt(opcode: MemoryOpcode, address: Operand<'i32'>, value: Operand<'i32' | 'i64'>, offset = 0): void {
+    this.#pushTwo('i32', address, value);
+    this.#open().memory(opcode, offset);
   }
 
   #open(): Code {

@@ -18,6 +18,8 @@ import {
   decodedRamPage,
   entryBytes,
   entryFields,
+  pageFlags,
+  pageFlagsAt,
   pageSize,
   ramOffset,
   regionFields,
@@ -57,6 +59,8 @@ export class DecodedPages {
   readonly #ramPageOf = new Int32Array(decodedPages).fill(none);
   /** For each page of RAM. */
   readonly #stores: Uint8Array;
+  /** The same; see `pageFlags`. */
+  readonly #flags: Uint8Array<ArrayBufferLike>;
   /** They stay when decoded pages are given away, and so does their code's being code. */
   readonly #regions = new KnownRegions();
   #regionDropped: (functionNumber: number) => void = () => undefined;
@@ -72,11 +76,17 @@ export class DecodedPages {
     this.#caches = caches;
     this.#decodedOf = new Int16Array(ramBytes / pageSize).fill(none);
     this.#stores = new Uint8Array(ramBytes / pageSize);
+    this.#flags = registers.bytes.subarray(pageFlagsAt, pageFlagsAt + ramBytes / pageSize).fill(0);
   }
 
   /** Whether the page of RAM has decoded or translated code. */
   isCode(ramPage: number): boolean {
-    return (this.#decodedOf[ramPage] ?? none) !== none || this.#regions.has(ramPage);
+    return this.#flags[ramPage] === pageFlags.code;
+  }
+
+  /** A cache for writes has a page of data. */
+  noteWritten(ramPage: number): void {
+    this.#flags[ramPage] = pageFlags.written;
   }
 
   /** The place of the decoded page for a page of RAM, which from here on is code. */
@@ -91,7 +101,10 @@ export class DecodedPages {
     const place = decodedPlace(index);
     this.#registers.halves[(place + slots * entryBytes) >>> 1] = pageEnd;
     this.#registers.setWord(place + decodedRamPage, ramPage);
-    this.#caches.flushPlace(cacheKind.write, ramOffset + ramPage * pageSize);
+    if (this.#flags[ramPage] === pageFlags.written) {
+      this.#caches.flushPlace(cacheKind.write, ramOffset + ramPage * pageSize);
+    }
+    this.#flags[ramPage] = pageFlags.code;
     return place;
   }
 
@@ -190,7 +203,7 @@ export class DecodedPages {
     this.#regionDropped = dropped;
   }
 
-  /** Watches over the bytes that a region is made of. */
+  /** Watches over the bytes that a region is made of, in pages that are decoded at present. */
   watch(region: KnownRegion): void {
     this.#regions.add(region);
   }
@@ -209,6 +222,7 @@ export class DecodedPages {
     if (region.gone) return;
     region.gone = true;
     this.#regions.remove(region);
+    for (const part of region.parts) this.#checkCode(part.ramPage);
     if (region.function === undefined) return;
     const entry = this.#entryOf(region.ramPage, region.offset);
     if (entry !== undefined && this.#handlerAt(entry) === translated) this.#registers.halves[entry >>> 1] = undecoded;
@@ -284,6 +298,11 @@ export class DecodedPages {
     halves[entry >>> 1] = translated;
   }
 
+  /** A page of which nothing decoded or translated is left may be written again. */
+  #checkCode(ramPage: number): void {
+    if ((this.#decodedOf[ramPage] ?? none) === none && !this.#regions.has(ramPage)) this.#flags[ramPage] = 0;
+  }
+
   /** The entry of a place in RAM; undefined where its page is not decoded. */
   #entryOf(ramPage: number, offset: number): number | undefined {
     const index = this.#decodedOf[ramPage] ?? none;
@@ -300,6 +319,7 @@ export class DecodedPages {
     const place = decodedPlace(index);
     this.#decodedOf[ramPage] = none;
     this.#ramPageOf[index] = none;
+    this.#checkCode(ramPage);
     // The interpreter may be in this very page: its next entry is undecoded, and decodeAt says that the page is gone.
     this.#registers.words.fill(0, place >>> 2, (place + slots * entryBytes) >>> 2);
     this.#caches.flushPlace(cacheKind.fetch, place);

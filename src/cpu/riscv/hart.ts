@@ -93,7 +93,9 @@ export class Hart {
     const { memory, hotAfter } = options;
     const shape = { pages: memory.buffer.byteLength / 0x1_0000, shared: options.shared };
     const table = new WebAssembly.Table({ element: 'anyfunc', initial: 0 });
-    const module = new WebAssembly.Module(interpreterModule({ ...shape, ...(hotAfter !== undefined && { hotAfter }) }));
+    const module = new WebAssembly.Module(
+      interpreterModule({ ...shape, ram: options.ram, ...(hotAfter !== undefined && { hotAfter }) }),
+    );
     const instance = new WebAssembly.Instance(module, { env: { memory, regions: table, ...this.#imports() } });
     const { run, ...pure } = instance.exports;
     if (!isFunction(run)) throw new Error('the interpreter exports run');
@@ -448,6 +450,7 @@ export class Hart {
   /** Points generated code at the caches of the present mode. */
   #selectCaches(): void {
     this.#caches.select(this.mmu.dataContext(), this.mmu.fetchContext());
+    this.mmu.selectRoot();
   }
 
   #enterAddressSpace(): void {

@@ -25,14 +25,28 @@ export const systemCodes: Readonly<Record<SystemOperation, number>> = {
   'fence.i': 7,
 };
 
-/** What generated code calls in the hart. Before each call it stores pc and budget. */
-export interface HartImports {
+/** Memory accesses by the hart. Each address is two halves. */
+export interface HartAccesses {
   /** (low, high, size): loads into `transfer`; not 0: trapped. */
   readonly load: Callable;
   /** (low, high, size, length of the instruction): stores from `transfer`; not 0: go on at the stored pc. */
   readonly store: Callable;
   /** (low, high, size, kind): the place in memory of an atomic access; 0: trapped. */
   readonly atomic: Callable;
+}
+
+/** Memory accesses that the caches do not answer. */
+export interface Accesses {
+  /** (address, size): the place in memory to load from; 0: trapped. */
+  readonly load: Callable;
+  /** (address, size, value, length of the instruction): stores; not 0: go on at the stored pc. */
+  readonly store: Callable;
+  /** (address, size, kind): the place in memory of an atomic access; 0: trapped. */
+  readonly atomic: Callable;
+}
+
+/** What handlers call; it goes to the hart in the end, if need be. Before each call they store pc and budget. */
+export interface HartImports extends Accesses {
   /** (instruction): always goes on at the stored pc. */
   readonly csr: Callable;
   /** (operation, instruction, length): always go on at the stored pc. */
@@ -206,20 +220,18 @@ export class InterpreterOps extends WasmOps {
 
   protected override emitLoadMiss(address: Local, size: AccessSize, opcode: LoadOpcode): void {
     const code = this.code;
+    const place = this.#frame.scratch('i32');
     this.#frame.emitSync();
-    this.#emitHalves(address);
-    code.i32Const(size).call(this.#frame.hart.load).if();
+    code.get(address).i32Const(size).call(this.#frame.hart.load).tee(place).op(op.i32_eqz).if();
     this.#frame.emitResync();
     code.end();
-    code.i32Const(0).memory(opcode, at.transfer);
+    code.get(place).memory(opcode);
   }
 
   protected override emitStoreMiss(address: Local, value: Local, size: AccessSize): void {
     const code = this.code;
     this.#frame.emitSync();
-    code.i32Const(0).get(value).memory(memoryOp.i64_store, at.transfer);
-    this.#emitHalves(address);
-    code.i32Const(size).i32Const(this.#handler.length).call(this.#frame.hart.store).if();
+    code.get(address).i32Const(size).get(value).i32Const(this.#handler.length).call(this.#frame.hart.store).if();
     this.#frame.emitResync();
     code.end();
   }
@@ -227,8 +239,7 @@ export class InterpreterOps extends WasmOps {
   protected override emitAtomicMiss(address: Local, place: Local, size: 4 | 8, kind: AtomicCode): void {
     const code = this.code;
     this.#frame.emitSync();
-    this.#emitHalves(address);
-    code.i32Const(size).i32Const(kind).call(this.#frame.hart.atomic).tee(place).op(op.i32_eqz).if();
+    code.get(address).i32Const(size).i32Const(kind).call(this.#frame.hart.atomic).tee(place).op(op.i32_eqz).if();
     this.#frame.emitResync();
     code.end();
     code.get(place);
@@ -236,11 +247,6 @@ export class InterpreterOps extends WasmOps {
 
   protected override highMultiply(): HighMultiply {
     return this.#frame.highMultiply;
-  }
-
-  #emitHalves(value: Local): void {
-    this.code.get(value).op(op.i32_wrap_i64);
-    this.code.get(value).i64Const(32).op(op.i64_shr_u).op(op.i32_wrap_i64);
   }
 
   #requireFloat(): void {

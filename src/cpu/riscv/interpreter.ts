@@ -9,7 +9,7 @@ import type { Callable, Code, Label, Local } from '../../wasm/module.ts';
 import { commonHandlers, firstCommon, firstRare, pseudoHandlers, rareHandlers, sequences } from './handlers.ts';
 import type { PseudoHandler, RowHandler } from './handlers.ts';
 import { InterpreterOps, systemCodes } from './interpreter-ops.ts';
-import type { Frame, HartImports } from './interpreter-ops.ts';
+import type { Frame, HartAccesses, HartImports } from './interpreter-ops.ts';
 import {
   at,
   counters,
@@ -26,6 +26,8 @@ import { defineHighMultiply } from './multiply.ts';
 import { exportPure } from './pure-exports.ts';
 import { regionSignature } from './region-signature.ts';
 import { Scratch } from './scratch.ts';
+import { defineAccesses } from './walk-code.ts';
+import type { RamRange } from './mmu.ts';
 import type { HighMultiply } from './multiply.ts';
 
 /** What the interpreter calls in the hart besides what its instructions do. Each goes on at the stored pc. */
@@ -63,6 +65,7 @@ export interface MemoryShape {
 }
 
 export interface InterpreterShape extends MemoryShape {
+  readonly ram: RamRange;
   /** Runs regions, and asks for one at an entry that was jumped to so often, 1 to 65,536 times. Absent: no regions. */
   readonly hotAfter?: number;
 }
@@ -77,10 +80,12 @@ export function interpreterModule(shape: InterpreterShape): Uint8Array<ArrayBuff
   const translates = hotAfter !== undefined;
   const module = new ModuleBuilder();
   module.importMemory('env', 'memory', { minimum: memory.pages, maximum: memory.pages, shared: memory.shared });
-  const hart: HartImports = {
+  const accesses: HartAccesses = {
     load: module.importFunction('env', 'load', [i32, i32, i32], [i32]),
     store: module.importFunction('env', 'store', [i32, i32, i32, i32], [i32]),
     atomic: module.importFunction('env', 'atomic', [i32, i32, i32, i32], [i32]),
+  };
+  const others = {
     csr: module.importFunction('env', 'csr', [i32], []),
     system: module.importFunction('env', 'system', [i32, i32, i32], []),
   };
@@ -93,6 +98,7 @@ export function interpreterModule(shape: InterpreterShape): Uint8Array<ArrayBuff
     hotAfter: hotAfter ?? 0,
   };
   if (translates) module.importTable('env', 'regions', 0);
+  const hart: HartImports = { ...others, ...defineAccesses(module, accesses, shape.ram) };
   const float = defineFloat(module, floatState);
   const highMultiply = defineHighMultiply(module);
   const rare = defineRare(module, hart, float, highMultiply);

@@ -32,6 +32,10 @@ export const at = {
   reservedValue: 0x378,
   /** What translated code has done, 8 bytes each; see `counters`. */
   counters: 0x380,
+  /** How often page tables were walked. */
+  walks: 0x3f0,
+  /** The place of the first page table, 0 where generated code must not walk; 32 bits. */
+  walkRoot: 0x3f8,
   /** mstatus, which generated code reads (FS) and sets (FS dirty). */
   mstatus: 0x400,
   /** The other control and status registers, 8 bytes each; csr.ts gives them out. */
@@ -54,6 +58,8 @@ export const at = {
   crossing: 0x800,
   /** Translation caches. */
   caches: 0x1_0000,
+  /** Bits of Sv39's addresses: pieces of a page of 2 MiB may be cached there, and from `gigabyteBits` on, of 1 GiB. */
+  superpages: 0xf_6000,
   /** How often a decoded entry was jumped to, 2 bytes each, by bits of the entry's address. */
   heat: 0x10_0000,
   /** How often a region was entered, 4 bytes each, by the number of its function. */
@@ -61,6 +67,10 @@ export const at = {
   /** Decoded pages. */
   decoded: 0x18_0000,
 } as const;
+
+/** One bit for each 2 MiB, before those for each GiB. */
+export const gigabyteBits = 2 ** 18;
+export const superpageBits = gigabyteBits + 2 ** 9;
 
 /** What floating-point operations read and write besides registers. */
 export const floatState: FloatState = { flags: at.fflags, mode: at.frm, limit: at.floatLimit };
@@ -137,8 +147,13 @@ export const decodedPages = 1024;
 export const regionsAt = at.decoded + decodedPages * decodedPageBytes;
 export const regionFields = { function: 0, handler: 2 } as const;
 
+/** For each page of RAM a byte of `pageFlags`; there is room for 4 GiB. */
+export const pageFlagsAt = regionsAt + (decodedPages * decodedPageBytes) / 4;
+/** `written`: a cache for writes may have it. `code`: it has decoded or translated code, and no such cache has it. */
+export const pageFlags = { written: 1, code: 2 } as const;
+
 /** Where guest RAM starts: behind the hart, on a boundary of 1 MiB. */
-export const ramOffset = Math.ceil((regionsAt + (decodedPages * decodedPageBytes) / 4) / 0x10_0000) * 0x10_0000;
+export const ramOffset = Math.ceil((pageFlagsAt + 2 ** 20) / 2 ** 20) * 2 ** 20;
 
 /** x0's stand-in as a target of writes. */
 export const xSink = 32 * 8;

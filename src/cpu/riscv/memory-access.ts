@@ -123,6 +123,7 @@ export class MemoryAccess {
   }
 
   #fill(kind: CacheKind, low: number, high: number): void {
+    if (kind === cacheKind.write) this.#pages.noteWritten(this.#mmu.ramPage(this.#lower));
     this.#caches.fill(kind, low, high, this.#place(0) & -pageSize, this.#mmu.level, this.#mmu.global);
   }
 }

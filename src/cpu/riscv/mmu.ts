@@ -39,7 +39,7 @@ const pageFaults: Readonly<Record<PmpAccess, number>> = {
 
 /** satp.MODE, the top four bits (§10.1.11). */
 const sv39 = 8;
-const pte = { v: 1, r: 2, w: 4, x: 8, u: 16, g: 32, a: 64, d: 128 } as const;
+export const pte = { v: 1, r: 2, w: 4, x: 8, u: 16, g: 32, a: 64, d: 128 } as const;
 /** Bits 63 to 54: N, PBMT and reserved, none of which is implemented, so that they must be 0. */
 const pteReserved = 0xffc0_0000 | 0;
 
@@ -60,12 +60,27 @@ export class Mmu {
   level = 0;
   /** Every address space has the page. */
   global = false;
-  /** How often page tables were walked. */
-  walks = 0;
 
   constructor(registers: Registers, ram: RamRange) {
     this.#registers = registers;
     this.#ram = ram;
+  }
+
+  /** How often page tables were walked. */
+  get walks(): number {
+    return this.#registers.number(at.walks);
+  }
+
+  /**
+   * Tells generated code where its walk begins, if it may. To be called when mode or satp have changed; PMP changes in M-mode
+   * alone, from which generated code walks nothing.
+   */
+  selectRoot(): void {
+    const r = this.#registers;
+    const { privilege: present } = r.record;
+    const root = this.#root();
+    const isUsual = present !== privilege.machine && this.#isSv39() && this.pmp.isOpen && this.isRam(root);
+    r.setWord(at.walkRoot, isUsual ? this.place(root) : 0);
   }
 
   /** What translation depends on, for instruction fetches and for data. Instructions of a user's page S-mode never executes. */
@@ -99,8 +114,7 @@ export class Mmu {
   /** Translates a virtual address. 0: `physical` holds the address; else the exception code. */
   translate(low: number, high: number, access: PmpAccess): number {
     const from = access === 'fetch' ? this.#registers.record.privilege : this.#dataPrivilege();
-    const mode = this.#registers.high(csrAt.satp) >>> 28;
-    if (from === privilege.machine || mode !== sv39) {
+    if (from === privilege.machine || !this.#isSv39()) {
       this.level = 0;
       this.global = false;
       // Physical addresses have 56 bits.
@@ -113,14 +127,22 @@ export class Mmu {
     return this.pmp.allows(this.physical, access, from) ? 0 : accessFaults[access];
   }
 
+  #isSv39(): boolean {
+    return this.#registers.high(csrAt.satp) >>> 28 === sv39;
+  }
+
+  /** The physical address of the first table. */
+  #root(): number {
+    return ppn(this.#registers.low(csrAt.satp), this.#registers.high(csrAt.satp) & 0xfff, 0) * pageSize;
+  }
+
   /** §10.3.2. */
   #walk(low: number, high: number, access: PmpAccess, from: Privilege): number {
     // §10.4.1: bits 63 to 39 are all equal to bit 38.
     if ((high << 25) >> 25 !== high) return pageFaults[access];
-    this.walks += 1;
+    this.#registers.setNumber(at.walks, this.walks + 1);
     const { words } = this.#registers;
-    const satp = csrAt.satp;
-    let table = ppn(this.#registers.low(satp), this.#registers.high(satp) & 0xfff, 0) * pageSize;
+    let table = this.#root();
     for (let level = 2; level >= 0; level -= 1) {
       const index = level === 2 ? ((high & 0x7f) << 2) | (low >>> 30) : (low >>> (level === 1 ? 21 : 12)) & 0x1ff;
       const address = table + index * 8;

@@ -14,6 +14,7 @@ const modeShift = 3;
 const mode = { off: 0, tor: 1, na4: 2, napot: 3 } as const;
 /** pmpaddr holds bits 55 to 2 of an address. */
 const addressBits = 54;
+const physicalEnd = 2 ** 56;
 
 export type PmpAccess = 'fetch' | 'load' | 'store';
 const needed: Readonly<Record<PmpAccess, number>> = { fetch: execute, load: read, store: write };
@@ -31,6 +32,8 @@ export class Pmp {
   #ranges: readonly (Range | undefined)[] = [];
   /** No entry is on: M-mode may do all, the other modes nothing. */
   #anyOn = false;
+  /** Every mode may do everything everywhere. */
+  isOpen = false;
 
   configuration(entry: number): number {
     return this.#configurations[entry] ?? 0;
@@ -67,6 +70,7 @@ export class Pmp {
 
   /** Whether the page at a physical address may be accessed in a mode. */
   allows(address: number, access: PmpAccess, from: Privilege): boolean {
+    if (this.isOpen) return true;
     if (!this.#anyOn) return from === privilege.machine;
     for (const range of this.#ranges) {
       if (range === undefined || address < range.first || address >= range.end) continue;
@@ -83,7 +87,10 @@ export class Pmp {
 
   #update(): void {
     this.#ranges = Array.from({ length: pmpEntries }, (_, entry) => this.#range(entry));
-    this.#anyOn = this.#ranges.some((range) => range !== undefined);
+    const first = this.#ranges.find((range) => range !== undefined);
+    this.#anyOn = first !== undefined;
+    const rights = (first?.configuration ?? 0) & (read | write | execute);
+    this.isOpen = rights === 7 && first?.first === 0 && first.end >= physicalEnd;
   }
 
   #range(entry: number): Range | undefined {

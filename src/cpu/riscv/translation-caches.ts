@@ -12,6 +12,7 @@ import {
   context,
   contextBytes,
   endOfFilled,
+  gigabyteBits,
   lastFilled,
   pageSize,
   sharedCaches,
@@ -19,6 +20,7 @@ import {
   slotFields,
   slotMask,
   spaceCaches,
+  superpageBits,
 } from './layout.ts';
 import type { Context } from './layout.ts';
 import type { Registers } from './registers.ts';
@@ -27,8 +29,7 @@ import type { Registers } from './registers.ts';
 export const cacheKind = { read: 0, write: 1, fetch: 2 } as const;
 export type CacheKind = (typeof cacheKind)[keyof typeof cacheKind];
 
-/** One bit for each 2 MiB of Sv39's addresses. */
-const superpageBits = 2 ** 18;
+/** Of the bits for each 2 MiB. */
 const gigabyteWords = 512 / 32;
 
 const place = slotFields.place >>> 2;
@@ -43,13 +44,16 @@ export class TranslationCaches {
   #entries = 0;
   /** The supervisor's caches hold what may be different in another address space. */
   #private = false;
-  /** 2 MiB of which a part may be cached that is a piece of a larger page. */
-  readonly #superpages = new Int32Array(superpageBits / 32);
+  /** See `at.superpages`. */
+  readonly #superpages: Int32Array<ArrayBufferLike>;
   #anySuperpages = false;
 
   constructor(registers: Registers) {
     this.#registers = registers;
     this.#words = registers.words;
+    this.#superpages = registers.words
+      .subarray(at.superpages >>> 2, (at.superpages >>> 2) + superpageBits / 32)
+      .fill(0);
     // Of an earlier hart in this memory nothing may be left, least of all that a slot was filled.
     for (let slot = at.caches; slot < at.caches + cacheSlots * slotBytes; slot += slotBytes) {
       this.#empty(at.caches, slot);
@@ -214,19 +218,27 @@ export class TranslationCaches {
   #noteSuperpage(low: number, high: number, level: number): void {
     this.#anySuperpages = true;
     const number = superpageOf(low, high);
-    if (level === 1) this.#superpages[number >>> 5] = (this.#superpages[number >>> 5] ?? 0) | (1 << (number & 31));
-    else this.#superpages.fill(-1, (number >>> 9) * gigabyteWords, ((number >>> 9) + 1) * gigabyteWords);
+    const bit = level === 1 ? number : gigabyteBits + (number >>> 9);
+    this.#superpages[bit >>> 5] = (this.#superpages[bit >>> 5] ?? 0) | (1 << (bit & 31));
   }
 
   /** Whether the address may be in a superpage; its gigabyte then counts as having none. */
   #takeSuperpages(low: number, high: number): boolean {
     const number = superpageOf(low, high);
-    if (((this.#superpages[number >>> 5] ?? 0) & (1 << (number & 31))) === 0) return false;
-    this.#superpages.fill(0, (number >>> 9) * gigabyteWords, ((number >>> 9) + 1) * gigabyteWords);
+    const gigabyte = number >>> 9;
+    if (!this.#isNoted(number) && !this.#isNoted(gigabyteBits + gigabyte)) return false;
+    this.#superpages.fill(0, gigabyte * gigabyteWords, (gigabyte + 1) * gigabyteWords);
+    const word = (gigabyteBits + gigabyte) >>> 5;
+    this.#superpages[word] = (this.#superpages[word] ?? 0) & ~(1 << (gigabyte & 31));
     return true;
+  }
+
+  #isNoted(bit: number): boolean {
+    return ((this.#superpages[bit >>> 5] ?? 0) & (1 << (bit & 31))) !== 0;
   }
 }
 
+/** The number of an address's 2 MiB. */
 function superpageOf(low: number, high: number): number {
   return ((high & 0x7f) << 11) | (low >>> 21);
 }

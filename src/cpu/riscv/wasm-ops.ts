@@ -37,7 +37,7 @@ const loads = {
   signed: { 1: memoryOp.i64_load8_s, 2: memoryOp.i64_load16_s, 4: memoryOp.i64_load32_s, 8: memoryOp.i64_load },
   unsigned: { 1: memoryOp.i64_load8_u, 2: memoryOp.i64_load16_u, 4: memoryOp.i64_load32_u, 8: memoryOp.i64_load },
 } as const;
-const stores = {
+export const stores = {
   1: memoryOp.i64_store8,
   2: memoryOp.i64_store16,
   4: memoryOp.i64_store32,
