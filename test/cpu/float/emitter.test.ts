@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
 import { Emitter, Variable } from '../../../src/cpu/float/emitter.ts';
 import type { Kind, Operand } from '../../../src/cpu/float/emitter.ts';
-import { ModuleBuilder, valueType } from '../../../src/wasm/module.ts';
+import { memoryOp, ModuleBuilder, valueType } from '../../../src/wasm/module.ts';
 
 type Body = (emit: Emitter, a: Variable<'i64'>, b: Variable<'i64'>) => Operand<'i64'>;
 
@@ -36,6 +36,26 @@ it('choose evaluates one of its two forms', () => {
     );
   expect(run(body, 7n, 2n)).toBe(3n);
   expect(run(body, 7n, 0n)).toBe(-1n);
+});
+
+it('loads and stores take addresses and values of any form', () => {
+  const module = new ModuleBuilder();
+  module.importMemory('env', 'memory', { minimum: 1, maximum: 1, shared: false });
+  const emit = new Emitter(module);
+  const { i32, i64 } = emit;
+  const body = emit.function(['i32', 'i64'], (address, value) => {
+    emit.storeAt(memoryOp.i32_store8, address, 0x185);
+    emit.storeAt(memoryOp.i64_store, address, i64.mul(value, 3n), 8);
+    emit.storeAt(memoryOp.i64_store, i32.add(address, 16), emit.loadAt('i64', memoryOp.i64_load, address, 8), 0);
+    emit.storeAt(memoryOp.i64_store, 64, -1n, 2);
+    return i64.extend_i32_u(emit.loadAt('i32', memoryOp.i32_load8_s, i32.sub(address, 1), 1));
+  });
+  module.exportFunction('tested', body);
+  const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
+  const { exports } = new WebAssembly.Instance(new WebAssembly.Module(module.toBytes()), { env: { memory } });
+  expect((exports['tested'] as (address: number, value: bigint) => bigint)(32, 7n)).toBe(0xffff_ff85n);
+  const view = new DataView(memory.buffer);
+  expect([32, 40, 48, 66].map((place) => view.getBigInt64(place, true))).toEqual([0x85n, 21n, 21n, -1n]);
 });
 
 it('computed operands that are used in another order are refused', () => {

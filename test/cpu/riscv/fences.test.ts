@@ -88,16 +88,37 @@ describe.each(fences)('after %s', (_, fence) => {
     expect(machine.x('a1')).toBe(1n);
   });
 
-  it('a superpage is known anew in all its parts, wherever it was used', () => {
+  it.each([
+    ['', 0n],
+    ['a user’s ', pte.u],
+  ])('%ssuperpage is known anew in all its parts, wherever it was used', (_, flags) => {
     const [old, now] = [ramBase + 0x40_0000, ramBase + 0x60_0000];
-    machine.write(old + 0x1_0000, 8, 11n);
-    machine.write(now + 0x1_0000, 8, 22n);
-    machine.tables.map(page, old, readWrite, 1);
-    const use = `li t2, ${page + 0x1_0000n}`;
-    const text = `li a0, ${page}\n${use}\nld a1, 0(t2)\nsd a1, 8(t2)\n${change(page, leaf(now, readWrite), 1)}\n${fence}\nld a2, 0(t2)\nsd a2, 8(t2)\nstop`;
+    for (const offset of [0x1_0000, 0x2_0000]) {
+      machine.write(old + offset, 8, 11n);
+      machine.write(now + offset, 8, 22n);
+    }
+    machine.status({ sum: flags !== 0n });
+    machine.tables.map(page, old, readWrite | flags, 1);
+    const addresses = `li t2, ${page + 0x1_0000n}\nli t3, ${page + 0x2_0000n}`;
+    const text = `
+      li a0, ${page}
+      ${addresses}
+      ld a1, 0(t2)
+      ld a3, 0(t3)
+      sd a1, 8(t2)
+      sd a1, 8(t3)
+      ${change(page, leaf(now, readWrite | flags), 1)}
+      ${fence}
+      ld a2, 0(t2)
+      ld a4, 0(t3)
+      sd a2, 8(t2)
+      sd a2, 8(t3)
+      stop`;
     expect(machine.attempt(text)).toBeUndefined();
-    expect([machine.x('a1'), machine.x('a2')]).toEqual([11n, 22n]);
-    expect([machine.read(old + 0x1_0008, 8), machine.read(now + 0x1_0008, 8)]).toEqual([11n, 22n]);
+    expect(['a1', 'a3', 'a2', 'a4'].map((name) => machine.x(name))).toEqual([11n, 11n, 22n, 22n]);
+    for (const offset of [0x1_0008, 0x2_0008]) {
+      expect([machine.read(old + offset, 8), machine.read(now + offset, 8)]).toEqual([11n, 22n]);
+    }
   });
 });
 
@@ -239,6 +260,26 @@ describe('satp', () => {
       stop`;
     expect(machine.attempt(text)).toBeUndefined();
     expect([machine.x('a1'), machine.x('a2')]).toEqual([1n, 2n]);
+  });
+
+  it('a gigabyte in one piece is known anew in all its parts, though another address space has 2 MiB there', () => {
+    const gigabyte = 0x8000_0000n;
+    const other = others(0);
+    other.map(gigabyte, ramBase, readWrite | pte.u, 1);
+    machine.tables.map(gigabyte, ramBase, readWrite | pte.u, 2);
+    machine.status({ sum: true });
+    const text = `
+      li a0, ${gigabyte}
+      ${enter(other, 1n)}
+      ld a1, 0(a0)
+      ${enter(machine.tables, 2n)}
+      ld a1, 0(a0)
+      ${change(gigabyte, 0n, 2)}
+      li t1, ${gigabyte + 0x20_0000n}
+      sfence.vma t1, x0
+      ld a1, 0(a0)
+      stop`;
+    expect(machine.attempt(text)).toMatchObject({ cause: 13n, tval: gigabyte });
   });
 
   it('Bare is seen by the next instruction: the code must be there, too', () => {
