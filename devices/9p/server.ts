@@ -158,7 +158,7 @@ export class Server {
   /** Answers what acts on other requests. */
   #control(request: Request, name: RequestName, body: AnyBody): number {
     try {
-      if (name === 'Tversion') return this.#reply(request, this.#version(body as Body<'Tversion'>));
+      if (name === 'Tversion') return this.#reply(request, this.#version(request, body as Body<'Tversion'>));
       const old = request.session.outstanding.get((body as Body<'Tflush'>).oldtag);
       if (old !== undefined) {
         this.#schedule.cancel(old);
@@ -170,7 +170,7 @@ export class Server {
     }
   }
 
-  #version({ msize, version }: Body<'Tversion'>): Body<'Rversion'> {
+  #version(request: Request, { msize, version }: Body<'Tversion'>): Body<'Rversion'> {
     // version(5): whatever comes of it, the old session is over.
     this.reset();
     if (msize < minimumMessageSize) throw new Errno('EMSGSIZE', `an msize of ${msize}`);
@@ -179,6 +179,8 @@ export class Server {
     if (String.fromCharCode(...version.subarray(0, 64)) !== version9P2000L) {
       return { msize: agreed, version: new TextEncoder().encode('unknown') };
     }
+    // What can not be told to the client is not agreed.
+    if (request.room < formats.Rversion.minimumLength + version.length) throw new Errno('EMSGSIZE');
     this.#session.messageSize = agreed;
     return { msize: agreed, version };
   }

@@ -189,7 +189,12 @@ export class NodeFsBackend implements Backend {
       this.#names.createFile(folder, componentOf(name), O_WRONLY, mode & permissions),
     );
     if (made === undefined) throw new Errno('EEXIST');
-    host.close(made.fd);
+    try {
+      host.close(made.fd);
+    } catch (error) {
+      this.#tree.release(made.entry);
+      throw error;
+    }
     return made.entry.node;
   }
 

@@ -32,6 +32,16 @@ function placeOf(path: HostPath): HostPath | undefined {
   }
 }
 
+/** Makes something of a descriptor, which is closed where that fails. */
+function orClose<T>(fd: number, make: () => T): T {
+  try {
+    return make();
+  } catch (error) {
+    host.close(fd);
+    throw error;
+  }
+}
+
 class FolderDescriptor implements Reclaimable {
   readonly fd: number;
   readonly path: HostPath;
@@ -239,8 +249,10 @@ export class DescriptorWalk implements Walk {
   #reach(folder: Entry, parent: number): number {
     this.#drop(folder);
     const fd = this.#openPath(folder, parent, O_DIRECTORY);
-    const place = this.#placeIn(folder.parent, folder.name);
-    const descriptor = new FolderDescriptor(fd, folder, place, (entry) => this.#folders.delete(entry));
+    const descriptor = orClose(fd, () => {
+      const place = this.#placeIn(folder.parent, folder.name);
+      return new FolderDescriptor(fd, folder, place, (entry) => this.#folders.delete(entry));
+    });
     this.#folders.set(folder, descriptor);
     this.#descriptors.folders.use(descriptor);
     return fd;
@@ -264,9 +276,10 @@ export class DescriptorWalk implements Walk {
     } catch (error) {
       throw isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP') ? new Errno('ESTALE', 'the name is gone') : error;
     }
-    if (entry.isSame(host.fstat(fd))) return fd;
-    host.close(fd);
-    throw new Errno('ESTALE', 'another file has the name');
+    return orClose(fd, () => {
+      if (entry.isSame(host.fstat(fd))) return fd;
+      throw new Errno('ESTALE', 'another file has the name');
+    });
   }
 
   #drop(folder: Entry): void {

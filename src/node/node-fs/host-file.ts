@@ -53,6 +53,8 @@ export class HostFile implements OpenedFile, Reclaimable {
   /** Operations that run in another thread. */
   #pending = 0;
   #closesWhenDone: (() => void) | undefined;
+  /** How closing it for want of descriptors failed: what was written may be lost, which fsync and close have to tell. */
+  #lost: Errno | undefined;
   /** Whether the next write has to look for SUID and SGID: the kernel spares root. */
   #mayHavePrivileges: boolean;
 
@@ -94,9 +96,22 @@ export class HostFile implements OpenedFile, Reclaimable {
     const access = this.#flags & (O_RDONLY | O_WRONLY | O_RDWR);
     const how = access === O_RDWR ? R_OK | W_OK : access === O_WRONLY ? W_OK : R_OK;
     if (this.#fd < 0 || this.#pending > 0 || !this.#share.walk.canReopen(this.entry, this.#fd, how)) return false;
-    host.close(this.#fd);
+    const fd = this.#fd;
+    // close(2): gone whatever the error; another file may have the number by now.
     this.#fd = -1;
+    try {
+      host.close(fd);
+    } catch (error) {
+      if (!(error instanceof Errno)) throw error;
+      this.#lost = error;
+    }
     return true;
+  }
+
+  #tellLost(): void {
+    const error = this.#lost;
+    this.#lost = undefined;
+    if (error !== undefined) throw error;
   }
 
   read(offset: number, into: readonly Bytes[]): number {
@@ -177,6 +192,7 @@ export class HostFile implements OpenedFile, Reclaimable {
 
   async sync(dataOnly: boolean): Promise<void> {
     const fd = this.opened();
+    this.#tellLost();
     this.#pending++;
     try {
       await host.sync(fd, dataOnly);
@@ -191,7 +207,7 @@ export class HostFile implements OpenedFile, Reclaimable {
     this.#share.descriptors.files.delete(this);
     const fd = this.#fd;
     this.#fd = -1;
-    if (fd < 0) return undefined;
+    if (fd < 0) return this.#tellLost();
     if (this.#pending === 0) return host.close(fd);
     return new Promise((resolve, reject) => {
       this.#closesWhenDone = () => {

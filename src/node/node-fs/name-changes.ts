@@ -49,7 +49,12 @@ export class NameChanges {
     // A umask only takes away, so that nobody ever has more permissions than asked for.
     host.mkdir(this.#walk.child(folder, name), mode);
     const entry = this.#made(folder, name);
-    this.#walk.withTarget(entry, (target) => completeMode(target, target.stat(), mode));
+    try {
+      this.#walk.withTarget(entry, (target) => completeMode(target, target.stat(), mode));
+    } catch (error) {
+      this.#tree.release(entry);
+      throw error;
+    }
     return entry;
   }
 

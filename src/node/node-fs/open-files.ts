@@ -102,7 +102,12 @@ export class OpenFiles {
   }
 
   #addOpened(entry: Entry, fd: number, asked: number): OpenFile {
-    if ((asked & O_TRUNC) !== 0 && this.#share.sparesPrivileges) dropPrivileges(new OpenTarget(fd), host.fstat(fd));
+    try {
+      if ((asked & O_TRUNC) !== 0 && this.#share.sparesPrivileges) dropPrivileges(new OpenTarget(fd), host.fstat(fd));
+    } catch (error) {
+      host.close(fd);
+      throw error;
+    }
     return this.add(entry, fd, asked);
   }
 }

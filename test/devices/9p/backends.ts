@@ -1,6 +1,7 @@
 // Backends that a test can watch and hold up: wrappers around the memory backend.
 import type { Backend, Node, OpenFile } from '../../../devices/9p/backend.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
+import type { ErrnoName } from '../../../devices/9p/errno.ts';
 import { MemoryBackend } from '../../../devices/9p/memory.ts';
 import { gather, totalLength } from '../../../devices/9p/scatter.ts';
 import { Server } from '../../../devices/9p/server.ts';
@@ -41,8 +42,10 @@ export class Ledger {
   readonly #files = new Set<OpenFile>();
   /** Calls of any method since the ledger was made. */
   calls = 0;
-  /** The number of the call that is to fail, with EIO and without any effect; calls of `forget` and the like do not count. */
+  /** The number of the call that is to fail, without any effect; calls of `forget` and the like do not count. */
   failing = Infinity;
+  /** How it fails. */
+  error: ErrnoName = 'EIO';
 
   /** References to nodes, and open files. */
   get held(): number {
@@ -56,7 +59,7 @@ export class Ledger {
   #note(method: Method, args: readonly unknown[], run: Call): unknown {
     this.#before(method, args);
     const neverFails = method === 'forget' || method === 'retain' || method === 'release';
-    if (!neverFails && ++this.calls === this.failing) throw new Errno('EIO');
+    if (!neverFails && ++this.calls === this.failing) throw new Errno(this.error);
     const result = run(...args);
     if (result instanceof Promise) return result.then((value: unknown) => this.#after(method, args, value));
     return this.#after(method, args, result);
