@@ -10,7 +10,7 @@ results := dist/test-results
 sources := $(shell find src devices -name '*.ts') platform.d.ts build.js package.json
 vitest := npx vitest run --reporter=default --reporter=json
 
-.PHONY: help run web dist test deps conformance soak bench build guest debian check
+.PHONY: help run web dist test deps conformance soak fuzz bench build guest debian check
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
@@ -64,6 +64,9 @@ conformance: tools build ## compare the processor with QEMU, boot other kernels,
 
 soak: ## conformance with full counts: hours
 	@VM9_SCALE=full $(MAKE) conformance
+
+fuzz: $(installed) ## fuzz the 9P server and the virtqueue: SECONDS=N, SEED=N; what it finds is kept in test/fuzz/corpus
+	@node test/fuzz/run.js '$(SECONDS)' '$(SEED)'
 
 bench: tools build ## print MIPS, boot time and requests per second, beside QEMU's
 	@node test/bench/run.js

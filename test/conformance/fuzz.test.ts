@@ -6,7 +6,7 @@ import { expect, it } from 'vitest';
 import { fuzz, keepCase } from '../fuzz/fuzz.ts';
 
 const isFull = process.env['VM9_SCALE'] === 'full';
-const wanted = isFull ? 10_000_000 : 500_000;
+const wanted = isFull ? 10_000_000 : 250_000;
 const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
 /** Bytes that the process may have more at the end than after a fifth: what the fuzzer itself keeps to begin cases with. */
 const mostGrowth = 64 * 2 ** 20;
