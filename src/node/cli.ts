@@ -1,13 +1,14 @@
 // The command `vm9`: from words to a machine, and from its end to an exit status.
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import { createVm, hostFolder, VmError, type ShareOptions, type Vm, type VmOptions } from './index.ts';
-import { helpText, parseArguments, type RunArguments, type ShareArgument, type TraceArgument } from './options.ts';
+import { helpText, parseArguments, type RunArguments, type TraceArgument } from './options.ts';
 import { Profile } from './profile/profile.ts';
 import { Progress } from './progress.ts';
 import { describeStatistics, exitStatuses, failureOf } from './report.ts';
 import { runCommand } from './run-command.ts';
 import { runShell } from './run-shell.ts';
 import { brokenPipeStatus, endingSignals, type EndingSignal, type Session } from './session.ts';
+import type { ShareArgument } from './share-argument.ts';
 import { OutputFile, ReaderGone } from './stdio.ts';
 import { describeEvent } from './trace-line.ts';
 import { HostTerminal } from './terminal.ts';
@@ -99,9 +100,9 @@ function vmOptions(given: RunArguments, terminal: HostTerminal | undefined): VmO
   };
 }
 
-function shareOptions({ folder, ...options }: ShareArgument): ShareOptions {
+function shareOptions({ folder, files, ...options }: ShareArgument): ShareOptions {
   try {
-    return { source: hostFolder(folder), ...options };
+    return { source: hostFolder(folder, files), ...options };
   } catch (error) {
     throw error instanceof VmError ? new VmError(error.code, `--share ${error.message}`, { cause: error }) : error;
   }

@@ -4,18 +4,27 @@ import { basename, resolve } from 'node:path';
 import type { Backend } from '../../devices/9p/backend.ts';
 import { VmError } from '../errors.ts';
 import type { ShareSource } from '../vm-options.ts';
+import { checkHostFolder, securityModels, securityOf, type HostFolderOptions } from './host-folder-options.ts';
 import { NodeFsBackend } from './node-fs/backend.ts';
 
 interface HostFolder extends ShareSource {
   readonly kind: 'host-folder';
   /** Absolute. */
   readonly path: string;
+  readonly options: HostFolderOptions;
 }
 
-/** A folder of this computer, for the `source` of a share. Throws VmError 'bad-file' where it is none that can be read. */
-export function hostFolder(path: string): ShareSource {
+/**
+ * A folder of this computer, for the `source` of a share. Throws VmError 'bad-file' where it is none that can be read, and
+ * 'bad-option'.
+ */
+export function hostFolder(path: string, options: HostFolderOptions = {}): ShareSource {
   const absolute = resolve(path);
   const problem = (what: string): VmError => new VmError('bad-file', `${path}: ${what}`);
+  const { security = 'default' } = options;
+  const refused = (what: string): VmError => new VmError('bad-option', `${path}: ${what}`);
+  if (!securityModels.includes(security)) throw refused(`security=${security} is none of ${securityModels.join(', ')}`);
+  checkHostFolder(options, refused);
   const status = statSync(absolute, { throwIfNoEntry: false });
   if (status === undefined) throw problem('there is no such folder');
   if (!status.isDirectory()) throw problem('it is not a folder, and only folders can be shared');
@@ -25,7 +34,7 @@ export function hostFolder(path: string): ShareSource {
     throw problem('the folder may not be read by this user');
   }
   const name = basename(absolute);
-  const source: HostFolder = { kind: 'host-folder', path: absolute, ...(name !== '' && { name }) };
+  const source: HostFolder = { kind: 'host-folder', path: absolute, options, ...(name !== '' && { name }) };
   return source;
 }
 
@@ -37,7 +46,7 @@ export async function openHostFolder(
   if (!isHostFolder(source))
     throw new VmError('bad-option', `a share of kind ${source.kind} has no meaning in Node.js`);
   try {
-    return NodeFsBackend.open(source.path, options);
+    return NodeFsBackend.open(source.path, { ...options, security: securityOf(source.options) });
   } catch (cause) {
     throw new VmError(
       'bad-file',

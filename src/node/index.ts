@@ -5,6 +5,8 @@ import { nodePlatform } from './platform.ts';
 
 export * from '../index.ts';
 export { hostFolder } from './host-folder.ts';
+export type { HostFolderOptions } from './host-folder-options.ts';
+export type { IdRange } from './node-fs/owners.ts';
 
 /** Makes a VM whose machine runs in a worker thread. Nothing runs before `start`. Throws VmError 'bad-option'. */
 export function createVm(options: VmOptions = {}): Vm {

@@ -1,7 +1,6 @@
 // The command line: its options as one table, from which both the parser and `--help` are made.
 import { parseArgs } from 'node:util';
 import { defaultMaximumBytes } from '../cpu/riscv/translator.ts';
-import { VmError } from '../errors.ts';
 import type { CpuEngine } from '../worker-protocol.ts';
 import {
   builtInCommandLine,
@@ -10,8 +9,9 @@ import {
   maximumJitCache,
   maximumShares,
   shareDefaults,
-  type CacheMode,
 } from '../vm-options.ts';
+import { bad, parseNumber } from './option-values.ts';
+import { parseShare, type ShareArgument } from './share-argument.ts';
 
 interface OptionRow {
   readonly short?: string;
@@ -34,7 +34,13 @@ const options = {
       '  ro                the guest cannot change it',
       `  cache=MODE        ${cacheModes.join(', ')}; default: ${shareDefaults.cache}`,
       `  msize=N           bytes a message may have; default: ${shareDefaults.maximumMessageSize}`,
-      'A comma in DIR or in a value is written twice.',
+      '  security=MODEL    who owns the files: default (real modes; owners that the host does not have are',
+      '                    kept in extended attributes), mapped (all is kept there, as QEMU’s mapped-xattr',
+      '                    does), passthrough (as on the host, which may refuse) or none (refusals are forgotten)',
+      '  owner=UID:GID     whose the files of this user are in the guest; default: root’s',
+      '  map=GUEST:HOST:N  N users and groups from GUEST on are those from HOST on here; also uidmap=, gidmap=',
+      '  fmode=, dmode=    octal modes of what is made on the host in mapped; default: 0600 and 0700',
+      'map, uidmap and gidmap may be given several times. A comma in DIR or in a value is written twice.',
     ],
   },
   exec: {
@@ -100,16 +106,6 @@ const options = {
 } as const satisfies Record<string, OptionRow>;
 
 const table: readonly (readonly [string, OptionRow])[] = Object.entries(options);
-
-/** One `--share`, as it was written. */
-export interface ShareArgument {
-  readonly folder: string;
-  readonly tag?: string;
-  readonly mount?: string;
-  readonly readOnly: boolean;
-  readonly cache?: CacheMode;
-  readonly maximumMessageSize?: number;
-}
 
 /** What can be traced. */
 export const traceable = ['9p', 'jit'] as const;
@@ -192,39 +188,6 @@ export function parseArguments(words: readonly string[]): Arguments {
   };
 }
 
-/** Reads `DIR[,tag=NAME][,mount=PATH|none][,ro][,cache=MODE][,msize=N]`, where `,,` is a comma. */
-export function parseShare(text: string): ShareArgument {
-  const [folder = '', ...settings] = splitAtCommas(text);
-  if (folder === '') throw bad(`--share ${text}: it starts with the folder`);
-  const seen = new Map<string, string>();
-  for (const setting of settings) {
-    const equals = setting.indexOf('=');
-    const key = equals < 0 ? setting : setting.slice(0, equals);
-    const hasValue = equals >= 0;
-    if (!['tag', 'mount', 'ro', 'cache', 'msize'].includes(key)) {
-      throw bad(
-        `--share ${text}: "${setting}" is not tag=NAME, mount=PATH, mount=none, ro, cache=MODE or msize=N (a comma is written ,,)`,
-      );
-    }
-    if (hasValue === (key === 'ro'))
-      throw bad(`--share ${text}: ${key} ${hasValue ? 'has no value' : 'needs a value'}`);
-    if (seen.has(key)) throw bad(`--share ${text}: ${key} is given twice`);
-    seen.set(key, setting.slice(equals + 1));
-  }
-  const tag = seen.get('tag');
-  const mount = seen.get('mount');
-  const cache = seen.get('cache');
-  const msize = seen.get('msize');
-  return {
-    folder,
-    ...(tag !== undefined && { tag }),
-    ...(mount !== undefined && { mount }),
-    readOnly: seen.has('ro'),
-    ...(cache !== undefined && { cache: parseCacheMode(text, cache) }),
-    ...(msize !== undefined && { maximumMessageSize: parseNumber(`--share ${text}: msize`, msize) }),
-  };
-}
-
 /** The text of `--help`. */
 export function helpText(): string {
   const lines = [
@@ -294,31 +257,10 @@ function readWords(words: readonly string[]): Given {
   return { switches, values };
 }
 
-/** Splits at single commas; two in a row are one that belongs to the text. */
-function splitAtCommas(text: string): string[] {
-  const parts = [''];
-  for (const [piece] of text.matchAll(/,,|,|[^,]+/g)) {
-    if (piece === ',') parts.push('');
-    else parts[parts.length - 1] += piece === ',,' ? ',' : piece;
-  }
-  return parts;
-}
-
-function parseNumber(what: string, text: string): number {
-  if (!/^\d{1,12}$/.test(text)) throw bad(`${what}: "${text}" is not a whole number`);
-  return Number(text);
-}
-
 function parseJitCache(text: string): number {
   const mebibytes = parseNumber('--jit-cache', text);
   if (mebibytes >= 1 && mebibytes <= maximumJitCache) return mebibytes;
   throw bad(`--jit-cache ${text}: it is from 1 to ${maximumJitCache} MiB`);
-}
-
-function parseCacheMode(share: string, text: string): CacheMode {
-  const mode = cacheModes.find((known) => known === text);
-  if (mode === undefined) throw bad(`--share ${share}: cache=${text} is none of ${cacheModes.join(', ')}`);
-  return mode;
 }
 
 function parseClock(text: string | undefined): 'host' | 'icount' {
@@ -340,8 +282,4 @@ function parseTrace(text: string): TraceArgument {
   const what = traceable.find((known) => known === word);
   if (what === undefined || file === '') throw bad(`--trace ${text}: it is 9p or jit, or 9p,FILE or jit,FILE`);
   return { what, file };
-}
-
-function bad(message: string): VmError {
-  return new VmError('bad-option', message);
 }

@@ -26,10 +26,7 @@ async function aMoment(): Promise<void> {
   await new Promise((resolve) => setTimeout(resolve, 12));
 }
 
-export function attributeTests(
-  use: () => Guest,
-  { timeTolerance, chown, specials, changesOrphans }: Capabilities,
-): void {
+export function attributeTests(use: () => Guest, { timeTolerance, chown, setIds, changesOrphans }: Capabilities): void {
   describe('attributes', () => {
     it('of a new file', async () => {
       const guest = use();
@@ -57,16 +54,16 @@ export function attributeTests(
       expect(typeOf(await guest.attributes('file'))).toBe(fileType.file);
     });
 
-    it(specials ? 'have SUID and SGID' : 'refuse SUID and SGID with EPERM', async () => {
+    it(setIds ? 'have SUID and SGID' : 'refuse SUID and SGID with EPERM', async () => {
       const guest = use();
       await guest.file('file');
       for (const mode of [0o4755, 0o2755, 0o6755]) {
         const set = (): Promise<void> => guest.change('file', { mode });
-        if (specials) await set();
+        if (setIds) await set();
         else await refused(set, 'EPERM');
-        expect(permissionsOf(await guest.attributes('file'))).toBe(specials ? mode : 0o644);
+        expect(permissionsOf(await guest.attributes('file'))).toBe(setIds ? mode : 0o644);
       }
-      if (specials) return;
+      if (setIds) return;
       await refused(() => guest.create('new', openFlags.readWrite, 0o4755), 'EPERM');
       await refused(() => guest.mkdir('new', 0o2755), 'EPERM');
       expect(await guest.names('')).toEqual(['file']);

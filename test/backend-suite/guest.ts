@@ -12,8 +12,10 @@ export interface Capabilities {
   readonly timeTolerance: bigint;
   /** Files can be given to other users; else EPERM. */
   readonly chown: boolean;
-  /** FIFOs, sockets and device files can be made; else EPERM. SUID and SGID likewise. */
+  /** FIFOs, sockets and device files can be made; else EPERM. */
   readonly specials: boolean;
+  /** Files can have SUID and SGID; else EPERM. */
+  readonly setIds: boolean;
   /** `rename` can exchange two names; else EINVAL. */
   readonly exchange: boolean;
   /** Attributes can be changed through a node whose name is gone and that is not open; else ESTALE or EBADF. */

@@ -39,7 +39,7 @@ backendSuite(
       },
     };
   },
-  { timeTolerance: 0n, chown: true, specials: true, exchange: false, changesOrphans: true, xattrs: true },
+  { timeTolerance: 0n, chown: true, specials: true, setIds: true, exchange: false, changesOrphans: true, xattrs: true },
 );
 
 test('what the guest has made is there when the folder is picked again', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { helpText, parseArguments, parseShare, type RunArguments } from '../../src/node/options.ts';
+import { helpText, parseArguments, type RunArguments } from '../../src/node/options.ts';
+import { parseShare } from '../../src/node/share-argument.ts';
 import { builtInCommandLine } from '../../src/vm-options.ts';
 
 describe('--share DIR[,tag=NAME][,mount=PATH|none][,ro][,cache=MODE][,msize=N]', () => {
@@ -17,6 +18,29 @@ describe('--share DIR[,tag=NAME][,mount=PATH|none][,ro][,cache=MODE][,msize=N]',
     // The comma that is written twice is the first two of three.
     ['a,,,ro', { folder: 'a,', readOnly: true }],
     ['a,mount=/x,,y', { folder: 'a', mount: '/x,y', readOnly: false }],
+    ['a,security=mapped', { folder: 'a', readOnly: false, files: { security: 'mapped' } }],
+    ['a,owner=1000:100', { folder: 'a', readOnly: false, files: { owner: { uid: 1000, gid: 100 } } }],
+    [
+      'a,security=mapped,fmode=0640,dmode=750',
+      { folder: 'a', readOnly: false, files: { security: 'mapped', fileMode: 0o640, folderMode: 0o750 } },
+    ],
+    [
+      'a,map=0:1000:1,uidmap=1:100000:65536,gidmap=5:6:7',
+      {
+        folder: 'a',
+        readOnly: false,
+        files: {
+          uidMap: [
+            { guest: 0, host: 1000, count: 1 },
+            { guest: 1, host: 100_000, count: 65_536 },
+          ],
+          gidMap: [
+            { guest: 0, host: 1000, count: 1 },
+            { guest: 5, host: 6, count: 7 },
+          ],
+        },
+      },
+    ],
   ])('%s', (text, expected) => {
     expect(parseShare(text)).toEqual(expected);
   });
@@ -25,13 +49,28 @@ describe('--share DIR[,tag=NAME][,mount=PATH|none][,ro][,cache=MODE][,msize=N]',
     ['', 'starts with the folder'],
     [',ro', 'starts with the folder'],
     ['src,', '""'],
-    ['src,rw', '"rw" is not tag=NAME'],
+    ['src,rw', '"rw" is none of tag=NAME'],
+    ['src,constructor=1', '"constructor=1" is none of tag=NAME'],
     ['src,b=c', 'a comma is written ,,'],
     ['src,ro=yes', 'ro has no value'],
     ['src,tag', 'tag needs a value'],
     ['src,ro,ro', 'ro is given twice'],
     ['src,cache=lose', 'cache=lose is none of none, readahead, mmap, loose, fscache'],
     ['src,msize=64k', '"64k" is not a whole number'],
+    ['src,security=full', 'security=full is none of default, mapped, passthrough, none'],
+    ['src,owner=me', 'owner=me is not UID:GID'],
+    ['src,owner=1000', 'owner=1000 is not UID:GID'],
+    ['src,owner=1:4294967295', 'owner: 4294967295 is no number of a user'],
+    ['src,map=0:1000', 'map=0:1000 is not GUEST:HOST:COUNT'],
+    ['src,map=0:1:0', 'uidMap: 0:1:0 is no range'],
+    ['src,gidmap=4294967290:0:9', 'gidMap: 4294967290:0:9 is no range'],
+    ['src,map=0:100:10,map=20:105:1', "uidMap: two ranges have the host's number 105"],
+    ['src,map=0:100:10,uidmap=9:200:1', "uidMap: two ranges have the guest's number 9"],
+    ['src,security=mapped,fmode=644x', 'fmode=644x is no mode in octal digits'],
+    ['src,security=mapped,fmode=4755', 'fmode=4755 is no mode in octal digits'],
+    ['src,security=mapped,fmode=0440', 'fmode: 0440 keeps this user from the files: it has to include 0600'],
+    ['src,security=mapped,dmode=600', 'dmode: 0600 keeps this user from the files: it has to include 0700'],
+    ['src,dmode=755', 'are for security=mapped'],
   ])('refuses %j', (text, reason) => {
     expect(() => parseShare(text)).toThrow(reason);
   });

@@ -16,20 +16,23 @@ import type {
 } from '../../../devices/9p/backend.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
 import type { Bytes } from '../../../devices/ports.ts';
-import { attributesOf, change, runsAsRoot, statOpened } from './attributes.ts';
+import { attributesOf, change, statOpened } from './attributes.ts';
 import { descriptorLimit, Descriptors } from './descriptors.ts';
 import { hostFlags } from './host-file.ts';
 import { host, isErrno, nameToBytes, pathToBytes } from './host.ts';
-import type { HostName, HostStat } from './host.ts';
+import type { HostName, HostPath, HostStat } from './host.ts';
 import { InodeNumbers } from './inode-numbers.ts';
+import { placeOf } from './kept-attributes.ts';
 import { loadNative } from './load-native.ts';
 import { NameChanges } from './name-changes.ts';
-import type { Native } from './native.ts';
+import type { Native, Place } from './native.ts';
 import { OpenFiles, reopenFiles } from './open-files.ts';
 import { openRoot } from './open-root.ts';
 import type { WalkKind } from './open-root.ts';
-import { Owners } from './owners.ts';
 import { Places } from './places.ts';
+import { openSecurity } from './open-security.ts';
+import type { SecurityOptions } from './open-security.ts';
+import type { Making, Security, Seen } from './security.ts';
 import { linkOf, OpenTarget } from './targets.ts';
 import type { Target } from './targets.ts';
 import { timeAbilities } from './times.ts';
@@ -37,10 +40,10 @@ import type { TimeAbilities } from './times.ts';
 import { Tree, typeOf } from './tree.ts';
 import type { Entry } from './tree.ts';
 import { componentOf } from './walk.ts';
-import { isUsersXattr } from './xattrs.ts';
+import { isKeptXattr, isUsersXattr } from './xattrs.ts';
 import type { Walk } from './walk.ts';
 
-const { O_WRONLY } = constants;
+const { O_NOCTTY, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
 
 /**
  * Milliseconds for which a lookup serves the attributes that are asked for next: a walk asks for both, and one look at the
@@ -49,6 +52,8 @@ const { O_WRONLY } = constants;
 const freshTime = 0.02;
 const permissions = 0o7777;
 const nameLength = 255;
+/** Bytes of a symbolic link (PATH_MAX). */
+const longestTarget = 4095;
 /** How often an existing file may vanish, and a vanished one come back, while it is being opened. */
 const mostAttempts = 8;
 
@@ -61,6 +66,19 @@ export interface NodeFsOptions {
   readonly log?: (line: string) => void;
   /** How files are reached. Default: through descriptors where the host has /proc, by checked paths elsewhere. */
   readonly walk?: WalkKind;
+  /** Who owns the files, and what is kept of them besides. */
+  readonly security?: SecurityOptions;
+}
+
+/** The content of a file that is a symbolic link to the guest. */
+function readTarget(path: HostPath): Bytes {
+  const fd = host.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+  try {
+    const content = new Uint8Array(longestTarget);
+    return content.subarray(0, host.read(fd, content, 0));
+  } finally {
+    host.close(fd);
+  }
 }
 
 export class NodeFsBackend implements Backend {
@@ -69,8 +87,8 @@ export class NodeFsBackend implements Backend {
   readonly #tree: Tree;
   readonly #places: Places;
   readonly #numbers: InodeNumbers;
-  readonly #owners = Owners.ofProcess();
   readonly #native: Native | undefined;
+  readonly #security: Security;
   readonly #times: TimeAbilities;
   readonly #files: OpenFiles;
   readonly #names: NameChanges;
@@ -82,7 +100,8 @@ export class NodeFsBackend implements Backend {
     return new NodeFsBackend(directory, options);
   }
 
-  private constructor(directory: string, { readOnly, walk: kind, native: wanted, log }: NodeFsOptions) {
+  private constructor(directory: string, options: NodeFsOptions) {
+    const { readOnly, walk: kind, native: wanted, log } = options;
     this.#readOnly = readOnly;
     const descriptors = new Descriptors(descriptorLimit());
     const loaded = wanted === false ? undefined : loadNative(log ?? (() => undefined));
@@ -92,15 +111,26 @@ export class NodeFsBackend implements Backend {
     this.#native = native;
     this.#times = { ...timeAbilities(process.versions.uv), native };
     this.#tree = new Tree(stat, (entry) => walk.freed(entry));
+    try {
+      this.#security = openSecurity(options.security ?? {}, {
+        stat,
+        root: walk.folder(this.#tree.root),
+        native,
+        log: log ?? (() => undefined),
+      });
+    } catch (error) {
+      walk.close();
+      throw error;
+    }
     this.#places = new Places(this.#tree, walk);
     this.#numbers = numbers;
     this.#files = new OpenFiles({
       tree: this.#tree,
       places: this.#places,
-      share: { walk, descriptors, numbers, sparesPrivileges: runsAsRoot() },
+      share: { walk, descriptors, numbers, security: this.#security, native },
       changing: () => this.#changing(),
     });
-    this.#names = new NameChanges({ walk, tree: this.#tree, descriptors, native });
+    this.#names = new NameChanges({ walk, tree: this.#tree, descriptors, native, security: this.#security });
   }
 
   /** Nodes that are referenced, the root, and files that are open, for those who look for leaks. */
@@ -152,7 +182,11 @@ export class NodeFsBackend implements Backend {
     const seen = this.#seen;
     const isFresh = seen?.entry === entry && performance.now() - seen.at < freshTime;
     this.#seen = undefined;
-    return this.#attributes(isFresh ? seen.stat : this.#stat(entry));
+    if (!isFresh) return this.#look(entry);
+    return this.#attributes(
+      seen.stat,
+      this.#security.seen(seen.stat, () => this.#placeOf(entry)),
+    );
   }
 
   setattr(node: Node, changes: AttributeChanges): void {
@@ -160,12 +194,12 @@ export class NodeFsBackend implements Backend {
     const entry = this.#tree.get(node);
     // Permissions that go must not keep what is open from being opened again.
     if (changes.mode !== undefined) reopenFiles(entry);
-    this.#withTarget(node, (target) => change(target, changes, { owners: this.#owners, times: this.#times }));
+    this.#withTarget(node, (target) => change(target, changes, { security: this.#security, times: this.#times }));
   }
 
   readlink(node: Node): Bytes {
     const entry = this.#tree.get(node);
-    if (entry.type !== fileType.link) throw new Errno('EINVAL');
+    if (entry.type !== fileType.link) return this.#readHiddenLink(node);
     return this.#places.following(entry, (link) => {
       if (link.parent === undefined) throw new Errno('ENOENT');
       const path = this.#walk.child(link.parent, link.name);
@@ -175,18 +209,20 @@ export class NodeFsBackend implements Backend {
     });
   }
 
-  mkdir(parent: Node, name: Bytes, mode: number, _caller: Caller): Node {
+  mkdir(parent: Node, name: Bytes, mode: number, caller: Caller): Node {
     this.#changing();
     const component = componentOf(name);
-    return this.#inFolder(parent, (folder) => this.#names.mkdir(folder, component, mode).node);
+    const making = { mode: fileType.folder | (mode & permissions), rdev: 0n, caller };
+    return this.#inFolder(parent, (folder) => this.#names.mkdir(folder, component, making).node);
   }
 
-  mknod(parent: Node, name: Bytes, mode: number): Node {
+  mknod(parent: Node, name: Bytes, mode: number, rdev: bigint, caller: Caller): Node {
     this.#changing();
     // mknod(2): EPERM where the file system does not have the type. Sockets and FIFOs would not work across machines.
-    if ((mode & fileType.mask) !== fileType.file) throw new Errno('EPERM', 'only regular files are made');
+    if ((mode & fileType.mask) !== fileType.file && !this.#security.hidesTypes)
+      throw new Errno('EPERM', 'only regular files are made');
     const made = this.#inFolder(parent, (folder) =>
-      this.#names.createFile(folder, componentOf(name), O_WRONLY, mode & permissions),
+      this.#names.createFile(folder, componentOf(name), O_WRONLY, { mode, rdev, caller }),
     );
     if (made === undefined) throw new Errno('EEXIST');
     try {
@@ -198,12 +234,13 @@ export class NodeFsBackend implements Backend {
     return made.entry.node;
   }
 
-  symlink(parent: Node, name: Bytes, target: Bytes): Node {
+  symlink(parent: Node, name: Bytes, target: Bytes, caller: Caller): Node {
     this.#changing();
     const component = componentOf(name);
     const copy = target.slice();
     if (copy.includes(0)) throw new Errno('EINVAL', 'a link to a name with a NUL');
-    return this.#inFolder(parent, (folder) => this.#names.symlink(folder, component, copy).node);
+    const making = { mode: fileType.link | 0o777, rdev: 0n, caller };
+    return this.#inFolder(parent, (folder) => this.#names.symlink(folder, component, copy, making).node);
   }
 
   link(node: Node, parent: Node, name: Bytes): void {
@@ -239,11 +276,12 @@ export class NodeFsBackend implements Backend {
     name: Bytes,
     flags: number,
     mode: number,
-    _caller: Caller,
+    caller: Caller,
   ): { readonly node: Node; readonly file: OpenFile } {
     const component = componentOf(name);
     this.#seen = undefined;
-    return this.#inFolder(parent, (folder) => this.#create(folder, component, flags, mode & permissions));
+    const making = { mode: fileType.file | (mode & permissions), rdev: 0n, caller };
+    return this.#inFolder(parent, (folder) => this.#create(folder, component, flags, making));
   }
 
   open(node: Node, flags: number): OpenFile {
@@ -255,14 +293,15 @@ export class NodeFsBackend implements Backend {
   }
 
   getattrOpen(file: OpenFile): Attributes {
-    return this.#attributes(statOpened(this.#files.get(file).opened(), this.#native));
+    const fd = this.#files.get(file).opened();
+    return this.#attributesOpened(fd);
   }
 
   setattrOpen(file: OpenFile, changes: AttributeChanges): void {
     this.#changing();
     const opened = this.#files.get(file);
     if (changes.mode !== undefined) reopenFiles(opened.entry);
-    change(new OpenTarget(opened.opened()), changes, { owners: this.#owners, times: this.#times });
+    change(new OpenTarget(opened.opened()), changes, { security: this.#security, times: this.#times });
   }
 
   read(file: OpenFile, offset: number, into: readonly Bytes[]): number {
@@ -292,6 +331,7 @@ export class NodeFsBackend implements Backend {
   setxattr(node: Node, name: Bytes, value: Bytes, flags: number): void {
     const xattrs = this.#xattrs();
     this.#changing();
+    if (isKeptXattr(name)) throw new Errno('EACCES', 'an attribute of the share itself');
     if (!isUsersXattr(name)) throw new Errno('EOPNOTSUPP', 'only the attributes of users are kept');
     this.#withTarget(node, (target) => xattrs.setxattr(linkOf(target), name, value, flags));
   }
@@ -366,16 +406,54 @@ export class NodeFsBackend implements Backend {
     if (this.#readOnly) throw new Errno('EROFS');
   }
 
-  #attributes(stat: HostStat): Attributes {
-    return attributesOf(stat, this.#numbers, this.#owners);
+  #attributes(stat: HostStat, seen: Seen): Attributes {
+    return attributesOf(stat, seen, this.#numbers);
   }
 
-  #stat(entry: Entry): HostStat {
-    if (entry.parent === undefined) return this.#walk.withTarget(entry, (target) => target.stat());
+  #attributesOpened(fd: number): Attributes {
+    const stat = statOpened(fd, this.#native);
+    return this.#attributes(
+      stat,
+      this.#security.seen(stat, () => ({ fd })),
+    );
+  }
+
+  /** Where the extended attributes of an entry are, for the system calls that come next. */
+  #placeOf(entry: Entry): Place {
+    return entry.parent === undefined
+      ? this.#walk.withTarget(entry, placeOf)
+      : this.#walk.place(entry.parent, entry.name);
+  }
+
+  #readHiddenLink(node: Node): Bytes {
+    return this.#withTarget(node, (target) => {
+      const stat = target.stat();
+      const isLink =
+        this.#security.hidesTypes &&
+        typeOf(stat) === fileType.file &&
+        (this.#security.seen(stat, () => placeOf(target)).mode & fileType.mask) === fileType.link;
+      if (!isLink) throw new Errno('EINVAL');
+      return readTarget(linkOf(target));
+    });
+  }
+
+  #look(entry: Entry): Attributes {
+    if (entry.parent === undefined)
+      return this.#walk.withTarget(entry, (target) => {
+        const stat = target.stat();
+        return this.#attributes(
+          stat,
+          this.#security.seen(stat, () => placeOf(target)),
+        );
+      });
     const stat = this.#statByName(entry, entry.parent);
-    if (stat !== undefined && entry.isSame(stat)) return stat;
+    if (stat !== undefined && entry.isSame(stat))
+      return this.#attributes(
+        stat,
+        this.#security.seen(stat, () => this.#placeOf(entry)),
+      );
     const { openDescriptor } = entry;
-    if (openDescriptor !== undefined) return host.fstat(openDescriptor);
+    if (openDescriptor !== undefined) return this.#attributesOpened(openDescriptor);
     // Not ESTALE: Linux's client looks a name up again only when its attributes end in ENOENT (v9fs_lookup_revalidate).
     throw new Errno('ENOENT', 'another file has the name');
   }
@@ -393,11 +471,11 @@ export class NodeFsBackend implements Backend {
     folder: Entry,
     component: HostName,
     flags: number,
-    mode: number,
+    making: Making,
   ): { readonly node: Node; readonly file: OpenFile } {
     const asked = hostFlags(flags);
     for (let attempt = 0; attempt < mostAttempts; attempt++) {
-      const made = this.#readOnly ? undefined : this.#names.createFile(folder, component, asked, mode);
+      const made = this.#readOnly ? undefined : this.#names.createFile(folder, component, asked, making);
       if (made !== undefined) return { node: made.entry.node, file: this.#files.add(made.entry, made.fd, asked) };
       const stat = this.#walk.stat(folder, component);
       if (stat === undefined) {

@@ -5,10 +5,10 @@ import { constants } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { Errno } from '../../../devices/9p/errno.ts';
 import type { Descriptors, Reclaimable } from './descriptors.ts';
-import { host, isErrno, join, O_PATH } from './host.ts';
+import { host, isErrno, join, magicLink, O_PATH } from './host.ts';
 import type { HostName, HostPath, HostStat } from './host.ts';
-import type { Native } from './native.ts';
-import { magicLink, PathDescriptorTarget } from './targets.ts';
+import type { Native, Place } from './native.ts';
+import { PathDescriptorTarget } from './targets.ts';
 import type { Target } from './targets.ts';
 import type { Entry } from './tree.ts';
 import type { Listed, Walk } from './walk.ts';
@@ -138,6 +138,10 @@ export class DescriptorWalk implements Walk {
 
   folder(folder: Entry): HostPath {
     return magicLink(this.#descriptorOf(folder));
+  }
+
+  place(folder: Entry, name: HostName): Place {
+    return { folder: this.#descriptorOf(folder), name };
   }
 
   list(_folder: Entry, fd: number): readonly Listed[] {

@@ -1,15 +1,17 @@
 // A file or folder that the guest has open.
 import { constants } from 'node:fs';
 import type { EmitEntry } from '../../../devices/9p/backend.ts';
-import { openFlags } from '../../../devices/9p/backend.ts';
+import { fileType, openFlags } from '../../../devices/9p/backend.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
 import { slice, totalLength } from '../../../devices/9p/scatter.ts';
 import type { Bytes } from '../../../devices/ports.ts';
-import { dropPrivileges } from './attributes.ts';
+import { statOpened } from './attributes.ts';
 import type { Descriptors, Reclaimable } from './descriptors.ts';
 import { host, isErrno, nameToBytes } from './host.ts';
 import type { HostName } from './host.ts';
 import type { InodeNumbers } from './inode-numbers.ts';
+import type { Native, Place } from './native.ts';
+import type { Security } from './security.ts';
 import { OpenTarget } from './targets.ts';
 import { typeOf } from './tree.ts';
 import type { Entry, OpenedFile } from './tree.ts';
@@ -39,8 +41,8 @@ export interface Share {
   readonly walk: Walk;
   readonly descriptors: Descriptors;
   readonly numbers: InodeNumbers;
-  /** Whether the kernel leaves SUID and SGID to this process. */
-  readonly sparesPrivileges: boolean;
+  readonly security: Security;
+  readonly native: Native | undefined;
 }
 
 export class HostFile implements OpenedFile, Reclaimable {
@@ -55,8 +57,8 @@ export class HostFile implements OpenedFile, Reclaimable {
   #closesWhenDone: (() => void) | undefined;
   /** How closing it for want of descriptors failed: what was written may be lost, which fsync and close have to tell. */
   #lost: Errno | undefined;
-  /** Whether the next write has to look for SUID and SGID: the kernel spares root. */
-  #mayHavePrivileges: boolean;
+  /** `security.epoch` when a write last looked for SUID and SGID. */
+  #lookedAt = 0;
 
   /** Takes over `fd`, which was opened with the host's `flags`. */
   constructor(entry: Entry, fd: number, flags: number, share: Share) {
@@ -64,7 +66,6 @@ export class HostFile implements OpenedFile, Reclaimable {
     this.#fd = fd;
     this.#flags = flags & ~O_TRUNC;
     this.#share = share;
-    this.#mayHavePrivileges = share.sparesPrivileges;
     entry.files ??= new Set();
     entry.files.add(this);
     share.descriptors.files.use(this);
@@ -134,7 +135,7 @@ export class HostFile implements OpenedFile, Reclaimable {
 
   write(offset: number, from: readonly Bytes[]): number {
     const fd = this.opened();
-    if (this.#mayHavePrivileges) this.#dropPrivileges(fd);
+    if (this.#lookedAt !== this.#share.security.epoch) this.#dropPrivileges(fd);
     const wanted = totalLength(from);
     let done = 0;
     let rest = from;
@@ -181,13 +182,17 @@ export class HostFile implements OpenedFile, Reclaimable {
     isFresh: boolean,
   ): { readonly ino: bigint; readonly type: number } | undefined {
     const { entry } = this;
-    const { walk, numbers } = this.#share;
+    const { walk, numbers, security } = this.#share;
     if (name === '.') return { ino: numbers.numberOf(entry), type: entry.type };
     if (name === '..') return { ino: numbers.numberOf(entry.parent ?? entry), type: entry.type };
-    if (isFresh && ino !== undefined && type !== undefined)
+    const isHidden = security.hidesTypes && type === fileType.file;
+    if (isFresh && ino !== undefined && type !== undefined && !isHidden)
       return { ino: numbers.numberOf({ dev: entry.dev, ino }), type };
     const stat = walk.statListed(entry, fd, name);
-    return stat && { ino: numbers.numberOf(stat), type: typeOf(stat) };
+    if (stat === undefined) return undefined;
+    const place = (): Place => ({ folder: fd, name });
+    const seen = security.hidesTypes ? security.seen(stat, place).mode & fileType.mask : typeOf(stat);
+    return { ino: numbers.numberOf(stat), type: seen };
   }
 
   async sync(dataOnly: boolean): Promise<void> {
@@ -222,7 +227,8 @@ export class HostFile implements OpenedFile, Reclaimable {
   }
 
   #dropPrivileges(fd: number): void {
-    this.#mayHavePrivileges = false;
-    dropPrivileges(new OpenTarget(fd), host.fstat(fd));
+    const { security, native } = this.#share;
+    security.dropPrivileges(new OpenTarget(fd), statOpened(fd, native));
+    this.#lookedAt = security.epoch;
   }
 }

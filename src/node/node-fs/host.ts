@@ -3,13 +3,16 @@
 import {
   accessSync,
   chmodSync,
+  chownSync,
   closeSync,
   fchmodSync,
+  fchownSync,
   fdatasync,
   fstatSync,
   fsync,
   ftruncateSync,
   futimesSync,
+  lchownSync,
   linkSync,
   lstatSync,
   lutimesSync,
@@ -138,6 +141,11 @@ export function join(folder: HostPath, name: HostName): HostPath {
   return `${folder}/${name}` as HostPath;
 }
 
+/** A name in /proc for what a descriptor stands for. It leads there directly, never through a path. */
+export function magicLink(fd: number): HostPath {
+  return `/proc/self/fd/${fd}` as HostPath;
+}
+
 /** Bytes. */
 const shortName = 24;
 
@@ -166,6 +174,10 @@ export const host = {
   /** Follows links. */
   chmod: told((path: HostPath, mode: number) => chmodSync(asBytes(path), mode)),
   fchmod: told((fd: number, mode: number) => fchmodSync(fd, mode)),
+  /** Follows links. */
+  chown: told((path: HostPath, uid: number, gid: number) => chownSync(asBytes(path), uid, gid)),
+  lchown: told((path: HostPath, uid: number, gid: number) => lchownSync(asBytes(path), uid, gid)),
+  fchown: told((fd: number, uid: number, gid: number) => fchownSync(fd, uid, gid)),
   ftruncate: told((fd: number, size: number) => ftruncateSync(fd, size)),
   /** Follows links. */
   utimes: told((path: HostPath, atime: TimeLike, mtime: TimeLike) => utimesSync(asBytes(path), atime, mtime)),

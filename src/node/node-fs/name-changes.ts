@@ -1,28 +1,31 @@
 // Changes of names in the folders of a share: made, linked, removed, renamed. The host's calls take a path, so what a name
 // leads to is looked at before, and the tree follows after.
 import { constants } from 'node:fs';
-import { renameFlags } from '../../../devices/9p/backend.ts';
+import { fileType, renameFlags } from '../../../devices/9p/backend.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
 import type { Bytes } from '../../../devices/ports.ts';
-import { checkMode, completeMode, setGroupId, statOpened } from './attributes.ts';
+import { statOpened } from './attributes.ts';
 import type { Descriptors } from './descriptors.ts';
 import { host, isErrno } from './host.ts';
 import type { HostName, HostPath } from './host.ts';
+import { placeOf } from './kept-attributes.ts';
 import type { Native } from './native.ts';
 import { moveWithoutReplacing } from './no-replace.ts';
 import { reopenFiles } from './open-files.ts';
+import type { Making, Security } from './security.ts';
 import { OpenTarget } from './targets.ts';
 import { typeOf } from './tree.ts';
 import type { Entry, Tree } from './tree.ts';
 import type { Walk } from './walk.ts';
 
-const { O_CREAT, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_TRUNC } = constants;
+const { O_CREAT, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_TRUNC, O_WRONLY } = constants;
 
 interface NameChangesOptions {
   readonly walk: Walk;
   readonly tree: Tree;
   readonly descriptors: Descriptors;
   readonly native: Native | undefined;
+  readonly security: Security;
 }
 
 /** All throw Errno; ESTALE where a folder has another place by now. What is made has one more hold. */
@@ -31,41 +34,45 @@ export class NameChanges {
   readonly #tree: Tree;
   readonly #descriptors: Descriptors;
   readonly #native: Native | undefined;
+  readonly #security: Security;
 
-  constructor({ walk, tree, descriptors, native }: NameChangesOptions) {
+  constructor({ walk, tree, descriptors, native, security }: NameChangesOptions) {
     this.#walk = walk;
     this.#tree = tree;
     this.#descriptors = descriptors;
     this.#native = native;
+    this.#security = security;
   }
 
-  mkdir(folder: Entry, name: HostName, mode: number): Entry {
-    // In an SGID folder Linux's client asks for what the host does anyway.
-    const inherited =
-      (mode & setGroupId) === 0
-        ? 0
-        : this.#walk.withTarget(folder, (target) => Number(target.stat().mode) & setGroupId);
-    checkMode(mode, inherited);
-    // A umask only takes away, so that nobody ever has more permissions than asked for.
-    host.mkdir(this.#walk.child(folder, name), mode);
+  mkdir(folder: Entry, name: HostName, making: Making): Entry {
+    host.mkdir(this.#walk.child(folder, name), this.#hostMode(folder, making));
     const entry = this.#made(folder, name);
-    try {
-      this.#walk.withTarget(entry, (target) => completeMode(target, target.stat(), mode));
-    } catch (error) {
-      this.#tree.release(entry);
-      throw error;
-    }
+    this.#completing(folder, entry, () =>
+      this.#walk.withTarget(entry, (target) => this.#security.made(target, target.stat(), making)),
+    );
     return entry;
   }
 
-  symlink(folder: Entry, name: HostName, target: Bytes): Entry {
+  symlink(folder: Entry, name: HostName, target: Bytes, making: Making): Entry {
+    if (this.#security.hidesTypes) return this.#hiddenLink(folder, name, target, making);
     host.symlink(target, this.#walk.child(folder, name));
-    return this.#made(folder, name);
+    const entry = this.#made(folder, name);
+    this.#completing(folder, entry, () =>
+      this.#walk.withTarget(entry, (link) => this.#security.made(link, link.stat(), making)),
+    );
+    return entry;
   }
 
-  /** Creates a file and opens it with the host's flags; undefined where the name is taken. */
-  createFile(folder: Entry, name: HostName, asked: number, mode: number): { entry: Entry; fd: number } | undefined {
-    checkMode(mode, 0);
+  /**
+   * Creates a file, or what is one on the host, and opens it with the host's flags; undefined where the name is taken.
+   */
+  createFile(
+    folder: Entry,
+    name: HostName,
+    asked: number,
+    making: Making,
+  ): { readonly entry: Entry; readonly fd: number } | undefined {
+    const mode = this.#hostMode(folder, making);
     const path = this.#walk.child(folder, name);
     const flags = (asked & ~O_TRUNC) | O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
     let fd: number;
@@ -77,8 +84,9 @@ export class NameChanges {
     }
     try {
       const stat = statOpened(fd, this.#native);
-      completeMode(new OpenTarget(fd), stat, mode);
-      return { entry: this.#tree.reach(folder, name, stat), fd };
+      const entry = this.#tree.reach(folder, name, stat);
+      this.#completing(folder, entry, () => this.#security.made(new OpenTarget(fd), stat, making));
+      return { entry, fd };
     } catch (error) {
       host.close(fd);
       throw error;
@@ -126,6 +134,44 @@ export class NameChanges {
     }
     const entry = this.#tree.find(folder, name);
     if (entry !== undefined) this.#tree.move(entry, newFolder, newName);
+  }
+
+  /** A file with the target as its content. */
+  #hiddenLink(folder: Entry, name: HostName, target: Bytes, making: Making): Entry {
+    const made = this.createFile(folder, name, O_WRONLY, making);
+    if (made === undefined) throw new Errno('EEXIST');
+    const { entry, fd } = made;
+    try {
+      this.#completing(folder, entry, () => {
+        if (host.write(fd, target, 0) < target.length) throw new Errno('ENOSPC');
+      });
+    } finally {
+      host.close(fd);
+    }
+    return entry;
+  }
+
+  #hostMode(folder: Entry, making: Making): number {
+    return this.#security.hostMode(making, () =>
+      this.#walk.withTarget(folder, (target) => ({ stat: target.stat(), reach: () => placeOf(target) })),
+    );
+  }
+
+  /** Does what is left to do for a file that was just made. Where that throws, the file goes again. */
+  #completing(folder: Entry, entry: Entry, action: () => void): void {
+    try {
+      action();
+    } catch (error) {
+      try {
+        this.unlink(folder, entry.name, entry.type === fileType.folder);
+      } catch (other) {
+        // The host has taken it away already, or has put something into it.
+        if (!(other instanceof Errno)) throw other;
+      } finally {
+        this.#tree.release(entry);
+      }
+      throw error;
+    }
   }
 
   /** The entry of a name that was just made. */

@@ -4,10 +4,11 @@ import { fileType, openFlags } from '../../../devices/9p/backend.ts';
 import type { Awaitable, OpenFile } from '../../../devices/9p/backend.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
 import { Handles } from '../../../devices/9p/memory/handles.ts';
-import { dropPrivileges } from './attributes.ts';
+import { statOpened } from './attributes.ts';
 import { HostFile, hostFlags } from './host-file.ts';
 import type { Share } from './host-file.ts';
 import { host, isErrno } from './host.ts';
+import { placeOf } from './kept-attributes.ts';
 import type { Places } from './places.ts';
 import { OpenTarget } from './targets.ts';
 import type { Entry, Tree } from './tree.ts';
@@ -61,11 +62,12 @@ export class OpenFiles {
   open(entry: Entry, flags: number): OpenFile {
     const asked = hostFlags(flags);
     const changes = (flags & openFlags.accessMode) !== openFlags.readOnly || (flags & openFlags.truncate) !== 0;
-    if (entry.type === fileType.link) throw new Errno('ELOOP');
+    const type = this.#typeOf(entry);
+    if (type === fileType.link) throw new Errno('ELOOP');
     if (!entry.isFolder && (flags & openFlags.directory) !== 0) throw new Errno('ENOTDIR');
     if (entry.isFolder && changes) throw new Errno('EISDIR');
     // What they lead to is on this host, not in the guest.
-    if (!entry.isFolder && entry.type !== fileType.file) throw new Errno('ENXIO');
+    if (!entry.isFolder && type !== fileType.file) throw new Errno('ENXIO');
     if (changes) this.#changing();
     const hostsFlags = entry.isFolder ? O_RDONLY : asked;
     const { walk } = this.#share;
@@ -101,9 +103,24 @@ export class OpenFiles {
     return closed;
   }
 
+  /** What an entry is to the guest. */
+  #typeOf(entry: Entry): number {
+    const { security, walk } = this.#share;
+    if (!security.hidesTypes || entry.type !== fileType.file) return entry.type;
+    return (
+      this.#places.reaching(
+        entry,
+        (found) => walk.withTarget(found, (target) => security.seen(target.stat(), () => placeOf(target)).mode),
+        (fd) => security.seen(host.fstat(fd), () => placeOf(new OpenTarget(fd))).mode,
+      ) & fileType.mask
+    );
+  }
+
   #addOpened(entry: Entry, fd: number, asked: number): OpenFile {
+    const { security, native } = this.#share;
     try {
-      if ((asked & O_TRUNC) !== 0 && this.#share.sparesPrivileges) dropPrivileges(new OpenTarget(fd), host.fstat(fd));
+      if ((asked & O_TRUNC) !== 0 && security.epoch > 0)
+        security.dropPrivileges(new OpenTarget(fd), statOpened(fd, native));
     } catch (error) {
       host.close(fd);
       throw error;

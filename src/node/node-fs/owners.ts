@@ -1,39 +1,70 @@
-// Who owns the files, as the guest sees it. What the guest creates belongs to the user who runs the machine, and that user's
-// files appear as root's: the guest's root is at home in the share. All other ids pass through. Nothing is ever given
-// away, so that a guest can't make files of other users on the host, even where the machine runs as root. A guest's
-// other users create files that appear as root's too.
-import { noId } from '../../../devices/9p/backend.ts';
-import type { AttributeChanges } from '../../../devices/9p/backend.ts';
+// Who owns the files, as far as the host's own numbers tell: which number of the host's is which of the guest's.
 import { Errno } from '../../../devices/9p/errno.ts';
 import type { HostStat } from './host.ts';
 
-export class Owners {
-  readonly #uid: number;
-  readonly #gid: number;
+/** `count` numbers from `guest` on in the guest are those from `host` on here. */
+export interface IdRange {
+  readonly guest: number;
+  readonly host: number;
+  readonly count: number;
+}
 
-  /** The ids of this process; undefined where the system has none. */
-  constructor(uid = 0, gid = 0) {
-    this.#uid = uid;
-    this.#gid = gid;
+/** Linux's overflow id, "nobody": whoever has no number in a map. */
+export const overflowId = 65_534;
+
+export interface IdRules {
+  /** The user who runs the machine; undefined where the system has no such numbers. */
+  readonly own: number | undefined;
+  /** What that user is in the guest; undefined: what the map, or else the number itself says. */
+  readonly as: number | undefined;
+  /** Everybody else. Without a map numbers pass through. */
+  readonly map?: readonly IdRange[] | undefined;
+}
+
+/** Users, or groups. */
+export class Ids {
+  readonly #own: number;
+  readonly #as: number | undefined;
+  readonly #map: readonly IdRange[] | undefined;
+
+  constructor({ own = 0, as, map }: IdRules) {
+    this.#own = own;
+    this.#as = as;
+    this.#map = map;
   }
 
-  static ofProcess(): Owners {
-    return new Owners(process.geteuid?.(), process.getegid?.());
+  toGuest(host: number): number {
+    if (host === this.#own && this.#as !== undefined) return this.#as;
+    if (this.#map === undefined) return host;
+    for (const range of this.#map)
+      if (host >= range.host && host - range.host < range.count) return range.guest + (host - range.host);
+    return overflowId;
+  }
+
+  /** Throws EINVAL for whom the host has no number, as chown(2) does in a user namespace. */
+  toHost(guest: number): number {
+    if (guest === this.#as) return this.#own;
+    if (this.#map === undefined) return guest;
+    for (const range of this.#map)
+      if (guest >= range.guest && guest - range.guest < range.count) return range.host + (guest - range.guest);
+    throw new Errno('EINVAL', 'an owner that has no number on the host');
+  }
+}
+
+export class Owners {
+  readonly uids: Ids;
+  readonly gids: Ids;
+
+  constructor(uids: IdRules, gids: IdRules) {
+    this.uids = new Ids(uids);
+    this.gids = new Ids(gids);
   }
 
   uidOf(stat: HostStat): number {
-    const uid = Number(stat.uid);
-    return uid === this.#uid ? 0 : uid;
+    return this.uids.toGuest(Number(stat.uid));
   }
 
   gidOf(stat: HostStat): number {
-    const gid = Number(stat.gid);
-    return gid === this.#gid ? 0 : gid;
-  }
-
-  /** Refuses to change the owner. To set the one that it has is allowed: `tar x` and `cp -a` do so. Throws EPERM. */
-  check({ uid = noId, gid = noId }: AttributeChanges, stat: HostStat): void {
-    const keeps = (uid === noId || uid === this.uidOf(stat)) && (gid === noId || gid === this.gidOf(stat));
-    if (!keeps) throw new Errno('EPERM', 'files of the share keep their owners');
+    return this.gids.toGuest(Number(stat.gid));
   }
 }

@@ -41,6 +41,10 @@ export class PortableWalk implements Walk {
     return join(this.folder(folder), name);
   }
 
+  place(): never {
+    throw new Error('a native call for a file that is reached by its path');
+  }
+
   children(folder: Entry, name: HostName, otherFolder: Entry, otherName: HostName): readonly [HostPath, HostPath] {
     return [this.child(folder, name), this.child(otherFolder, otherName)];
   }

@@ -3,23 +3,21 @@ import { constants } from 'node:fs';
 import type { TimeLike } from 'node:fs';
 import { fileType } from '../../../devices/9p/backend.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
-import { host } from './host.ts';
+import { host, magicLink } from './host.ts';
 import type { HostPath, HostStat } from './host.ts';
 import { typeOf } from './tree.ts';
 
 export interface Target {
   /** A path that leads to the file itself, whatever happens to names; undefined where there is none. */
   readonly link: HostPath | undefined;
+  /** A descriptor with which the file is open; undefined where there is none. */
+  readonly opened?: number;
   stat(): HostStat;
   chmod(mode: number): void;
+  chown(uid: number, gid: number): void;
   setTimes(atime: TimeLike, mtime: TimeLike): void;
   /** Only of regular files. */
   truncate(size: number): void;
-}
-
-/** A name in /proc for what a descriptor stands for. It leads there directly, never through a path. */
-export function magicLink(fd: number): HostPath {
-  return `/proc/self/fd/${fd}` as HostPath;
 }
 
 /** The path of a target for the native calls, which are used only where files are reached through descriptors. */
@@ -42,6 +40,10 @@ function truncateOpened(path: HostPath, flags: number, size: number): void {
 export class OpenTarget implements Target {
   readonly #fd: number;
 
+  get opened(): number {
+    return this.#fd;
+  }
+
   get link(): HostPath {
     return magicLink(this.#fd);
   }
@@ -56,6 +58,10 @@ export class OpenTarget implements Target {
 
   chmod(mode: number): void {
     host.fchmod(this.#fd, mode);
+  }
+
+  chown(uid: number, gid: number): void {
+    host.fchown(this.#fd, uid, gid);
   }
 
   setTimes(atime: TimeLike, mtime: TimeLike): void {
@@ -87,6 +93,10 @@ export class PathDescriptorTarget implements Target {
     host.chmod(magicLink(this.#fd), mode);
   }
 
+  chown(uid: number, gid: number): void {
+    host.chown(magicLink(this.#fd), uid, gid);
+  }
+
   setTimes(atime: TimeLike, mtime: TimeLike): void {
     host.utimes(magicLink(this.#fd), atime, mtime);
   }
@@ -115,6 +125,10 @@ export class PathTarget implements Target {
   chmod(mode: number): void {
     if (typeOf(this.#stat) === fileType.link) throw new Errno('EOPNOTSUPP', 'a symbolic link has no permissions');
     host.chmod(this.#path, mode);
+  }
+
+  chown(uid: number, gid: number): void {
+    host.lchown(this.#path, uid, gid);
   }
 
   setTimes(atime: TimeLike, mtime: TimeLike): void {

@@ -5,6 +5,7 @@ import { Errno } from '../../../devices/9p/errno.ts';
 import type { Bytes } from '../../../devices/ports.ts';
 import { nameFromBytes } from './host.ts';
 import type { HostName, HostPath, HostStat } from './host.ts';
+import type { Place } from './native.ts';
 import type { Target } from './targets.ts';
 import type { Entry } from './tree.ts';
 
@@ -35,6 +36,8 @@ export interface Walk {
    * that it goes through.
    */
   child(folder: Entry, name: HostName): HostPath;
+  /** As `child`, for native calls: only where they are used. */
+  place(folder: Entry, name: HostName): Place;
   /** The paths of two names in two folders, both for the system calls that come next. */
   children(folder: Entry, name: HostName, otherFolder: Entry, otherName: HostName): readonly [HostPath, HostPath];
   /** The attributes of a name in a folder, never through a link; undefined where there is nothing of that name. */

@@ -18,6 +18,14 @@ export function storeSuite(store: BrowserStore): void {
         },
       };
     },
-    { timeTolerance: 0n, chown: true, specials: true, exchange: true, changesOrphans: true, xattrs: true },
+    {
+      timeTolerance: 0n,
+      chown: true,
+      specials: true,
+      setIds: true,
+      exchange: true,
+      changesOrphans: true,
+      xattrs: true,
+    },
   );
 }

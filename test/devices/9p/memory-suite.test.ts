@@ -8,5 +8,5 @@ backendSuite(
     const backend = memory();
     return { backend, handles: () => backend.handleCount, dispose: () => backend.close() };
   },
-  { timeTolerance: 0n, chown: true, specials: true, exchange: true, changesOrphans: true, xattrs: true },
+  { timeTolerance: 0n, chown: true, specials: true, setIds: true, exchange: true, changesOrphans: true, xattrs: true },
 );

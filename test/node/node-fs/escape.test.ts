@@ -97,17 +97,19 @@ const operations: Readonly<Record<string, Operation>> = {
     void share.backend.release(file);
   },
   mknod: (share, folder, round) =>
-    share.guest.keep(share.backend.mknod(folder, bytes(`node-${round}`), fileType.file | 0o644)),
+    share.guest.keep(share.backend.mknod(folder, bytes(`node-${round}`), fileType.file | 0o644, 0n, nobodySpecial)),
   mkdir: (share, folder, round) =>
     share.guest.keep(share.backend.mkdir(folder, bytes(`below-${round}`), 0o755, nobodySpecial)),
   symlink: (share, folder, round) =>
-    share.guest.keep(share.backend.symlink(folder, bytes(`link-${round}`), bytes('x'))),
+    share.guest.keep(share.backend.symlink(folder, bytes(`link-${round}`), bytes('x'), nobodySpecial)),
   link: (share, folder, round) => {
     share.backend.link(fileIn(share, folder, 'file'), folder, bytes(`second-${round}`));
     share.backend.unlink(folder, bytes(`second-${round}`), false);
   },
   unlink: (share, folder) => {
-    make(() => share.guest.keep(share.backend.mknod(folder, bytes('victim'), fileType.file | 0o644)));
+    make(() =>
+      share.guest.keep(share.backend.mknod(folder, bytes('victim'), fileType.file | 0o644, 0n, nobodySpecial)),
+    );
     share.backend.unlink(folder, bytes('victim'), false);
   },
   rmdir: (share, folder) => {
@@ -115,7 +117,9 @@ const operations: Readonly<Record<string, Operation>> = {
     share.backend.unlink(folder, bytes('folder'), true);
   },
   rename: (share, folder) => {
-    make(() => share.guest.keep(share.backend.mknod(folder, bytes('victim'), fileType.file | 0o644)));
+    make(() =>
+      share.guest.keep(share.backend.mknod(folder, bytes('victim'), fileType.file | 0o644, 0n, nobodySpecial)),
+    );
     share.backend.rename(folder, bytes('victim'), folder, bytes('renamed'), 0);
   },
   readlink: (share, folder) => Buffer.from(share.backend.readlink(fileIn(share, folder, 'link'))).toString(),
@@ -288,8 +292,8 @@ describe('names and links', () => {
       await refused(() => backend.lookup(root, odd), 'EINVAL');
       await refused(() => backend.create(root, odd, readWrite, 0o644, nobodySpecial), 'EINVAL');
       await refused(() => backend.mkdir(root, odd, 0o755, nobodySpecial), 'EINVAL');
-      await refused(() => backend.mknod(root, odd, fileType.file), 'EINVAL');
-      await refused(() => backend.symlink(root, odd, bytes('x')), 'EINVAL');
+      await refused(() => backend.mknod(root, odd, fileType.file, 0n, nobodySpecial), 'EINVAL');
+      await refused(() => backend.symlink(root, odd, bytes('x'), nobodySpecial), 'EINVAL');
       await refused(() => backend.link(file, root, odd), 'EINVAL');
       await refused(() => backend.unlink(root, odd, false), 'EINVAL');
       await refused(() => backend.rename(root, odd, root, good, 0), 'EINVAL');

@@ -248,8 +248,8 @@ describe('a folder that the host replaces', () => {
     expect(await guest.content(file)).toBe('new');
     expect(await guest.names(old)).toEqual(['below']);
     guest.keep(share.backend.mkdir(old, bytes('made'), 0o755, nobodySpecial));
-    guest.keep(share.backend.symlink(old, bytes('link'), bytes('made')));
-    guest.keep(share.backend.mknod(old, bytes('node'), fileType.file | 0o644));
+    guest.keep(share.backend.symlink(old, bytes('link'), bytes('made'), nobodySpecial));
+    guest.keep(share.backend.mknod(old, bytes('node'), fileType.file | 0o644, 0n, nobodySpecial));
     share.backend.rename(old, bytes('node'), old, bytes('renamed'), 0);
     share.backend.link(file, old, bytes('second'));
     share.backend.unlink(old, bytes('link'), false);

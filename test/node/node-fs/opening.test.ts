@@ -149,7 +149,7 @@ describe('a read-only share', () => {
       () => guest.change(node, { uid: 0 }),
       () => guest.change(node, {}),
       () => backend.setattrOpen(file, { mode: 0o600 }),
-      () => backend.mknod(root, bytes('new'), fileType.file | 0o644),
+      () => backend.mknod(root, bytes('new'), fileType.file | 0o644, 0n, nobodySpecial),
     ];
     for (const change of changes) await refused(change, 'EROFS');
     await refused(() => guest.write(file, 0, 'x'), 'EBADF');

@@ -3,11 +3,10 @@ import { lstatSync } from 'node:fs';
 import type { BigIntStats } from 'node:fs';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { noId } from '../../../devices/9p/backend.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
 import { errnoOf, host, hostPath } from '../../../src/node/node-fs/host.ts';
 import { InodeNumbers } from '../../../src/node/node-fs/inode-numbers.ts';
-import { Owners } from '../../../src/node/node-fs/owners.ts';
+import { Ids, overflowId, Owners } from '../../../src/node/node-fs/owners.ts';
 import { isWindowsName } from '../../../src/node/node-fs/portable-walk.ts';
 import { secondsFor, timeAbilities } from '../../../src/node/node-fs/times.ts';
 
@@ -16,31 +15,48 @@ function ownedBy(uid: number, gid: number): BigIntStats {
 }
 
 describe('owners', () => {
-  const owners = new Owners(1000, 1001);
+  const withMap = [
+    { guest: 0, host: 1000, count: 1 },
+    { guest: 1, host: 100_000, count: 65_535 },
+  ];
 
   it('are root where they are the user who runs the machine, else themselves', () => {
+    const owners = new Owners({ own: 1000, as: 0 }, { own: 1001, as: 0 });
     expect([owners.uidOf(ownedBy(1000, 1001)), owners.gidOf(ownedBy(1000, 1001))]).toEqual([0, 0]);
     expect([owners.uidOf(ownedBy(5, 6)), owners.gidOf(ownedBy(5, 6))]).toEqual([5, 6]);
     expect([owners.uidOf(ownedBy(1001, 1000)), owners.gidOf(ownedBy(1001, 1000))]).toEqual([1001, 1000]);
     expect([owners.uidOf(ownedBy(0, 0)), owners.gidOf(ownedBy(0, 0))]).toEqual([0, 0]);
   });
 
-  it('may be set to what they are', () => {
-    for (const changes of [{}, { uid: 0 }, { gid: 0 }, { uid: 0, gid: 0 }, { uid: noId, gid: noId }])
-      expect(() => owners.check(changes, ownedBy(1000, 1001))).not.toThrow();
-    expect(() => owners.check({ uid: 5, gid: 6 }, ownedBy(5, 6))).not.toThrow();
+  it('are others in a map, and nobody where they are in none', () => {
+    const ids = new Ids({ own: 1000, as: undefined, map: withMap });
+    expect([1000, 100_000, 165_534, 165_535, 99_999, 0].map((host) => ids.toGuest(host))).toEqual([
+      0,
+      1,
+      65_535,
+      overflowId,
+      overflowId,
+      overflowId,
+    ]);
+    expect([0, 1, 65_535].map((guest) => ids.toHost(guest))).toEqual([1000, 100_000, 165_534]);
+    expect(() => ids.toHost(65_536)).toThrow(expect.objectContaining({ code: 'EINVAL' }));
   });
 
-  it('are not changed, not to root either', () => {
-    for (const changes of [{ uid: 1000 }, { uid: 5 }, { gid: 5 }, { uid: 0, gid: 1 }])
-      expect(() => owners.check(changes, ownedBy(1000, 1001))).toThrow(expect.objectContaining({ code: 'EPERM' }));
-    expect(() => owners.check({ uid: 0 }, ownedBy(5, 6))).toThrow(expect.objectContaining({ code: 'EPERM' }));
+  it('that were named come before the map', () => {
+    const ids = new Ids({ own: 7, as: 1000, map: withMap });
+    expect([ids.toGuest(7), ids.toGuest(1000), ids.toHost(1000)]).toEqual([1000, 0, 7]);
   });
 
-  it('of a machine that root runs pass through', () => {
-    const ofRoot = new Owners(0, 0);
-    expect([ofRoot.uidOf(ownedBy(0, 1000)), ofRoot.gidOf(ownedBy(0, 1000))]).toEqual([0, 1000]);
-    expect(() => ofRoot.check({ uid: 1000 }, ownedBy(0, 0))).toThrow(expect.objectContaining({ code: 'EPERM' }));
+  it('lead from the guest to the host and back', () => {
+    const id = fc.integer({ min: 0, max: 165_534 });
+    const ids = new Ids({ own: 1000, as: undefined, map: withMap });
+    fc.assert(
+      fc.property(id, (host) => {
+        const guest = ids.toGuest(host);
+        fc.pre(guest !== overflowId);
+        expect(ids.toHost(guest)).toBe(host);
+      }),
+    );
   });
 });
 

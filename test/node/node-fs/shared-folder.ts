@@ -40,6 +40,7 @@ export const plainCapabilities: Capabilities = {
   timeTolerance: 999n,
   chown: false,
   specials: false,
+  setIds: false,
   exchange: false,
   changesOrphans: true,
   xattrs: false,
@@ -67,6 +68,12 @@ function keepsXattrs(): boolean {
   }
 }
 
+/** With extended attributes everything is kept but special files. */
+const hasXattrs = hasNative && keepsXattrs();
+
 export const capabilities: Capabilities = hasNative
-  ? { ...plainCapabilities, timeTolerance: 0n, exchange: true, xattrs: keepsXattrs() }
+  ? { ...plainCapabilities, timeTolerance: 0n, exchange: true, xattrs: hasXattrs, chown: hasXattrs, setIds: hasXattrs }
   : plainCapabilities;
+
+/** Of `security=mapped`. */
+export const mappedCapabilities: Capabilities = { ...capabilities, specials: true };

@@ -6,22 +6,13 @@ import { join } from 'node:path';
 import { afterAll, expect, it } from 'vitest';
 import { backendSuite } from '../../backend-suite.ts';
 import { refused } from '../../backend-suite/guest.ts';
-import { capabilities, hasNative, plainCapabilities, SharedFolder } from './shared-folder.ts';
-
-const nobody = 65534;
+import { becomeNobody } from './nobody.ts';
+import { capabilities, hasNative, mappedCapabilities, plainCapabilities, SharedFolder } from './shared-folder.ts';
 
 const place = mkdtempSync(join(tmpdir(), 'vm9-nobody-'));
 process.env['TMPDIR'] = place;
 
-function becomeNobody(): void {
-  if (process.getuid?.() !== 0) return;
-  chownSync(place, nobody, nobody);
-  process.setgroups?.([]);
-  process.setgid?.(nobody);
-  process.setuid?.(nobody);
-}
-
-becomeNobody();
+becomeNobody((id) => chownSync(place, id, id));
 afterAll(() => rmdirSync(place));
 
 it('runs as a user who is not root', () => {
@@ -42,3 +33,5 @@ it('is told of a folder that it may not write', async () => {
 const name = 'NodeFsBackend of a user without privileges';
 if (hasNative) backendSuite(`${name}, with native calls`, () => new SharedFolder(), capabilities);
 backendSuite(name, () => new SharedFolder({ native: false }), plainCapabilities);
+if (capabilities.xattrs)
+  backendSuite(`${name}, mapped`, () => new SharedFolder({ security: { model: 'mapped' } }), mappedCapabilities);

@@ -38,6 +38,7 @@ export const capabilities = {
   timeTolerance: 0n,
   chown: true,
   specials: true,
+  setIds: true,
   exchange: false,
   changesOrphans: true,
   xattrs: true,

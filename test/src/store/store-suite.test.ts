@@ -7,6 +7,7 @@ const capabilities = {
   timeTolerance: 0n,
   chown: true,
   specials: true,
+  setIds: true,
   exchange: true,
   changesOrphans: true,
   xattrs: true,

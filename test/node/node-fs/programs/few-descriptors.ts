@@ -59,7 +59,7 @@ function chain(name: string): Node[] {
 }
 const one = chain('one').at(-1) ?? root;
 const other = chain('other').at(-1) ?? root;
-backend.forget(backend.mknod(one, bytes('from'), fileType.file | 0o644));
+backend.forget(backend.mknod(one, bytes('from'), fileType.file | 0o644, 0n, nobodySpecial));
 for (const folder of folders) backend.lookup(folder, bytes('nothing'));
 backend.rename(one, bytes('from'), other, bytes('to'), 0);
 const deep = (name: string): string => join(place, 'share', name, ...Array.from({ length: 59 }, () => 'below'));

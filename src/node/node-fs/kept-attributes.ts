@@ -1,0 +1,180 @@
+// What a host's file does not tell of the guest's, kept in extended attributes of the file: the names and encodings are those of
+// QEMU's security_model=mapped-xattr (hw/9pfs/9p-local.c), so that one folder serves both.
+import type { Bytes } from '../../../devices/ports.ts';
+import { fileType } from '../../../devices/9p/backend.ts';
+import { isErrno } from './host.ts';
+import type { HostPath, HostStat } from './host.ts';
+import { pathOf } from './native.ts';
+import type { Native, Place } from './native.ts';
+import { linkOf } from './targets.ts';
+import type { Target } from './targets.ts';
+import { typeOf } from './tree.ts';
+import { isKeptXattr } from './xattrs.ts';
+
+/** Each may be missing. */
+export interface Kept {
+  readonly uid?: number | undefined;
+  readonly gid?: number | undefined;
+  /** With the type, as in `st_mode`. */
+  readonly mode?: number | undefined;
+  /** Linux's encoded device number. */
+  readonly rdev?: bigint | undefined;
+}
+
+/** Little-endian numbers of 32 bits, the device's of 64. */
+const names = {
+  uid: attributeName('uid'),
+  gid: attributeName('gid'),
+  mode: attributeName('mode'),
+  rdev: attributeName('rdev'),
+} as const;
+
+function attributeName(last: string): Bytes {
+  return new TextEncoder().encode(`user.virtfs.${last}`);
+}
+
+export function placeOf(target: Target): Place {
+  return target.opened === undefined ? { link: linkOf(target) } : { fd: target.opened };
+}
+
+const nothing: Kept = {};
+/** Files that are remembered, with about 150 bytes each. */
+const mostKnown = 1 << 15;
+/**
+ * Milliseconds after which a file's ctime says whether its attributes have changed since: it moves in steps of the kernel's
+ * clock for files, up to 10 ms, within which a second change leaves it as it is.
+ */
+const settleTime = 100;
+const ownerMayReadAndWrite = 0o600;
+const permissions = 0o7777;
+
+interface Known {
+  readonly dev: bigint;
+  readonly ino: bigint;
+  readonly ctime: bigint;
+  readonly kept: Kept;
+}
+
+export class KeptAttributes {
+  readonly #native: Native;
+  /**
+   * What the last look found, by inode number (as a double: a place in the table, no proof). Every change of an extended
+   * attribute sets ctime, whoever makes it.
+   */
+  readonly #known = new Map<number, Known>();
+  /** Whether a device keeps attributes. */
+  readonly #devices = new Map<bigint, boolean>();
+
+  constructor(native: Native) {
+    this.#native = native;
+  }
+
+  /** What is kept of the file that `stat` is of. `place` is asked for only where it is not known. */
+  of(stat: HostStat, place: () => Place): Kept {
+    const known = this.#known.get(Number(stat.ino));
+    if (known?.ctime === stat.ctimeNs && known.ino === stat.ino && known.dev === stat.dev) return known.kept;
+    const type = typeOf(stat);
+    // Linux keeps users' attributes of nothing else.
+    if (type !== fileType.file && type !== fileType.folder) return nothing;
+    let kept: Kept;
+    try {
+      kept = this.#read(place());
+    } catch (error) {
+      // It has just gone, or may not be read: then the host's own attributes have to do.
+      if (isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP', 'ESTALE', 'EACCES', 'EPERM', 'EOPNOTSUPP')) return nothing;
+      throw error;
+    }
+    if (Date.now() - Number(stat.ctimeNs) / 1e6 > settleTime) this.#remember(stat, kept);
+    return kept;
+  }
+
+  /** Whether the file system of `stat` keeps attributes of users; `place` is of a file or folder there. */
+  canKeep({ dev }: HostStat, place: () => Place): boolean {
+    let can = this.#devices.get(dev);
+    if (can !== undefined) return can;
+    const [path, follows] = pathOf(place());
+    try {
+      this.#native.getxattr(path, names.mode, follows);
+      can = true;
+    } catch (error) {
+      if (isErrno(error, 'EOPNOTSUPP', 'ENOSYS')) can = false;
+      // One that may not be read tells nothing.
+      else if (isErrno(error, 'EACCES', 'EPERM')) return true;
+      else throw error;
+    }
+    this.#devices.set(dev, can);
+    return can;
+  }
+
+  /** Sets what has a value in `wanted`, and removes what has none there but has one in `present`. Throws Errno. */
+  keep(target: Target, stat: HostStat, present: Kept, wanted: Kept): void {
+    const isSame = (['uid', 'gid', 'mode', 'rdev'] as const).every((key) => present[key] === wanted[key]);
+    if (isSame) return;
+    this.#known.delete(Number(stat.ino));
+    try {
+      this.#write(linkOf(target), present, wanted);
+    } catch (error) {
+      if (!isErrno(error, 'EACCES')) throw error;
+      // Linux asks for permission to write the file, which its owner may give for a moment.
+      const mode = Number(stat.mode) & permissions;
+      target.chmod(mode | ownerMayReadAndWrite);
+      try {
+        this.#write(linkOf(target), present, wanted);
+      } finally {
+        target.chmod(mode);
+      }
+    }
+  }
+
+  #remember({ dev, ino, ctimeNs }: HostStat, kept: Kept): void {
+    // A table goes through its entries from the oldest on.
+    const oldest = this.#known.size < mostKnown ? undefined : this.#known.keys().next().value;
+    if (oldest !== undefined) this.#known.delete(oldest);
+    this.#known.set(Number(ino), { dev, ino, ctime: ctimeNs, kept });
+  }
+
+  #read(place: Place): Kept {
+    if (!this.#native.hasXattrs(place)) return nothing;
+    const [path, follows] = pathOf(place);
+    if (!this.#native.listxattr(path, follows).some(isKeptXattr)) return nothing;
+    const number = (name: Bytes): number | undefined => {
+      const value = this.#native.getxattr(path, name, follows);
+      return value?.length === 4 ? view(value).getUint32(0, true) : undefined;
+    };
+    const rdev = this.#native.getxattr(path, names.rdev, follows);
+    return {
+      uid: number(names.uid),
+      gid: number(names.gid),
+      mode: number(names.mode),
+      rdev: rdev?.length === 8 ? view(rdev).getBigUint64(0, true) : undefined,
+    };
+  }
+
+  #write(path: HostPath, present: Kept, wanted: Kept): void {
+    for (const key of ['uid', 'gid', 'mode', 'rdev'] as const) {
+      const value = wanted[key];
+      if (value === present[key]) continue;
+      if (value === undefined) this.#remove(path, names[key]);
+      else this.#native.setxattr(path, names[key], encoded(value), 0);
+    }
+  }
+
+  #remove(path: HostPath, name: Bytes): void {
+    try {
+      this.#native.removexattr(path, name);
+    } catch (error) {
+      if (!isErrno(error, 'ENODATA')) throw error;
+    }
+  }
+}
+
+function view({ buffer, byteOffset, byteLength }: Bytes): DataView {
+  return new DataView(buffer, byteOffset, byteLength);
+}
+
+function encoded(value: number | bigint): Bytes {
+  const bytes = new Uint8Array(typeof value === 'bigint' ? 8 : 4);
+  if (typeof value === 'bigint') view(bytes).setBigUint64(0, value, true);
+  else view(bytes).setUint32(0, value, true);
+  return bytes;
+}

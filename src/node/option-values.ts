@@ -1,0 +1,11 @@
+// What the parsers of options share.
+import { VmError } from '../errors.ts';
+
+export function bad(message: string): VmError {
+  return new VmError('bad-option', message);
+}
+
+export function parseNumber(what: string, text: string): number {
+  if (!/^\d{1,12}$/.test(text)) throw bad(`${what}: "${text}" is not a whole number`);
+  return Number(text);
+}
