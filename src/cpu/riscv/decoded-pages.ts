@@ -3,6 +3,7 @@
 // left to do.
 import { decode, lengthOf } from './decoder.ts';
 import type { Decoded } from './decoder.ts';
+import { entryForm } from './entry-form.ts';
 import {
   extendedHandler,
   firstCommon,
@@ -24,7 +25,6 @@ import {
   ramOffset,
   regionFields,
   regionsAt,
-  xSink,
 } from './layout.ts';
 import { KnownRegions } from './known-regions.ts';
 import type { KnownRegion } from './known-regions.ts';
@@ -143,7 +143,7 @@ export class DecodedPages {
       }
       const bits = length === 4 ? parcel | ((halves[code + slot + 1] ?? 0) << 16) : parcel;
       const decoded = decode(bits);
-      this.#write(address, decoded, bits, slot * 2);
+      this.#write(address, decoded, slot * 2);
       this.#run[decodedCount++] = address >>> 1;
       if (decoded === undefined || decoded.row.traits.flow === 'jump' || decoded.row.traits.flow === 'indirect') break;
       slot += length / 2;
@@ -231,7 +231,7 @@ export class DecodedPages {
 
   /** Decodes one instruction outside any page, with an end-of-page mark behind it. */
   decodeCrossing(bits: number): void {
-    this.#write(at.crossing, decode(bits), bits, undefined);
+    this.#write(at.crossing, decode(bits), undefined);
     this.#registers.halves[(at.crossing + 2 * entryBytes) >>> 1] = pageEnd;
   }
 
@@ -292,7 +292,7 @@ export class DecodedPages {
 
   #installEntry(entry: number, region: KnownRegion): void {
     const { halves } = this.#registers;
-    const place = (regionsAt + (entry - at.decoded) / 4) >>> 1;
+    const place = (regionsAt + (entry - at.decoded) / 2) >>> 1;
     halves[place + regionFields.function / 2] = region.function ?? 0;
     halves[place + regionFields.handler / 2] = this.#handlerAt(entry);
     halves[entry >>> 1] = translated;
@@ -326,26 +326,25 @@ export class DecodedPages {
   }
 
   /** `offset` in the page tells near jumps from far ones; without it all are far. */
-  #write(address: number, decoded: Decoded | undefined, bits: number, offset: number | undefined): void {
-    const { halves, words } = this.#registers;
-    const half = address >>> 1;
-    const word = address >>> 2;
-    words[word + entryFields.bits / 4] = decoded?.bits ?? bits;
+  #write(address: number, decoded: Decoded | undefined, offset: number | undefined): void {
+    const { bytes, halves, words } = this.#registers;
     if (decoded === undefined) {
-      halves[half] = illegalHandler;
+      halves[address >>> 1] = illegalHandler;
       return;
     }
     const { row, number, length, rd, rs1, rs2, imm } = decoded;
     const target = offset === undefined ? none : offset + imm;
     const near = row.traits.flow === 'indirect' ? offset !== undefined : target >= 0 && target < pageSize;
     const relative = row.traits.flow === 'branch' || row.traits.flow === 'jump';
-    const floatTarget = row.traits.floatFields?.includes('rd') === true;
-    halves[half + entryFields.rd / 2] = rd === 0 && !floatTarget ? xSink : rd * 8;
-    halves[half + entryFields.rs1 / 2] = rs1 * 8;
-    halves[half + entryFields.rs2 / 2] = rs2 * 8;
-    words[word + entryFields.imm / 4] = near && relative ? imm * (entryBytes / 2) : imm;
+    const form = entryForm(row);
+    const isFloat = row.traits.floatFields?.includes('rd') === true;
+    bytes[address + entryFields.first] = form.first === 'rs2' ? rs2 * 8 : isFloat ? rd * 8 : ((rd - 1) & 31) * 8;
+    bytes[address + entryFields.rs1] = rs1 * 8;
+    const distance = near && relative ? imm * (entryBytes / 2) : imm;
+    words[(address + entryFields.word) >>> 2] =
+      form.word === 'imm' ? distance : form.word === 'rs2' ? rs2 * 8 : decoded.bits;
     // The handler last: until then the entry is undecoded.
-    halves[half] = handlerNumber(number, length, !near);
+    halves[address >>> 1] = handlerNumber(number, length, !near);
   }
 }
 

@@ -4,8 +4,9 @@ import { floatFunctionOf } from '../float/functions.ts';
 import type { FloatFunctions } from '../float/functions.ts';
 import { memoryOp, op, valueType } from '../../wasm/module.ts';
 import type { Callable, Code, Label, Local } from '../../wasm/module.ts';
+import { entryForm } from './entry-form.ts';
 import type { RowHandler } from './handlers.ts';
-import { at, entryFields } from './layout.ts';
+import { at, entryFields, xResults } from './layout.ts';
 import type { HighMultiply } from './multiply.ts';
 import type { Row } from './row.ts';
 import type { ScratchType } from './scratch.ts';
@@ -102,15 +103,11 @@ export class InterpreterOps extends WasmOps {
   }
 
   setX(_value: Emitted): void {
-    this.#setRegister(at.x);
+    this.#setRegister(xResults);
   }
 
   f(field: 'rs1' | 'rs2' | 'rs3'): Emitted {
-    if (field !== 'rs3') return this.#register(at.f, field);
-    // rs3 is bits 31 to 27; its place is its number times 8.
-    this.code.get(this.#frame.ip).memory(memoryOp.i32_load, entryFields.bits);
-    this.code.i32Const(24).op(op.i32_shr_u).i32Const(0xf8).op(op.i32_and).memory(memoryOp.i64_load, at.f);
-    return emitted;
+    return this.#register(at.f, field);
   }
 
   setF(_value: Emitted): void {
@@ -119,7 +116,12 @@ export class InterpreterOps extends WasmOps {
   }
 
   imm(): Emitted {
-    this.code.get(this.#frame.ip).memory(memoryOp.i64_load32_s, entryFields.imm);
+    if (entryForm(this.row).word === 'imm') {
+      this.code.get(this.#frame.ip).memory(memoryOp.i64_load32_s, entryFields.word);
+    } else {
+      this.#emitField('uimm', 0);
+      this.code.op(op.i64_extend_i32_u);
+    }
     return emitted;
   }
 
@@ -148,7 +150,7 @@ export class InterpreterOps extends WasmOps {
       this.#frame.emitFar(false);
     } else {
       // The decoder has turned the immediate of a near jump into a distance between entries.
-      this.code.get(this.#frame.ip).memory(memoryOp.i32_load, entryFields.imm);
+      this.code.get(this.#frame.ip).memory(memoryOp.i32_load, entryFields.word);
       this.#frame.emitNear();
     }
   }
@@ -163,11 +165,11 @@ export class InterpreterOps extends WasmOps {
     code.set(source);
     const done = code.block(valueType.i64);
     const slow = code.block();
-    code.get(this.#frame.ip).memory(memoryOp.i32_load, entryFields.bits).i32Const(20).op(op.i32_shr_u);
+    code.get(this.#frame.ip).memory(memoryOp.i32_load, entryFields.word).i32Const(20).op(op.i32_shr_u);
     this.#supervisor(slow).emitCsr(operation, source);
     code.br(done).end();
     this.#frame.emitSync();
-    code.get(this.#frame.ip).memory(memoryOp.i32_load, entryFields.bits).call(this.#frame.hart.csr);
+    code.get(this.#frame.ip).memory(memoryOp.i32_load, entryFields.word).call(this.#frame.hart.csr);
     this.#frame.emitResync();
     code.end();
     return emitted;
@@ -190,7 +192,7 @@ export class InterpreterOps extends WasmOps {
     }
     this.#frame.emitSync();
     this.code.i32Const(systemCodes[operation]);
-    this.code.get(this.#frame.ip).memory(memoryOp.i32_load, entryFields.bits);
+    this.code.get(this.#frame.ip).memory(memoryOp.i32_load, entryFields.word);
     this.code.i32Const(this.#handler.length).call(this.#frame.hart.system);
     this.#frame.emitResync();
   }
@@ -199,14 +201,28 @@ export class InterpreterOps extends WasmOps {
     return new SupervisorCode(this.code, slow, (type) => this.#frame.scratch(type));
   }
 
-  #register(base: number, field: 'rs1' | 'rs2'): Emitted {
-    this.code.get(this.#frame.ip).memory(memoryOp.i32_load16_u, entryFields[field]).memory(memoryOp.i64_load, base);
+  #register(base: number, field: 'rs1' | 'rs2' | 'rs3'): Emitted {
+    const { first, word } = entryForm(this.row);
+    if (field === 'rs1') this.code.get(this.#frame.ip).memory(memoryOp.i32_load8_u, entryFields.rs1);
+    else if (field === first) this.code.get(this.#frame.ip).memory(memoryOp.i32_load8_u, entryFields.first);
+    else if (word === 'rs2') this.code.get(this.#frame.ip).memory(memoryOp.i32_load, entryFields.word);
+    else this.#emitField(field, 3);
+    this.code.memory(memoryOp.i64_load, base);
     return emitted;
+  }
+
+  /** Emits a field of the instruction's bits, shifted left. */
+  #emitField(name: string, shift: number): void {
+    const [piece] = this.row.encoding.fields.get(name)?.pieces ?? [];
+    if (piece === undefined) throw new Error(`${this.row.name} has no ${name}`);
+    this.code.get(this.#frame.ip).memory(memoryOp.i32_load, entryFields.word);
+    this.code.i32Const(piece.at - shift).op(op.i32_shr_u);
+    this.code.i32Const(piece.mask << shift).op(op.i32_and);
   }
 
   #setRegister(base: number): void {
     const value = this.#frame.scratch('i64');
-    this.code.set(value).get(this.#frame.ip).memory(memoryOp.i32_load16_u, entryFields.rd);
+    this.code.set(value).get(this.#frame.ip).memory(memoryOp.i32_load8_u, entryFields.first);
     this.code.get(value).memory(memoryOp.i64_store, base);
   }
 
@@ -260,7 +276,7 @@ export class InterpreterOps extends WasmOps {
   protected override emitRounding(): void {
     const code = this.code;
     const mode = this.#frame.scratch('i32');
-    code.get(this.#frame.ip).memory(memoryOp.i32_load, entryFields.bits);
+    code.get(this.#frame.ip).memory(memoryOp.i32_load, entryFields.word);
     code.i32Const(12).op(op.i32_shr_u).i32Const(7).op(op.i32_and).tee(mode);
     code.i32Const(dynamicRounding).op(op.i32_eq).if();
     code.i32Const(0).memory(memoryOp.i32_load, at.frm).tee(mode).i32Const(4).op(op.i32_gt_u).if();

@@ -152,7 +152,7 @@ function defineRare(
   }
   code.end();
   frame.emitSync();
-  code.i32Const(systemCodes.illegal).get(ip).memory(memoryOp.i32_load, entryFields.bits).i32Const(0).call(hart.system);
+  code.i32Const(systemCodes.illegal).i32Const(0).i32Const(0).call(hart.system);
   code.i32Const(1);
   return code;
 }
@@ -482,7 +482,7 @@ function defineLoop(
 
 /** The offset from `regionsAt` of what belongs to an entry. */
 function emitRegionPlace(code: Code, ip: Local): Code {
-  return code.get(ip).i32Const(at.decoded).op(op.i32_sub).i32Const(2).op(op.i32_shr_u);
+  return code.get(ip).i32Const(at.decoded).op(op.i32_sub).i32Const(1).op(op.i32_shr_u);
 }
 
 function emitStep(code: Code, ip: Local, length: number): void {

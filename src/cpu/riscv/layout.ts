@@ -129,31 +129,32 @@ export function spaceCaches(space: number): number {
 }
 
 /**
- * A decoded instruction: handler (2 bytes), rd, rs1, rs2 as byte offsets from x0 or f0 (2 bytes each), immediate (4),
- * the instruction's 32 bits (4). One entry for every two bytes of the page, because an instruction may start at each.
+ * A decoded instruction: handler (2 bytes), rd or rs2 (1), rs1 (1), and a word (4) whose meaning `entryForm` tells.
+ * Registers are byte offsets from x0 or f0; rd of an integer is one from x1, where that of x0 leads to its stand-in. One
+ * entry for every two bytes of the page, because an instruction may start at each.
  */
-export const entryBytes = 16;
-export const entryFields = { handler: 0, rd: 2, rs1: 4, rs2: 6, imm: 8, bits: 12 } as const;
+export const entryBytes = 8;
+export const entryFields = { handler: 0, first: 2, rs1: 3, word: 4 } as const;
 /** Entries of a page, an end-of-page mark, the number of the page of RAM (4 bytes), and padding to a multiple of 64. */
 export const decodedPageBytes = (pageSize / 2) * entryBytes + 64;
 export const decodedRamPage = (pageSize / 2) * entryBytes + entryBytes;
-/** Decoded pages that are kept: code of 4 MiB. Memory that was never touched costs nothing. */
-export const decodedPages = 1024;
+/** Decoded pages that are kept: code of 8 MiB. Memory that was never touched costs nothing. */
+export const decodedPages = 2048;
 
 /**
- * For every decoded entry 4 bytes, a quarter of its own: where a region begins, the number of its function in the table,
+ * For every decoded entry 4 bytes, a half of its own: where a region begins, the number of its function in the table,
  * and the handler that stood there (2 bytes each).
  */
 export const regionsAt = at.decoded + decodedPages * decodedPageBytes;
 export const regionFields = { function: 0, handler: 2 } as const;
 
 /** For each page of RAM a byte of `pageFlags`; there is room for 4 GiB. */
-export const pageFlagsAt = regionsAt + (decodedPages * decodedPageBytes) / 4;
+export const pageFlagsAt = regionsAt + (decodedPages * decodedPageBytes) / 2;
 /** `written`: a cache for writes may have it. `code`: it has decoded or translated code, and no such cache has it. */
 export const pageFlags = { written: 1, code: 2 } as const;
 
 /** Where guest RAM starts: behind the hart, on a boundary of 1 MiB. */
 export const ramOffset = Math.ceil((pageFlagsAt + 2 ** 20) / 2 ** 20) * 2 ** 20;
 
-/** x0's stand-in as a target of writes. */
-export const xSink = 32 * 8;
+/** The base of results, whose places are one less than those of operands, so that x0's is behind x31. */
+export const xResults = at.x + 8;
