@@ -68,7 +68,7 @@ export async function runCounted({
     [at.x, at.x + 32 * 8],
     [at.f, at.pc + 8],
     [at.fflags, at.readCache],
-    [at.mstatus, at.crossing],
+    [at.mstatus, at.alone],
     [ramOffset, memory.buffer.byteLength],
   ] as const;
   return {

@@ -21,6 +21,7 @@ import {
   entryFields,
   pageFlags,
   pageFlagsAt,
+  nearInPage,
   pageSize,
   ramOffset,
   regionFields,
@@ -77,6 +78,7 @@ export class DecodedPages {
     this.#decodedOf = new Int16Array(ramBytes / pageSize).fill(none);
     this.#stores = new Uint8Array(ramBytes / pageSize);
     this.#flags = registers.bytes.subarray(pageFlagsAt, pageFlagsAt + ramBytes / pageSize).fill(0);
+    for (const behind of [1, 2]) registers.halves[(at.alone + behind * entryBytes) >>> 1] = pageEnd;
   }
 
   /** Whether the page of RAM has decoded or translated code. */
@@ -135,14 +137,12 @@ export class DecodedPages {
     for (let count = 0; count < runLength && slot < slots; count += 1) {
       const address = place + slot * entryBytes;
       if (halves[address >>> 1] !== undecoded) break;
-      const parcel = halves[code + slot] ?? 0;
-      const length = lengthOf(parcel);
+      const length = lengthOf(halves[code + slot] ?? 0);
       if (length === 4 && slot === slots - 1) {
         halves[address >>> 1] = crossing;
         break;
       }
-      const bits = length === 4 ? parcel | ((halves[code + slot + 1] ?? 0) << 16) : parcel;
-      const decoded = decode(bits);
+      const decoded = decode(this.#bitsAt(ramPage, slot * 2));
       this.#write(address, decoded, slot * 2);
       this.#run[decodedCount++] = address >>> 1;
       if (decoded === undefined || decoded.row.traits.flow === 'jump' || decoded.row.traits.flow === 'indirect') break;
@@ -229,10 +229,9 @@ export class DecodedPages {
     this.#regionDropped(region.function);
   }
 
-  /** Decodes one instruction outside any page, with an end-of-page mark behind it. */
-  decodeCrossing(bits: number): void {
-    this.#write(at.crossing, decode(bits), undefined);
-    this.#registers.halves[(at.crossing + 2 * entryBytes) >>> 1] = pageEnd;
+  /** Decodes one instruction outside any page. */
+  decodeAlone(bits: number): void {
+    this.#write(at.alone, decode(bits), undefined);
   }
 
   /** The hart stores into a page of code. True: the page is data again. */
@@ -294,7 +293,11 @@ export class DecodedPages {
     const { halves } = this.#registers;
     const place = (regionsAt + (entry - at.decoded) / 2) >>> 1;
     halves[place + regionFields.function / 2] = region.function ?? 0;
-    halves[place + regionFields.handler / 2] = this.#handlerAt(entry);
+    const decoded = decode(this.#bitsAt(region.ramPage, region.offset));
+    // Only where an instruction is decoded does a region begin.
+    if (decoded === undefined) throw new Error(`a region begins at an illegal instruction`);
+    const distance = isRelative(decoded) && isNear(decoded, region.offset) ? nearInPage : 0;
+    halves[place + regionFields.alone / 2] = handlerNumber(decoded.number, decoded.length, true) | distance;
     halves[entry >>> 1] = translated;
   }
 
@@ -307,6 +310,14 @@ export class DecodedPages {
   #entryOf(ramPage: number, offset: number): number | undefined {
     const index = this.#decodedOf[ramPage] ?? none;
     return index === none ? undefined : decodedPlace(index) + (offset >>> 1) * entryBytes;
+  }
+
+  /** An instruction that does not cross pages. */
+  #bitsAt(ramPage: number, offset: number): number {
+    const { halves } = this.#registers;
+    const place = (ramOffset + ramPage * pageSize + offset) >>> 1;
+    const parcel = halves[place] ?? 0;
+    return lengthOf(parcel) === 4 ? parcel | ((halves[place + 1] ?? 0) << 16) : parcel;
   }
 
   #handlerAt(entry: number): number {
@@ -333,19 +344,28 @@ export class DecodedPages {
       return;
     }
     const { row, number, length, rd, rs1, rs2, imm } = decoded;
-    const target = offset === undefined ? none : offset + imm;
-    const near = row.traits.flow === 'indirect' ? offset !== undefined : target >= 0 && target < pageSize;
-    const relative = row.traits.flow === 'branch' || row.traits.flow === 'jump';
+    const near = isNear(decoded, offset);
     const form = entryForm(row);
     const isFloat = row.traits.floatFields?.includes('rd') === true;
     bytes[address + entryFields.first] = form.first === 'rs2' ? rs2 * 8 : isFloat ? rd * 8 : ((rd - 1) & 31) * 8;
     bytes[address + entryFields.rs1] = rs1 * 8;
-    const distance = near && relative ? imm * (entryBytes / 2) : imm;
+    const distance = near && isRelative(decoded) ? imm * (entryBytes / 2) : imm;
     words[(address + entryFields.word) >>> 2] =
       form.word === 'imm' ? distance : form.word === 'rs2' ? rs2 * 8 : decoded.bits;
     // The handler last: until then the entry is undecoded.
     halves[address >>> 1] = handlerNumber(number, length, !near);
   }
+}
+
+/** Whether the interpreter finds the target in the page. Without `offset`, the instruction's own, it is in none. */
+function isNear({ row, imm }: Decoded, offset: number | undefined): boolean {
+  if (offset === undefined) return false;
+  const target = offset + imm;
+  return row.traits.flow === 'indirect' || (target >= 0 && target < pageSize);
+}
+
+function isRelative({ row }: Decoded): boolean {
+  return row.traits.flow === 'branch' || row.traits.flow === 'jump';
 }
 
 function decodedPlace(index: number): number {

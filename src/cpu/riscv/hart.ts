@@ -373,7 +373,7 @@ export class Hart {
       second = this.#fetchParcel(low, high);
     }
     const fault = -Math.min(first, second, 0);
-    if (fault === 0) this.pages.decodeCrossing(first | (second << 16));
+    if (fault === 0) this.pages.decodeAlone(first | (second << 16));
     else this.#fetchException(fault, low, high);
     return fault;
   }

@@ -6,7 +6,7 @@ import { defineFloat } from '../float/functions.ts';
 import type { FloatFunctions } from '../float/functions.ts';
 import { memoryOp, ModuleBuilder, op, valueType } from '../../wasm/module.ts';
 import type { Callable, Code, Label, Local } from '../../wasm/module.ts';
-import { commonHandlers, firstCommon, firstRare, pseudoHandlers, rareHandlers, sequences } from './handlers.ts';
+import { commonHandlers, firstRare, pseudoHandlers, rareHandlers, sequences } from './handlers.ts';
 import type { PseudoHandler, RowHandler } from './handlers.ts';
 import { InterpreterOps, systemCodes } from './interpreter-ops.ts';
 import type { Frame, HartAccesses, HartImports } from './interpreter-ops.ts';
@@ -17,6 +17,7 @@ import {
   entryFields,
   heatBytes,
   pageSize,
+  nearInPage,
   regionFields,
   regionsAt,
   slotMask,
@@ -55,6 +56,13 @@ const entryShift = Math.log2(entryBytes / 2);
 
 /** Where the two bytes of heat overflow. */
 const heatLimit = 0x1_0000;
+/**
+ * Of so many jumps one is counted, and as many times: the counts lie too far apart for the host's caches. A prime, so that a
+ * loop of several jumps has each of them counted in turn.
+ */
+const jumpsPerCount = 17;
+/** Where so few jumps make an entry hot, each is counted. */
+const fewJumps = 16 * jumpsPerCount;
 /** An entry's place in `at.heat` is its address, shifted right by this, less its lowest bit. */
 const heatShift = Math.log2(entryBytes / 2);
 
@@ -135,14 +143,7 @@ function defineRare(
   };
   const illegal = code.block();
   const labels = rareHandlers.map(() => code.block());
-  const number = code.i32();
-  code.get(ip).memory(memoryOp.i32_load16_u, entryFields.handler).tee(number);
-  code.i32Const(pseudoHandlers.indexOf('translated')).op(op.i32_eq).if();
-  emitRegionPlace(code, ip)
-    .memory(memoryOp.i32_load16_u, regionsAt + regionFields.handler)
-    .set(number);
-  code.end();
-  code.get(number).i32Const(firstRare).op(op.i32_sub);
+  code.get(ip).memory(memoryOp.i32_load16_u, entryFields.handler).i32Const(firstRare).op(op.i32_sub);
   code.brTable(labels.toReversed(), illegal);
   for (const handler of rareHandlers) {
     code.end();
@@ -234,6 +235,8 @@ function defineLoop(
   const slot = code.i32();
   const offset = code.i64();
   const heat = code.i32();
+  const jumpsLeft = code.i32();
+  const jumpsCounted = loop.hotAfter < fewJumps ? 1 : jumpsPerCount;
   const distance = code.i32();
   const emitPc = (): void => {
     code.get(pcBase).get(ip).i32Const(entryShift).op(op.i32_shr_u).op(op.i64_extend_i32_u).op(op.i64_add);
@@ -258,6 +261,10 @@ function defineLoop(
   /** Counts a jump to the present entry. */
   const emitHeat = (): void => {
     if (loop.hot === undefined) return;
+    if (jumpsCounted > 1) {
+      code.get(jumpsLeft).i32Const(1).op(op.i32_sub).tee(jumpsLeft).i32Const(0).op(op.i32_lt_s).if();
+      code.i32Const(jumpsCounted - 1).set(jumpsLeft);
+    }
     code
       .get(ip)
       .i32Const(heatShift)
@@ -268,7 +275,7 @@ function defineLoop(
     code
       .get(slot)
       .memory(memoryOp.i32_load16_u, at.heat)
-      .i32Const(Math.ceil(heatLimit / loop.hotAfter))
+      .i32Const(Math.ceil((heatLimit * jumpsCounted) / loop.hotAfter))
       .op(op.i32_add)
       .tee(heat);
     code.memory(memoryOp.i32_store16, at.heat);
@@ -280,10 +287,21 @@ function defineLoop(
     code.get(ip).get(pageAddress).op(op.i32_wrap_i64);
     code.get(pageAddress).i64Const(32).op(op.i64_shr_u).op(op.i32_wrap_i64).call(loop.hot);
     code.end();
+    if (jumpsCounted > 1) code.end();
   };
   /** ip := the entry at `offset` bytes into the page. */
   const emitEntryInPage = (): void => {
     code.get(page).get(offset).op(op.i32_wrap_i64).i32Const(entryShift).op(op.i32_shl).op(op.i32_add).set(ip);
+  };
+
+  /** Goes on at the present address with the entry in `at.alone`. */
+  const emitAlone = (): void => {
+    emitPc();
+    code
+      .i64Const(at.alone >>> entryShift)
+      .op(op.i64_sub)
+      .set(pcBase);
+    code.i32Const(at.alone).set(ip);
   };
 
   const resync = code.loop();
@@ -410,12 +428,7 @@ function defineLoop(
       emitSync();
       code.call(loop.crossing).if();
       code.br(resync).end();
-      emitPc();
-      code
-        .i64Const(at.crossing >>> entryShift)
-        .op(op.i64_sub)
-        .set(pcBase);
-      code.i32Const(at.crossing).set(ip);
+      emitAlone();
       code.br(next);
     },
     translated: () => {
@@ -430,13 +443,10 @@ function defineLoop(
       emitLookup();
       code.get(ip).memory(memoryOp.i32_load16_u, entryFields.handler);
       code.i32Const(pseudoHandlers.indexOf('translated')).op(op.i32_eq).if();
-      emitCount();
-      emitRegionPlace(code, ip).memory(memoryOp.i32_load16_u, regionsAt + regionFields.handler);
-      // Only handlers of instructions stand there: their labels are still open.
-      code.brTable(
-        labels.map((label, index) => (index < firstCommon ? rareLabel : label)),
-        rareLabel,
-      );
+      // A second br_table to the handlers here made each of them a quarter slower: they had two ways in.
+      emitAloneEntry(code, ip, slot);
+      emitAlone();
+      code.br(next);
       code.end();
       emitHeat();
       code.br(next);
@@ -483,6 +493,23 @@ function defineLoop(
 /** The offset from `regionsAt` of what belongs to an entry. */
 function emitRegionPlace(code: Code, ip: Local): Code {
   return code.get(ip).i32Const(at.decoded).op(op.i32_sub).i32Const(1).op(op.i32_shr_u);
+}
+
+/** Makes the entry in `at.alone` one of the instruction where a region begins. `handler` is any local. */
+function emitAloneEntry(code: Code, ip: Local, handler: Local): void {
+  code.i32Const(0).get(ip).memory(memoryOp.i32_load16_u, entryFields.first);
+  code.memory(memoryOp.i32_store16, at.alone + entryFields.first);
+  code.i32Const(0);
+  emitRegionPlace(code, ip)
+    .memory(memoryOp.i32_load16_u, regionsAt + regionFields.alone)
+    .tee(handler)
+    .i32Const(nearInPage - 1)
+    .op(op.i32_and)
+    .memory(memoryOp.i32_store16, at.alone + entryFields.handler);
+  // A distance between entries becomes one in bytes again.
+  code.i32Const(0).get(ip).memory(memoryOp.i32_load, entryFields.word);
+  code.get(handler).i32Const(Math.log2(nearInPage)).op(op.i32_shr_u).i32Const(entryShift).op(op.i32_mul);
+  code.op(op.i32_shr_s).memory(memoryOp.i32_store, at.alone + entryFields.word);
 }
 
 function emitStep(code: Code, ip: Local, length: number): void {

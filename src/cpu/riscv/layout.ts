@@ -54,8 +54,8 @@ export const at = {
   instretOffset: 0x4e0,
   /** `resultLimit` where NX is among the flags and the rounding mode is RNE, else 0; 32 bits. */
   floatLimit: 0x4e8,
-  /** The decoded form of one instruction that crosses a page, and the end-of-page mark behind it. */
-  crossing: 0x800,
+  /** The decoded form of one instruction outside its page: one that crosses pages, or begins a region. Then end-of-page marks. */
+  alone: 0x800,
   /** Translation caches. */
   caches: 0x1_0000,
   /** Bits of Sv39's addresses: pieces of a page of 2 MiB may be cached there, and from `gigabyteBits` on, of 1 GiB. */
@@ -142,11 +142,13 @@ export const decodedRamPage = (pageSize / 2) * entryBytes + entryBytes;
 export const decodedPages = 2048;
 
 /**
- * For every decoded entry 4 bytes, a half of its own: where a region begins, the number of its function in the table,
- * and the handler that stood there (2 bytes each).
+ * For every decoded entry 4 bytes, a half of its own: where a region begins, the number of its function in the table, and
+ * the handler of the instruction alone, wherever it is, with `nearInPage` where its word is a distance between entries
+ * (2 bytes each).
  */
 export const regionsAt = at.decoded + decodedPages * decodedPageBytes;
-export const regionFields = { function: 0, handler: 2 } as const;
+export const regionFields = { function: 0, alone: 2 } as const;
+export const nearInPage = 0x8000;
 
 /** For each page of RAM a byte of `pageFlags`; there is room for 4 GiB. */
 export const pageFlagsAt = regionsAt + (decodedPages * decodedPageBytes) / 2;
