@@ -56,13 +56,6 @@ const entryShift = Math.log2(entryBytes / 2);
 
 /** Where the two bytes of heat overflow. */
 const heatLimit = 0x1_0000;
-/**
- * Of so many jumps one is counted, and as many times: the counts lie too far apart for the host's caches. A prime, so that a
- * loop of several jumps has each of them counted in turn.
- */
-const jumpsPerCount = 17;
-/** Where so few jumps make an entry hot, each is counted. */
-const fewJumps = 16 * jumpsPerCount;
 /** An entry's place in `at.heat` is its address, shifted right by this, less its lowest bit. */
 const heatShift = Math.log2(entryBytes / 2);
 
@@ -235,8 +228,6 @@ function defineLoop(
   const slot = code.i32();
   const offset = code.i64();
   const heat = code.i32();
-  const jumpsLeft = code.i32();
-  const jumpsCounted = loop.hotAfter < fewJumps ? 1 : jumpsPerCount;
   const distance = code.i32();
   const emitPc = (): void => {
     code.get(pcBase).get(ip).i32Const(entryShift).op(op.i32_shr_u).op(op.i64_extend_i32_u).op(op.i64_add);
@@ -261,10 +252,6 @@ function defineLoop(
   /** Counts a jump to the present entry. */
   const emitHeat = (): void => {
     if (loop.hot === undefined) return;
-    if (jumpsCounted > 1) {
-      code.get(jumpsLeft).i32Const(1).op(op.i32_sub).tee(jumpsLeft).i32Const(0).op(op.i32_lt_s).if();
-      code.i32Const(jumpsCounted - 1).set(jumpsLeft);
-    }
     code
       .get(ip)
       .i32Const(heatShift)
@@ -275,7 +262,7 @@ function defineLoop(
     code
       .get(slot)
       .memory(memoryOp.i32_load16_u, at.heat)
-      .i32Const(Math.ceil((heatLimit * jumpsCounted) / loop.hotAfter))
+      .i32Const(Math.ceil(heatLimit / loop.hotAfter))
       .op(op.i32_add)
       .tee(heat);
     code.memory(memoryOp.i32_store16, at.heat);
@@ -287,7 +274,6 @@ function defineLoop(
     code.get(ip).get(pageAddress).op(op.i32_wrap_i64);
     code.get(pageAddress).i64Const(32).op(op.i64_shr_u).op(op.i32_wrap_i64).call(loop.hot);
     code.end();
-    if (jumpsCounted > 1) code.end();
   };
   /** ip := the entry at `offset` bytes into the page. */
   const emitEntryInPage = (): void => {
