@@ -119,7 +119,7 @@ export class Replay {
     entry.parent = folder;
     folder.content.folder.restore(entry, cookie);
     inode.nlink++;
-    this.#names++;
+    this.#names += inode.nameCost;
     if (inode.content.kind !== 'folder') return;
     inode.content.folder.self = entry;
     folder.nlink++;
@@ -130,7 +130,7 @@ export class Replay {
     if (entry === undefined) throw damaged(`folder ${folder.ino} has not the name it is to lose`);
     folder.content.folder.remove(entry);
     entry.inode.nlink--;
-    this.#names--;
+    this.#names -= entry.inode.nameCost;
     if (entry.inode.content.kind === 'folder') folder.nlink--;
   }
 

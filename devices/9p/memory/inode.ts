@@ -62,6 +62,11 @@ export class Inode {
     return this.mode & fileType.mask;
   }
 
+  /** As how many names each of its names counts: the target of a link stays in memory as names do, about 500 bytes each. */
+  get nameCost(): number {
+    return this.content.kind === 'link' ? 1 + Math.floor(this.content.target.length / 512) : 1;
+  }
+
   /** Whether nothing leads to it any more. */
   get isGone(): boolean {
     return this.pins === 0 && this.nlink === 0;

@@ -186,7 +186,7 @@ export abstract class NameTree {
     folderOf(parent).add(entry);
     entry.parent = parent;
     entry.inode.nlink++;
-    this.#names++;
+    this.#names += entry.inode.nameCost;
     if (entry.inode.content.kind === 'folder') {
       entry.inode.content.folder.self = entry;
       parent.nlink++;
@@ -198,7 +198,7 @@ export abstract class NameTree {
     folderOf(parent).remove(entry);
     entry.parent = undefined;
     entry.inode.nlink--;
-    this.#names--;
+    this.#names -= entry.inode.nameCost;
     if (entry.inode.content.kind === 'folder') parent.nlink--;
   }
 

@@ -167,7 +167,7 @@ export class DescriptorWalk implements Walk {
   }
 
   pin(entry: Entry): void {
-    if (entry.parent === undefined || this.#pins.has(entry)) return;
+    if (entry.parent === undefined || this.#pins.has(entry) || this.#pins.size >= this.#descriptors.mostPins) return;
     try {
       this.#pins.set(entry, this.#openPath(entry, this.#descriptorOf(entry.parent), 0));
     } catch (error) {

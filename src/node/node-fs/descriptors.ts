@@ -1,6 +1,7 @@
 // File descriptors are few (256 on some systems) and nodes are many. What can be opened again is closed when there are too
 // many: the least recently used first.
 import { readFileSync } from 'node:fs';
+import { Errno } from '../../../devices/9p/errno.ts';
 import { isErrno } from './host.ts';
 
 /** The most descriptors that are kept only to save time. */
@@ -82,10 +83,31 @@ export class Descriptors {
   readonly folders: LeastRecentlyUsed<Reclaimable>;
   /** Of files that the guest has open. */
   readonly files: LeastRecentlyUsed<Reclaimable>;
+  /**
+   * The most that keep files in reach whose names were removed. They can not be opened again, so a guest that removes what
+   * it still refers to could take all that the process has.
+   */
+  readonly mostPins: number;
+  /** Files that the guest has open and whose descriptor is. */
+  openFiles = 0;
+  /**
+   * The most of those. Only files without a name are kept beyond the limit of `files`, and a guest that opens and removes
+   * must get EMFILE before the process does.
+   */
+  readonly #mostOpen: number;
 
   constructor(limit: number) {
     this.folders = new LeastRecentlyUsed(Math.min(mostKept, Math.max(2 * inUse, Math.floor(limit / 8))));
+    this.mostPins = Math.floor(limit / 8);
+    this.#mostOpen = Math.floor((limit * 5) / 8);
     this.files = new LeastRecentlyUsed(Math.min(mostKept, Math.max(2 * inUse, Math.floor(limit / 2))));
+  }
+
+  /** Comes before one more file is opened. Throws EMFILE. */
+  requireFile(): void {
+    while (this.openFiles >= this.#mostOpen) {
+      if (this.files.reclaim(batch) === 0) throw new Errno('EMFILE', 'too many open files without a name');
+    }
   }
 
   /** Does what needs a descriptor; again, after closing others, as long as there is none. */

@@ -68,6 +68,7 @@ export class HostFile implements OpenedFile, Reclaimable {
     this.#share = share;
     entry.files ??= new Set();
     entry.files.add(this);
+    share.descriptors.openFiles++;
     share.descriptors.files.use(this);
   }
 
@@ -76,7 +77,10 @@ export class HostFile implements OpenedFile, Reclaimable {
   }
 
   opened(): number {
-    if (this.#fd < 0) this.#fd = this.#openAgain();
+    if (this.#fd < 0) {
+      this.#fd = this.#openAgain();
+      this.#share.descriptors.openFiles++;
+    }
     this.#share.descriptors.files.use(this);
     return this.#fd;
   }
@@ -100,6 +104,7 @@ export class HostFile implements OpenedFile, Reclaimable {
     const fd = this.#fd;
     // close(2): gone whatever the error; another file may have the number by now.
     this.#fd = -1;
+    this.#share.descriptors.openFiles--;
     try {
       host.close(fd);
     } catch (error) {
@@ -213,6 +218,7 @@ export class HostFile implements OpenedFile, Reclaimable {
     const fd = this.#fd;
     this.#fd = -1;
     if (fd < 0) return this.#tellLost();
+    this.#share.descriptors.openFiles--;
     if (this.#pending === 0) return host.close(fd);
     return new Promise((resolve, reject) => {
       this.#closesWhenDone = () => {

@@ -75,6 +75,7 @@ export class NameChanges {
     const mode = this.#hostMode(folder, making);
     const path = this.#walk.child(folder, name);
     const flags = (asked & ~O_TRUNC) | O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
+    this.#descriptors.requireFile();
     let fd: number;
     try {
       fd = this.#descriptors.withRoom(() => host.open(path, flags, mode));

@@ -70,7 +70,8 @@ export class OpenFiles {
     if (!entry.isFolder && type !== fileType.file) throw new Errno('ENXIO');
     if (changes) this.#changing();
     const hostsFlags = entry.isFolder ? O_RDONLY : asked;
-    const { walk } = this.#share;
+    const { walk, descriptors } = this.#share;
+    descriptors.requireFile();
     return this.#places.reaching(
       entry,
       (found) => this.#addOpened(found, walk.open(found, hostsFlags), asked),

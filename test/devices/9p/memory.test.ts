@@ -240,3 +240,16 @@ test('handles are used again', () => {
   expect(backend.handleCount).toBe(0);
   expect(backend.root()).toBe(1);
 });
+
+test('the target of a link counts as names do: memory is bounded, however long links are', () => {
+  const backend = memory();
+  const folder = backend.root();
+  const free = backend.statfs().filesFree;
+  backend.forget(backend.symlink(folder, bytes('short'), bytes('x'), root));
+  expect(free - backend.statfs().filesFree).toBe(1n);
+  backend.forget(backend.symlink(folder, bytes('long'), new Uint8Array(4095).fill(0x78), root));
+  expect(free - backend.statfs().filesFree).toBe(9n);
+  backend.unlink(folder, bytes('long'), false);
+  backend.unlink(folder, bytes('short'), false);
+  expect(backend.statfs().filesFree).toBe(free);
+});
