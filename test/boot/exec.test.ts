@@ -4,7 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { runInGuest, runVm, temporaryFolder } from './command-line.ts';
+import { runInGuest, temporaryFolder } from './command-line.ts';
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -37,14 +37,10 @@ test('the number of files in a share', async () => {
   expect({ output: stdout.toString().trim(), status }).toEqual({ output: '57', status: 0 });
 });
 
-test('8 MiB through standard input, and back', async () => {
-  const input = randomBytes(8 * 1024 * 1024);
-  const { stdout, stderr, status } = await runInGuest('tee /dev/stderr | sha256sum', [], { input });
-  expect(status).toBe(0);
-  expect(stdout.toString()).toBe(`${sha256(input)}  -\n`);
-  expect(stderr.length).toBeGreaterThan(0);
-  const echoed = await runInGuest('cat', [], { input });
-  expect(sha256(echoed.stdout)).toBe(sha256(input));
+test('a MiB through standard input, and back', async () => {
+  const input = randomBytes(2 ** 20);
+  const { stdout, status } = await runInGuest('cat', [], { input });
+  expect({ output: sha256(stdout), status }).toEqual({ output: sha256(input), status: 0 });
 });
 
 test('a command that reads no input is not held up by it', async () => {
@@ -126,13 +122,4 @@ test('--stats tells boot time, MIPS and 9P traffic', async () => {
   );
   expect(stderr).toMatch(/^guest: [\d.]+ million instructions, [1-9]\d* MIPS/m);
   expect(stderr).toMatch(/^9P: [1-9]\d* requests, [1-9]\d* bytes in, [1-9]\d* bytes out$/m);
-});
-
-test('two --clock icount runs are identical', async () => {
-  const command =
-    'cat /proc/uptime /proc/sys/kernel/random/uuid; dd if=/dev/urandom bs=1k count=1 2> /dev/null | sha256sum';
-  const first = await runVm(['--clock', 'icount', '--exec', command]);
-  const second = await runVm(['--clock', 'icount', '--exec', command]);
-  expect(first.stdout.toString()).toContain('\n');
-  expect(second.stdout.toString()).toBe(first.stdout.toString());
 });
