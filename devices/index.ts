@@ -13,6 +13,8 @@ export type {
   OpenFile,
   OutsideChange,
 } from './9p/backend.ts';
+export { HiddenNames, type HiddenNamesOptions } from './9p/hidden-names.ts';
+export { HidingBackend } from './9p/hiding.ts';
 export { MemoryBackend, type MemoryBackendOptions } from './9p/memory.ts';
 export { defaultMaximumMessageSize, minimumMessageSize, Server, type ServerOptions } from './9p/server.ts';
 export { formatP9Event, type P9Event, type Statistics } from './9p/trace.ts';

@@ -1,4 +1,5 @@
 // What a share of a host's folder can be told of its files, and what of that makes no sense.
+import { HiddenNames } from '../../devices/9p/hidden-names.ts';
 import type { SecurityOptions } from './node-fs/open-security.ts';
 import type { IdRange } from './node-fs/owners.ts';
 import type { SecurityModel } from './node-fs/security.ts';
@@ -22,6 +23,11 @@ export interface HostFolderOptions {
   readonly fileMode?: number;
   /** The same for folders. Default: 0o700. */
   readonly folderMode?: number;
+  /**
+   * What the guest does not have, as in .gitignore: `*.pem` or `.env` in any folder, `/secrets` or `build/*.key` from the
+   * folder on, `**` for any number of folders.
+   */
+  readonly hide?: readonly string[];
 }
 
 /** Linux's largest number of a user; one more is "none". */
@@ -31,7 +37,12 @@ const ownerUses = 0o700;
 
 /** `problem` makes the error. */
 export function checkHostFolder(options: HostFolderOptions, problem: (what: string) => Error): void {
-  const { security = 'default', owner, uidMap = [], gidMap = [], fileMode, folderMode } = options;
+  const { security = 'default', owner, uidMap = [], gidMap = [], fileMode, folderMode, hide = [] } = options;
+  try {
+    hiddenNames(hide);
+  } catch (error) {
+    throw problem(`hide: ${(error as Error).message}`);
+  }
   for (const id of owner === undefined ? [] : [owner.uid, owner.gid])
     if (!isId(id)) throw problem(`owner: ${id} is no number of a user or group, 0 to ${largestId}`);
   checkMap('uidMap', uidMap, problem);
@@ -48,6 +59,12 @@ export function checkHostFolder(options: HostFolderOptions, problem: (what: stri
 export function securityOf(options: HostFolderOptions): SecurityOptions {
   const { security: model, owner, uidMap, gidMap, fileMode, folderMode } = options;
   return { model, owner, uidMap, gidMap, fileMode, folderMode };
+}
+
+/** Throws Error where a pattern is none. */
+export function hiddenNames(patterns: readonly string[]): HiddenNames {
+  // There a name can be written in several ways. Short names of Windows are yet others, and not known here.
+  return new HiddenNames(patterns, { ignoreCase: process.platform === 'darwin' || process.platform === 'win32' });
 }
 
 function isId(id: number): boolean {

@@ -2,9 +2,16 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { basename, resolve } from 'node:path';
 import type { Backend } from '../../devices/9p/backend.ts';
+import { HidingBackend } from '../../devices/9p/hiding.ts';
 import { VmError } from '../errors.ts';
 import type { ShareSource } from '../vm-options.ts';
-import { checkHostFolder, securityModels, securityOf, type HostFolderOptions } from './host-folder-options.ts';
+import {
+  checkHostFolder,
+  hiddenNames,
+  securityModels,
+  securityOf,
+  type HostFolderOptions,
+} from './host-folder-options.ts';
 import { NodeFsBackend } from './node-fs/backend.ts';
 
 interface HostFolder extends ShareSource {
@@ -46,7 +53,9 @@ export async function openHostFolder(
   if (!isHostFolder(source))
     throw new VmError('bad-option', `a share of kind ${source.kind} has no meaning in Node.js`);
   try {
-    return NodeFsBackend.open(source.path, { ...options, security: securityOf(source.options) });
+    const backend = NodeFsBackend.open(source.path, { ...options, security: securityOf(source.options) });
+    const { hide = [] } = source.options;
+    return hide.length === 0 ? backend : new HidingBackend(backend, hiddenNames(hide));
   } catch (cause) {
     throw new VmError(
       'bad-file',

@@ -40,7 +40,8 @@ const options = {
       '  owner=UID:GID     whose the files of this user are in the guest; default: root’s',
       '  map=GUEST:HOST:N  N users and groups from GUEST on are those from HOST on here; also uidmap=, gidmap=',
       '  fmode=, dmode=    octal modes of what is made on the host in mapped; default: 0600 and 0700',
-      'map, uidmap and gidmap may be given several times. A comma in DIR or in a value is written twice.',
+      '  hide=GLOB         what the guest does not have: a name in any folder, or with a slash a path from DIR on',
+      'map, uidmap, gidmap and hide may be given several times. A comma in DIR or in a value is written twice.',
     ],
   },
   exec: {

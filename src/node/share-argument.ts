@@ -29,10 +29,11 @@ const keys = {
   gidmap: 'gidmap=GUEST:HOST:COUNT',
   fmode: 'fmode=MODE',
   dmode: 'dmode=MODE',
+  hide: 'hide=GLOB',
 } as const;
 type Key = keyof typeof keys;
 
-const repeatable: ReadonlySet<string> = new Set<Key>(['map', 'uidmap', 'gidmap']);
+const repeatable: ReadonlySet<string> = new Set<Key>(['map', 'uidmap', 'gidmap', 'hide']);
 
 /** Reads `DIR[,OPTION…]`, where `,,` is a comma. Throws VmError 'bad-option' that says what is wrong. */
 export function parseShare(text: string): ShareArgument {
@@ -91,6 +92,7 @@ function parseFiles(share: string, of: (key: Key) => readonly string[]): HostFol
     [...both, ...ranges('uidmap')],
     [...both, ...ranges('gidmap')],
   ];
+  const hide = of('hide');
   const files: HostFolderOptions = {
     ...(security !== undefined && { security }),
     ...(ids !== undefined && { owner: { uid: Number(ids[1]), gid: Number(ids[2]) } }),
@@ -98,6 +100,7 @@ function parseFiles(share: string, of: (key: Key) => readonly string[]): HostFol
     ...(gidMap.length > 0 && { gidMap }),
     ...(fileMode !== undefined && { fileMode }),
     ...(folderMode !== undefined && { folderMode }),
+    ...(hide.length > 0 && { hide }),
   };
   checkHostFolder(files, problem);
   return files;

@@ -6,7 +6,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
-import { builtInCommandLine, createVm, defaultMemory, hostFolder, type CpuEngine, type VmStatistics } from 'vm9';
+import {
+  builtInCommandLine,
+  createVm,
+  defaultMemory,
+  hostFolder,
+  type CpuEngine,
+  type HostFolderOptions,
+  type VmStatistics,
+} from 'vm9';
 import { Agent, type AgentPort, type AgentPortEvents } from '../../src/agent.ts';
 import { qemuProcessor } from '../qemu-processor.ts';
 import { cpuSecondsOf, isInstalled, qemu } from './tools.ts';
@@ -45,8 +53,12 @@ export async function remount(guest: Guest, options: string): Promise<void> {
   );
 }
 
-export async function startVm9(share: string, cpu: CpuEngine = 'translator'): Promise<Guest> {
-  const vm = createVm({ cpu, shares: [{ source: hostFolder(share), mount: 'none' }] });
+export async function startVm9(
+  share: string,
+  cpu: CpuEngine = 'translator',
+  options: HostFolderOptions = {},
+): Promise<Guest> {
+  const vm = createVm({ cpu, shares: [{ source: hostFolder(share, options), mount: 'none' }] });
   await vm.start();
   await vm.ready;
   return {
@@ -79,7 +91,11 @@ export class QemuImages {
 }
 
 /** Starts QEMU with the agent's port at its standard input and output. */
-export function spawnQemu({ kernel, initrd }: QemuImages, share: string): { child: ChildProcess; agent: Agent } {
+export function spawnQemu(
+  { kernel, initrd }: QemuImages,
+  share: string,
+  security = 'none',
+): { child: ChildProcess; agent: Agent } {
   const board = `-M virt -cpu ${qemuProcessor} -smp 1 -m ${defaultMemory} -display none -serial null -monitor none -no-reboot`;
   const devices =
     '-global virtio-mmio.force-legacy=false -chardev stdio,id=agent,signal=off -device virtio-serial-device ' +
@@ -89,7 +105,7 @@ export function spawnQemu({ kernel, initrd }: QemuImages, share: string): { chil
     ...board.split(' '),
     ...devices.split(' '),
     '-fsdev',
-    `local,id=share,path=${share},security_model=none`,
+    `local,id=share,path=${share},security_model=${security}`,
     '-kernel',
     kernel,
     '-initrd',
@@ -101,8 +117,9 @@ export function spawnQemu({ kernel, initrd }: QemuImages, share: string): { chil
   return { child, agent: new Agent(new ProcessPort(child)) };
 }
 
-export async function startQemu(files: QemuImages, share: string): Promise<Guest> {
-  const { child, agent } = spawnQemu(files, share);
+/** `security` is QEMU's model, with what else its share is told. */
+export async function startQemu(files: QemuImages, share: string, security?: string): Promise<Guest> {
+  const { child, agent } = spawnQemu(files, share, security);
   const exited = new Promise((resolve) => {
     child.once('exit', resolve);
   });

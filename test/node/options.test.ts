@@ -19,6 +19,7 @@ describe('--share DIR[,tag=NAME][,mount=PATH|none][,ro][,cache=MODE][,msize=N]',
     ['a,,,ro', { folder: 'a,', readOnly: true }],
     ['a,mount=/x,,y', { folder: 'a', mount: '/x,y', readOnly: false }],
     ['a,security=mapped', { folder: 'a', readOnly: false, files: { security: 'mapped' } }],
+    ['a,hide=*.pem,hide=/a,,b', { folder: 'a', readOnly: false, files: { hide: ['*.pem', '/a,b'] } }],
     ['a,owner=1000:100', { folder: 'a', readOnly: false, files: { owner: { uid: 1000, gid: 100 } } }],
     [
       'a,security=mapped,fmode=0640,dmode=750',
@@ -70,6 +71,8 @@ describe('--share DIR[,tag=NAME][,mount=PATH|none][,ro][,cache=MODE][,msize=N]',
     ['src,security=mapped,fmode=4755', 'fmode=4755 is no mode in octal digits'],
     ['src,security=mapped,fmode=0440', 'fmode: 0440 keeps this user from the files: it has to include 0600'],
     ['src,security=mapped,dmode=600', 'dmode: 0600 keeps this user from the files: it has to include 0700'],
+    ['src,hide=', 'hide: the pattern "" has an empty component'],
+    ['src,hide=!a', 'hide: the pattern "!a" begins with !'],
     ['src,dmode=755', 'are for security=mapped'],
   ])('refuses %j', (text, reason) => {
     expect(() => parseShare(text)).toThrow(reason);
