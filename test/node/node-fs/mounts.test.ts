@@ -41,7 +41,7 @@ it(
   { timeout: 30_000 },
   async ({ skip }) => {
     const reason = capabilities.xattrs ? obstacle() : 'extended attributes are missing';
-    if (reason !== undefined) return skip(`nothing can be mounted: ${reason}`);
+    skip(reason !== undefined, `nothing can be mounted: ${reason}`);
     const place = mkdtempSync(join(tmpdir(), 'vm9-mounts-'));
     const share = join(place, 'share');
     try {
