@@ -5,6 +5,7 @@ import { decodeMessage, encodeMessage } from '../../devices/9p/client-message.ts
 import type { DecodedMessage } from '../../devices/9p/client-message.ts';
 import { errnos } from '../../devices/9p/errno.ts';
 import { formats, headerLength, payloadHeaderLength } from '../../devices/9p/messages.ts';
+import type { MessageName } from '../../devices/9p/messages.ts';
 import { defaultMaximumMessageSize, Server } from '../../devices/9p/server.ts';
 import type { AnyBody } from '../../devices/9p/wire.ts';
 import { GuestFault } from '../../devices/guest-fault.ts';
@@ -17,6 +18,8 @@ const knownErrors: ReadonlySet<number> = new Set(Object.values(errnos));
 /** Bytes behind the room, which nobody may write. */
 const guardLength = 16;
 const guard = 0xee;
+/** What is answered only when another request has made it possible, and holds up none meanwhile. */
+const postponable: ReadonlySet<string> = new Set<MessageName>(['Tlock']);
 /** Milliseconds after which a reply that nothing holds up will not come any more. */
 const patience = 20_000;
 
@@ -28,6 +31,10 @@ interface Flying {
   /** The message as the server decodes it; undefined where it can not. */
   readonly decoded: DecodedMessage | undefined;
   readonly size: number;
+  /** Whether another request has the tag and is not answered: this one is refused, unless it acts on others. */
+  isTagInUse: boolean;
+  /** Whether it may be answered after others that come later, or be flushed. */
+  readonly mayTakeTime: boolean;
   /** The room for the reply, and a guard behind it. */
   readonly memory: Uint8Array;
   isDone: boolean;
@@ -89,11 +96,11 @@ export class MessageRunner {
   async end(settlesFirst: boolean): Promise<void> {
     if (settlesFirst) {
       await this.#world.settle();
-      this.#expectAllDone('after every operation ended');
+      this.#expectAllDone('after every operation ended', postponable);
     }
     this.#reset();
-    if (!settlesFirst) await new Promise((resolve) => void setImmediate(resolve));
-    this.#expectAllDone('after a reset');
+    await new Promise((resolve) => void setImmediate(resolve));
+    this.#expectAllDone('after a reset', new Set());
     await this.#world.settle();
     await new Promise((resolve) => void setImmediate(resolve));
     if (this.#failure !== undefined) throw this.#failure;
@@ -114,8 +121,8 @@ export class MessageRunner {
     this.#agreed = defaultMaximumMessageSize;
   }
 
-  #expectAllDone(when: string): void {
-    const waiting = this.#flying.filter(({ isDone }) => !isDone);
+  #expectAllDone(when: string, butFor: ReadonlySet<string>): void {
+    const waiting = this.#flying.filter(({ isDone, decoded }) => !isDone && !butFor.has(decoded?.name ?? ''));
     if (waiting.length > 0)
       throw new Violation('a request was never answered', `${waiting.map(({ step }) => step.name).join()} ${when}`);
   }
@@ -124,7 +131,11 @@ export class MessageRunner {
     const message = encoded(step);
     const original = message.slice();
     const { waits } = this.#world;
-    const memory = waits ? new Uint8Array(step.room + guardLength) : this.#memory.subarray(0, step.room + guardLength);
+    const decoded = decodedOrNot(message);
+    const mayTakeTime = waits || postponable.has(decoded?.name ?? '');
+    const memory = mayTakeTime
+      ? new Uint8Array(step.room + guardLength)
+      : this.#memory.subarray(0, step.room + guardLength);
     memory.fill(guard, step.room);
     const size = message.length;
     const view = new DataView(message.buffer, message.byteOffset, size);
@@ -133,12 +144,15 @@ export class MessageRunner {
       step,
       tag: size < headerLength ? 0 : view.getUint16(5, true),
       type: size < headerLength ? 0 : view.getUint8(4),
-      decoded: decodedOrNot(message),
+      decoded,
       size,
+      isTagInUse: false,
+      mayTakeTime,
       memory,
       isDone: false,
       returned: undefined,
     };
+    flying.isTagInUse = this.#flying.some(({ tag, isDone }) => !isDone && tag === flying.tag);
     let answer: number | Promise<number>;
     try {
       answer = this.#server.answer({
@@ -161,12 +175,12 @@ export class MessageRunner {
       if (flushes !== undefined && !flushes.isDone) throw new Violation('Rflush came before the old request');
       this.#finish(flying, length);
     });
-    if (waits) {
+    if (mayTakeTime) {
       finished.catch((error: unknown) => (this.#failure ??= error));
       return;
     }
     await within(finished, step.name);
-    this.#flying.length = 0;
+    if (this.#flying.every(({ isDone }) => isDone)) this.#flying.length = 0;
   }
 
   /** The request that a Tflush is about. */
@@ -178,11 +192,11 @@ export class MessageRunner {
   #finish(flying: Flying, length: number): void {
     const { step, memory, decoded } = flying;
     flying.isDone = true;
-    if (this.#world.waits) flying.returned = memory.slice();
+    if (flying.mayTakeTime) flying.returned = memory.slice();
     for (let at = step.room; at < memory.length; at++)
       if (memory[at] !== guard) throw new Violation('a byte behind the room was written', step.name);
     if (length === 0) {
-      if (!this.#world.waits) throw new Violation('no reply without a flush', step.name);
+      if (!flying.mayTakeTime) throw new Violation('no reply without a flush', step.name);
       return;
     }
     if (length > step.room) throw new Violation('a reply is longer than its room', step.name);
@@ -190,7 +204,8 @@ export class MessageRunner {
     const error = reply.name === 'Rlerror' ? (reply.body['ecode'] as number) : 0;
     if (decoded === undefined) return;
     this.#note(decoded, error);
-    const refused = flying.size > this.#agreed;
+    const actsOnOthers = decoded.name === 'Tversion' || decoded.name === 'Tflush';
+    const refused = flying.size > this.#agreed || (flying.isTagInUse && !actsOnOthers);
     this.model.answered(decoded.name, decoded.body, error === 0 ? reply.body : undefined, refused);
     if (decoded.name === 'Tversion' && !refused) {
       const isAgreed = error === 0 && this.model.hasSession;

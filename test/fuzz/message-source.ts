@@ -7,6 +7,7 @@ import type { Dice } from './dice.ts';
 import type { FidModel } from './fid-model.ts';
 import type { MessageStep, SendStep, WorldName } from './message-case.ts';
 import { hostActions, hostNames } from './host-place.ts';
+import { hostWorlds } from './message-case.ts';
 
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'latin1'));
 
@@ -114,7 +115,7 @@ export class MessageSource {
         return { do: 'settle', which: dice.below(64), ...(dice.once(6) && { error: dice.pick(errors) }) };
       if (dice.once(12)) return { do: 'fail', after: dice.below(6), error: dice.pick(errors) };
     }
-    if (this.#world === 'host' || this.#world === 'portable') {
+    if (hostWorlds.has(this.#world)) {
       if (dice.once(12))
         return { do: 'host', action: dice.below(hostActions.length), name: dice.below(hostNames.length) };
       if (dice.once(12)) return { do: 'fail', after: dice.below(16), error: dice.pick(errors) };
@@ -178,6 +179,14 @@ export class MessageSource {
         return dice.pick(versions);
       case 'msize':
         return dice.pick(messageSizes);
+      // Of locks: kinds, ranges and owners that meet.
+      case 'type':
+        return dice.once(8) ? dice.below(256) : dice.below(3);
+      case 'start':
+      case 'length':
+        return dice.once(8) ? dice.pick(bits64) : BigInt(dice.below(4));
+      case 'procId':
+        return dice.once(8) ? dice.word() : dice.below(3);
       case 'oldtag':
         return dice.below(tags);
       case 'target':

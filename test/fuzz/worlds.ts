@@ -9,6 +9,7 @@ import { NodeFsBackend } from '../../src/node/node-fs/backend.ts';
 import { Gate, Ledger } from '../devices/9p/backends.ts';
 import { HostFaults } from '../node/node-fs/host-faults.ts';
 import { HostPlace } from './host-place.ts';
+import { hostWorlds } from './message-case.ts';
 import type { MessageStep, WorldName } from './message-case.ts';
 
 export interface World {
@@ -128,6 +129,17 @@ function openDescriptors(): number {
   return process.platform === 'linux' ? readdirSync('/proc/self/fd').length : 0;
 }
 
+function openShare(share: string, name: WorldName): NodeFsBackend {
+  if (name === 'portable') return NodeFsBackend.open(share, { readOnly: false, walk: 'portable', native: false });
+  try {
+    return NodeFsBackend.open(share, { readOnly: false, ...(name === 'mapped' && { security: { model: 'mapped' } }) });
+  } catch (error) {
+    // Where attributes can not be kept, owners are not mapped, and the case is one more of the plain world.
+    if (name !== 'mapped') throw error;
+    return NodeFsBackend.open(share, { readOnly: false });
+  }
+}
+
 class HostWorld implements World {
   readonly readOnly = false;
   readonly waits = false;
@@ -137,14 +149,11 @@ class HostWorld implements World {
   readonly #handles: number;
   readonly #faults = new HostFaults();
 
-  constructor(place: HostPlace, isPortable: boolean) {
+  constructor(place: HostPlace, name: WorldName) {
     this.#place = place;
     place.refill();
     this.#descriptors = openDescriptors();
-    this.backend = NodeFsBackend.open(place.share, {
-      readOnly: false,
-      ...(isPortable && { walk: 'portable', native: false }),
-    });
+    this.backend = openShare(place.share, name);
     this.#handles = this.backend.handleCount;
   }
 
@@ -186,7 +195,7 @@ export class Worlds {
 
   make(name: WorldName): World {
     if (name === 'waiting') return new WaitingWorld();
-    if (name === 'host' || name === 'portable') return new HostWorld(this.#hostPlace(), name === 'portable');
+    if (hostWorlds.has(name)) return new HostWorld(this.#hostPlace(), name);
     return new MemoryWorld(name === 'read-only');
   }
 

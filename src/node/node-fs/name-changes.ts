@@ -142,13 +142,13 @@ export class NameChanges {
     const made = this.createFile(folder, name, O_WRONLY, making);
     if (made === undefined) throw new Errno('EEXIST');
     const { entry, fd } = made;
-    try {
-      this.#completing(folder, entry, () => {
+    this.#completing(folder, entry, () => {
+      try {
         if (host.write(fd, target, 0) < target.length) throw new Errno('ENOSPC');
-      });
-    } finally {
-      host.close(fd);
-    }
+      } finally {
+        host.close(fd);
+      }
+    });
     return entry;
   }
 
