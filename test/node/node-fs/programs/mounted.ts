@@ -59,7 +59,7 @@ const codes = {
 };
 const content = await guest.content('second/a');
 const fsids = new Set<bigint>();
-for (const folder of folders) fsids.add((await backend.statfs(await guest.at(folder))).fsid);
+for (const folder of folders) fsids.add(backend.statfs(await guest.at(folder)).fsid);
 await guest.leave();
 await backend.close();
 console.log(JSON.stringify({ numbers, listed, owners, codes, content, lines, fileSystems: fsids.size }));
