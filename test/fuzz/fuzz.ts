@@ -18,7 +18,7 @@ export type FuzzCase = MessageCase | RingCase;
 /** Ten cases of messages, by what they cost and what is new in them. */
 const turns: readonly WorldName[] = [
   ...(['memory', 'waiting', 'memory', 'host', 'memory'] as const),
-  ...(['waiting', 'memory', 'portable', 'read-only', 'mapped'] as const),
+  ...(['portable', 'memory', 'mapped', 'read-only', 'hiding'] as const),
 ];
 
 export interface FuzzOptions {

@@ -54,10 +54,10 @@ export interface ResetStep {
 export type MessageStep = SendStep | SettleStep | FailStep | HostStep | ResetStep;
 
 /** What the server works on: see worlds.ts. */
-export const worldNames = ['memory', 'waiting', 'read-only', 'host', 'portable', 'mapped'] as const;
+export const worldNames = ['memory', 'waiting', 'read-only', 'host', 'portable', 'mapped', 'hiding'] as const;
 export type WorldName = (typeof worldNames)[number];
 /** Those that share a folder of the host. */
-export const hostWorlds: ReadonlySet<WorldName> = new Set<WorldName>(['host', 'portable', 'mapped']);
+export const hostWorlds: ReadonlySet<WorldName> = new Set<WorldName>(['host', 'portable', 'mapped', 'hiding']);
 
 export interface MessageCase {
   readonly kind: 'messages';

@@ -231,7 +231,18 @@ export class MessageRunner {
       throw new Violation('a reply has more bytes than asked for', step.name);
     if (reply.name === 'Rwalk' && (reply.body['qids'] as []).length > (body['names'] as []).length)
       throw new Violation('a walk went further than its names', step.name);
+    this.#checkHidden(decoded, reply);
     return reply;
+  }
+
+  #checkHidden({ body }: DecodedMessage, { name, payload, body: reply }: DecodedMessage): void {
+    const { hidden } = this.#world;
+    if (hidden === undefined) return;
+    const isListed = name === 'Rreaddir' && Buffer.from(payload ?? []).includes(hidden);
+    const names =
+      name === 'Rwalk' ? (body['names'] as readonly Uint8Array[]).slice(0, (reply['qids'] as []).length) : [];
+    const isWalked = names.some((each) => Buffer.from(each).equals(Buffer.from(hidden)));
+    if (isListed || isWalked) throw new Violation('a hidden name was seen', name);
   }
 
   #note({ name, body }: DecodedMessage, error: number): void {

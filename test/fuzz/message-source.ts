@@ -12,7 +12,9 @@ import { hostWorlds } from './message-case.ts';
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'latin1'));
 
 /** What is there at the start, what may come, and the ways of it. */
-const likelyNames = ['file', 'folder', 'inner', 'deep', 'link', 'out', 'up', 'new', 'other', '..', '.'].map(bytes);
+const likelyNames = ['file', 'folder', 'inner', 'deep', 'link', 'out', 'up', 'new', 'other', 'hush', '..', '.'].map(
+  bytes,
+);
 const hostileNames = [
   '',
   '/',
@@ -187,6 +189,10 @@ export class MessageSource {
         return dice.once(8) ? dice.pick(bits64) : BigInt(dice.below(4));
       case 'procId':
         return dice.once(8) ? dice.word() : dice.below(3);
+      case 'offset':
+        // A cookie of a listing, or where a file or an attribute begins.
+        if (dice.once(4)) break;
+        return field.kind === 'u64' ? BigInt(dice.pick([0, 0, 0, 1, 2, 3, 5])) : 0;
       case 'oldtag':
         return dice.below(tags);
       case 'target':

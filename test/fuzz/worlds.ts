@@ -1,9 +1,12 @@
 // What a fuzzed server works on: files in memory that answer at once, or wait and fail as the case says, or may not be
 // changed; or a folder of the host,
 // reached through descriptors or by paths. Each is the same tree at the start, and knows whether anything was left behind.
-import { readdirSync } from 'node:fs';
+import { readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Backend } from '../../devices/9p/backend.ts';
 import { Errno } from '../../devices/9p/errno.ts';
+import { hiddenNames } from '../../src/node/host-folder-options.ts';
+import { HidingBackend } from '../../devices/9p/hiding.ts';
 import { MemoryBackend } from '../../devices/9p/memory.ts';
 import { NodeFsBackend } from '../../src/node/node-fs/backend.ts';
 import { Gate, Ledger } from '../devices/9p/backends.ts';
@@ -17,6 +20,8 @@ export interface World {
   readonly readOnly: boolean;
   /** Whether more than one request is under way at a time. */
   readonly waits: boolean;
+  /** A name that is there and must not be seen. */
+  readonly hidden?: string | undefined;
   /** Does what is no message. */
   act(step: MessageStep): Promise<void>;
   /** Lets all end that waits. */
@@ -31,6 +36,8 @@ export interface World {
 
 /** So little that ENOSPC is met. */
 const capacity = 1 << 20;
+/** In a share that hides it. */
+const hiddenName = 'hush';
 const nobody = { uid: 0, gid: 0 };
 
 function bytes(text: string): Uint8Array {
@@ -143,7 +150,9 @@ function openShare(share: string, name: WorldName): NodeFsBackend {
 class HostWorld implements World {
   readonly readOnly = false;
   readonly waits = false;
-  readonly backend: NodeFsBackend;
+  readonly hidden: string | undefined;
+  readonly backend: Backend;
+  readonly #share: NodeFsBackend;
   readonly #place: HostPlace;
   readonly #descriptors: number;
   readonly #handles: number;
@@ -153,8 +162,14 @@ class HostWorld implements World {
     this.#place = place;
     place.refill();
     this.#descriptors = openDescriptors();
-    this.backend = openShare(place.share, name);
-    this.#handles = this.backend.handleCount;
+    this.#share = openShare(place.share, name);
+    this.backend = this.#share;
+    this.#handles = this.#share.handleCount;
+    this.hidden = name === 'hiding' ? hiddenName : undefined;
+    if (name !== 'hiding') return;
+    for (const folder of ['', 'folder', 'folder/inner']) writeFileSync(join(place.share, folder, hiddenName), 'hidden');
+    // One by its name, wherever it is, one by its path.
+    this.backend = new HidingBackend(this.#share, hiddenNames([hiddenName, 'folder/inner/deep']));
   }
 
   async act(step: MessageStep): Promise<void> {
@@ -164,7 +179,7 @@ class HostWorld implements World {
   }
 
   leftBehind(): string | undefined {
-    const handles = this.backend.handleCount - this.#handles;
+    const handles = this.#share.handleCount - this.#handles;
     if (handles !== 0) return `${handles} nodes and files`;
     return this.#place.isUntouched ? undefined : `surroundings that changed:\n${this.#place.surroundings()}`;
   }
@@ -176,14 +191,14 @@ class HostWorld implements World {
 
   async close(): Promise<string | undefined> {
     this.#faults.dispose();
-    await this.backend.close();
+    await this.#share.close();
     const left = openDescriptors() - this.#descriptors;
     return left === 0 ? undefined : `${left} descriptors`;
   }
 
   async abandon(): Promise<void> {
     this.#faults.dispose();
-    await this.backend.close().catch((error: unknown) => {
+    await this.#share.close().catch((error: unknown) => {
       if (!(error instanceof Errno)) throw error;
     });
   }
