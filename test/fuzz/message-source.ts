@@ -89,6 +89,7 @@ const errors: readonly ErrnoName[] = ['EIO', 'ENOSPC', 'EACCES', 'EMFILE', 'ENFI
 
 const requests = (Object.keys(messages) as MessageName[]).filter((name) => name.startsWith('T'));
 /** Tversion ends everything that makes a sequence interesting, and Tflush means something only where others wait. */
+const onOpenFiles: readonly MessageName[] = ['Tread', 'Twrite', 'Tlock', 'Tlock', 'Tgetlock', 'Tfsync', 'Tsetattr'];
 const seldom: ReadonlySet<MessageName> = new Set<MessageName>(['Tversion', 'Tauth']);
 
 /** Room that holds any reply to what is asked for here. */
@@ -99,6 +100,10 @@ const tags = 12;
 const fidNumbers = 24;
 /** The most files and folders that a case keeps open by numbers out of the range above. */
 const edgeFids = [0xffff_ffff, 0xffff_fffe, 0x8000_0000, 1 << 20];
+
+function openFiles({ fids }: FidModel): readonly number[] {
+  return [...fids].flatMap(([fid, kind]) => (kind === 'open file' ? [fid] : []));
+}
 
 export class MessageSource {
   readonly #dice: Dice;
@@ -128,7 +133,8 @@ export class MessageSource {
   #send(model: FidModel): SendStep {
     const dice = this.#dice;
     // Without a fid nothing but errors would come.
-    const name = model.fids.size === 0 && !dice.once(4) ? dice.pick(['Tversion', 'Tattach'] as const) : this.#request();
+    const name =
+      model.fids.size === 0 && !dice.once(4) ? dice.pick(['Tversion', 'Tattach'] as const) : this.#request(model);
     const format = formats[name];
     const body = this.#body(format, model);
     const data = format.hasPayload ? dice.bytes(dice.pick([0, 1, 3, 3, 5, 5, 8, 30, 100, 3000])) : undefined;
@@ -149,9 +155,11 @@ export class MessageSource {
     };
   }
 
-  #request(): MessageName {
-    const name = this.#dice.pick(requests);
-    return seldom.has(name) && !this.#dice.once(10) ? this.#request() : name;
+  #request(model: FidModel): MessageName {
+    const dice = this.#dice;
+    if (dice.once(5) && [...model.fids.values()].includes('open file')) return dice.pick(onOpenFiles);
+    const name = dice.pick(requests);
+    return seldom.has(name) && !dice.once(10) ? this.#request(model) : name;
   }
 
   #body({ name: message, fields }: Format, model: FidModel): AnyBody {
@@ -166,7 +174,10 @@ export class MessageSource {
   #value(message: MessageName, name: string, field: Field, model: FidModel): AnyBody[string] {
     const dice = this.#dice;
     if (name === 'afid') return dice.once(10) ? dice.below(fidNumbers) : 0xffff_ffff;
-    if (name.endsWith('fid')) return this.#fid(message === 'Tattach' || name === 'newfid', model);
+    if (name.endsWith('fid')) {
+      const open = onOpenFiles.includes(message) && !dice.once(3) ? openFiles(model) : [];
+      return open.length > 0 ? dice.pick(open) : this.#fid(message === 'Tattach' || name === 'newfid', model);
+    }
     switch (name) {
       case 'flags':
         if (message === 'Tlopen' || message === 'Tlcreate') return dice.once(8) ? dice.word() : dice.pick(openings);
@@ -189,6 +200,8 @@ export class MessageSource {
         return dice.once(8) ? dice.pick(bits64) : BigInt(dice.below(4));
       case 'procId':
         return dice.once(8) ? dice.word() : dice.below(3);
+      case 'clientId':
+        return dice.pick([bytes('guest'), bytes('guest'), bytes('other'), this.#name(), dice.bytes(dice.below(300))]);
       case 'offset':
         // A cookie of a listing, or where a file or an attribute begins.
         if (dice.once(4)) break;
