@@ -43,7 +43,8 @@ export class HostSecurity implements Security {
   }
 
   hostMode({ mode }: Making): number {
-    return mode & permissions;
+    // A program must not have them while it is still this process's user's.
+    return mode & permissions & ~setIds;
   }
 
   made(target: Target, stat: HostStat, { mode, caller }: Making): void {

@@ -136,17 +136,17 @@ export class KeptAttributes {
   #read(place: Place): Kept {
     if (!this.#native.hasXattrs(place)) return nothing;
     const [path, follows] = pathOf(place);
-    if (!this.#native.listxattr(path, follows).some(isKeptXattr)) return nothing;
-    const number = (name: Bytes): number | undefined => {
-      const value = this.#native.getxattr(path, name, follows);
-      return value?.length === 4 ? view(value).getUint32(0, true) : undefined;
+    const listed = new Set(this.#native.listxattr(path, follows).filter(isKeptXattr).map(textOf));
+    if (listed.size === 0) return nothing;
+    const value = (key: keyof Kept, length: number): DataView | undefined => {
+      const found = listed.has(textOf(names[key])) ? this.#native.getxattr(path, names[key], follows) : undefined;
+      return found?.length === length ? view(found) : undefined;
     };
-    const rdev = this.#native.getxattr(path, names.rdev, follows);
     return {
-      uid: number(names.uid),
-      gid: number(names.gid),
-      mode: number(names.mode),
-      rdev: rdev?.length === 8 ? view(rdev).getBigUint64(0, true) : undefined,
+      uid: value('uid', 4)?.getUint32(0, true),
+      gid: value('gid', 4)?.getUint32(0, true),
+      mode: value('mode', 4)?.getUint32(0, true),
+      rdev: value('rdev', 8)?.getBigUint64(0, true),
     };
   }
 
@@ -166,6 +166,10 @@ export class KeptAttributes {
       if (!isErrno(error, 'ENODATA')) throw error;
     }
   }
+}
+
+function textOf(name: Bytes): string {
+  return String.fromCharCode(...name);
 }
 
 function view({ buffer, byteOffset, byteLength }: Bytes): DataView {
