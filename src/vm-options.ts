@@ -1,5 +1,6 @@
 // What a VM is made with: the options, their defaults, and what is refused before anything starts.
 import type { Bytes } from '../devices/ports.ts';
+import { defaultMaximumBytes, engineWeight } from './cpu/riscv/translation-bounds.ts';
 import { VmError } from './errors.ts';
 import type { CpuEngine, MachineEvent } from './worker-protocol.ts';
 
@@ -49,8 +50,8 @@ export interface VmOptions {
    */
   readonly cpu?: CpuEngine;
   /**
-   * MiB of translated code that are kept, counted as WebAssembly, 1 to 1024; beyond it the oldest goes. An engine takes
-   * several times as much of the host's memory for it. Default: 16.
+   * MiB of the host's memory that translated code may take, 16 to 4096; beyond it the oldest goes. Counted is WebAssembly:
+   * an engine takes up to sixteen times as much. Default: 256.
    */
   readonly jitCache?: number;
   /** A reboot of the guest ends the machine instead of restarting it. */
@@ -88,7 +89,9 @@ export const maximumShares = 6;
 export const defaultMemory = 256;
 export const minimumMemory = 16;
 export const maximumMemory = 2048;
-export const maximumJitCache = 1024;
+export const minimumJitCache = 16;
+export const maximumJitCache = 4096;
+export const defaultJitCache = (defaultMaximumBytes * engineWeight) / 2 ** 20;
 
 /** The kernel command line, before what `append` adds. panic=-1: a panicked kernel resets at once, so that it is told. */
 export const builtInCommandLine = 'console=ttyS0 panic=-1 quiet';
@@ -147,11 +150,14 @@ export function planMemory(memory: number = defaultMemory): number {
   return memory * 1024 * 1024;
 }
 
-/** MiB to bytes; undefined: as many as the translator keeps unless told otherwise. Throws VmError 'bad-option'. */
+/**
+ * MiB of memory to bytes of WebAssembly; undefined: as many as the translator keeps unless told otherwise. Throws VmError
+ * 'bad-option'.
+ */
 export function planJitCache(mebibytes: number | undefined): number | undefined {
   if (mebibytes === undefined) return undefined;
-  checkInteger('jitCache (in MiB)', mebibytes, 1, maximumJitCache);
-  return mebibytes * 1024 * 1024;
+  checkInteger('jitCache (in MiB)', mebibytes, minimumJitCache, maximumJitCache);
+  return (mebibytes * 2 ** 20) / engineWeight;
 }
 
 /** Throws VmError 'bad-option' where the line is too long for the kernel. */

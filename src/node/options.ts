@@ -1,12 +1,13 @@
 // The command line: its options as one table, from which both the parser and `--help` are made.
 import { parseArgs } from 'node:util';
-import { defaultMaximumBytes } from '../cpu/riscv/translator.ts';
 import type { CpuEngine } from '../worker-protocol.ts';
 import {
   builtInCommandLine,
   cacheModes,
   defaultMemory,
+  defaultJitCache,
   maximumJitCache,
+  minimumJitCache,
   maximumShares,
   shareDefaults,
 } from '../vm-options.ts';
@@ -80,8 +81,8 @@ const options = {
   'jit-cache': {
     value: 'MIB',
     help: [
-      `translated code that is kept, in MiB of WebAssembly; default: ${defaultMaximumBytes / 2 ** 20}. The engine`,
-      'takes several times as much memory for it',
+      'memory that translated code may take, in MiB, as far as that can be reckoned; default:',
+      `${defaultJitCache}. Beyond it the oldest goes`,
     ],
   },
   'no-reboot': { help: ['a reboot of the guest ends the program, with status 0'] },
@@ -260,8 +261,8 @@ function readWords(words: readonly string[]): Given {
 
 function parseJitCache(text: string): number {
   const mebibytes = parseNumber('--jit-cache', text);
-  if (mebibytes >= 1 && mebibytes <= maximumJitCache) return mebibytes;
-  throw bad(`--jit-cache ${text}: it is from 1 to ${maximumJitCache} MiB`);
+  if (mebibytes >= minimumJitCache && mebibytes <= maximumJitCache) return mebibytes;
+  throw bad(`--jit-cache ${text}: it is from ${minimumJitCache} to ${maximumJitCache} MiB`);
 }
 
 function parseClock(text: string | undefined): 'host' | 'icount' {

@@ -66,11 +66,11 @@ test('nothing is lost, and no more is under way than the window and what a slice
 });
 
 test('regions are told of as they come and go; only they are; the bound of the code is kept', async () => {
-  const bound = 250_000;
+  const bound = 100_000;
   const platform = inThread(new MemoryBackend({ now: () => 0n }));
   const startWorker = (): WorkerHandle => {
     const worker = platform.startWorker();
-    // Less than an option can say: the boot alone makes 300 KB.
+    // Less than an option can say.
     const bounded = (message: ToWorker): ToWorker =>
       message.type === 'start' ? { ...message, setup: { ...message.setup, jitCacheBytes: bound } } : message;
     return { ...worker, post: (message, transfer) => worker.post(bounded(message), transfer) };
@@ -83,7 +83,7 @@ test('regions are told of as they come and go; only they are; the bound of the c
     if (event.type === 'jit') events.push(event.event);
   });
   await vm.start();
-  await vm.exec('i=0; while [ $i -lt 5000 ]; do i=$((i+1)); done').exit;
+  await vm.exec('i=0; while [ $i -lt 5000 ]; do i=$((i+1)); done; seq 20000 | sort -n').output();
   await vm.stop();
   const { translator } = await vm.statistics();
   const of = (wanted: TranslationEvent['what']): TranslationEvent[] => events.filter(({ what }) => what === wanted);

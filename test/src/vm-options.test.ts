@@ -53,11 +53,11 @@ describe('shares', () => {
 
 describe('the bound of translated code', () => {
   test('is given in MiB, and is the translator’s own unless it is given', () => {
-    expect(planJitCache(3)).toBe(3 * 1024 * 1024);
+    expect(planJitCache(48)).toBe(3 * 1024 * 1024);
     expect(planJitCache(undefined)).toBeUndefined();
   });
 
-  test.each([[0], [1025], [1.5], [Number.NaN]])('refuses %d', (mebibytes) => {
+  test.each([[15], [4097], [16.5], [Number.NaN]])('refuses %d', (mebibytes) => {
     expect(() => planJitCache(mebibytes)).toThrow('jitCache (in MiB)');
   });
 });

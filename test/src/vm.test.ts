@@ -31,7 +31,7 @@ describe('start', () => {
       memory: 64,
       append: 'x=y',
       shares: [{ source, readOnly: true }],
-      jitCache: 2,
+      jitCache: 32,
       noReboot: true,
     });
     await vm.start();

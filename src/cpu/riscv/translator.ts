@@ -7,6 +7,7 @@ import type { DecodedPages } from './decoded-pages.ts';
 import { FloatInline } from './float-inline.ts';
 import type { KnownRegion } from './known-regions.ts';
 import type { MemoryShape } from './interpreter.ts';
+import { defaultMaximumBytes } from './translation-bounds.ts';
 import { importPure } from './pure-functions.ts';
 import { defineRegion } from './region-code.ts';
 import { at, counters, exitReasons, heatBytes, pageSize } from './layout.ts';
@@ -31,10 +32,6 @@ export interface TranslationOptions {
   readonly relaxedMultiplyAdd?: boolean;
 }
 
-/**
- * WebAssembly of all modules in bytes, beyond which the oldest go. An engine keeps eight to sixteen times as much for them.
- */
-export const defaultMaximumBytes = 16 * 2 ** 20;
 /** Modules in all: V8 ends the process before 34,000, and each costs more than its code. */
 const maximumModules = 3000;
 
