@@ -13,7 +13,7 @@ import type { BootStage, VmEvents, VmStatistics } from './vm-events.ts';
 import type { Share } from './vm-options.ts';
 import { WorkerLink } from './worker-link.ts';
 import { closingTime, type WorkerHold } from './worker-thread.ts';
-import type { FromWorker, MachineEvent, MachineSetup, MachineStatistics, VmExit } from './worker-protocol.ts';
+import type { FromWorker, MachineEvent, PreparedMachine, MachineStatistics, VmExit } from './worker-protocol.ts';
 
 export interface RunContext {
   /** The worker to run in. */
@@ -60,9 +60,9 @@ export class VmRun {
   }
 
   /** Resolves when the machine runs. */
-  start(setup: Promise<MachineSetup>): Promise<void> {
+  start(machine: Promise<PreparedMachine>): Promise<void> {
     this.#context.console.connect(this.#link);
-    this.#start(setup).catch((error: unknown) => this.#end(asVmError(error)));
+    this.#start(machine).catch((error: unknown) => this.#end(asVmError(error)));
     return this.#started.promise;
   }
 
@@ -135,9 +135,9 @@ export class VmRun {
     this.#link.post({ type: 'trace', types });
   }
 
-  async #start(setup: Promise<MachineSetup>): Promise<void> {
+  async #start(prepared: Promise<PreparedMachine>): Promise<void> {
     // Awaited last: the worker starts while the images load.
-    void observed(setup);
+    void observed(prepared);
     const hold = await this.#context.hold();
     if (this.#over) {
       await hold.release();
@@ -145,7 +145,7 @@ export class VmRun {
     }
     this.#hold = hold;
     this.#forgetThread = hold.thread.onGone((error) => this.#end(error));
-    const machine = await setup;
+    const machine = await prepared;
     if (this.#over) return;
     this.#reach('image');
     this.#setUp = true;

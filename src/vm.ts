@@ -24,7 +24,7 @@ import { connectShare, leaseShare, VmShareSource, type ShareLease } from './vm-s
 import { WasiProcess, type WasiOptions } from './wasi/process.ts';
 import { prepareWasi } from './wasi/start.ts';
 import { WorkerKeeper, WorkerThread } from './worker-thread.ts';
-import type { MachineEvent, MachineSetup, VmExit } from './worker-protocol.ts';
+import type { MachineEvent, MachineSetup, PreparedMachine, VmExit } from './worker-protocol.ts';
 
 /** Tells when something is cancelled: what an AbortSignal is in every host. */
 export interface AbortSignalLike {
@@ -296,13 +296,13 @@ export class Vm {
     await run.start(this.#setup((loaded, total) => run.imageLoading(loaded, total)));
   }
 
-  async #setup(onLoading: OnLoading): Promise<MachineSetup> {
+  async #setup(onLoading: OnLoading): Promise<PreparedMachine> {
     const { kernel, initrd, clock = 'host', cpu = 'translator', noReboot = false } = this.#options;
     const needsImage = kernel === undefined || initrd === undefined;
     const image = needsImage ? await this.#platform.loadGuestImage(onLoading) : undefined;
     const initialFiles = initrd === 'none' ? undefined : (initrd ?? image?.initrd);
     const size = this.console.size;
-    return {
+    const setup: MachineSetup = {
       memoryBytes: this.#memoryBytes,
       sharedMemory: this.#platform.sharedMemory,
       clock,
@@ -315,6 +315,7 @@ export class Vm {
       ...(size !== undefined && { console: size }),
       trace: this.#trace,
     };
+    return { setup, transfer: image === undefined ? [] : [image.kernel, image.initrd].flatMap(wholeBuffer) };
   }
 
   #share(tag = this.shares[0]?.tag): Share {
@@ -366,4 +367,9 @@ export class Vm {
     if (this.#run === undefined) throw new VmError('stopped', 'the VM was not started: call start()');
     return this.#run;
   }
+}
+
+/** The buffer that holds these bytes and nothing else. */
+function wholeBuffer({ buffer, byteLength }: Bytes): ArrayBuffer[] {
+  return buffer instanceof ArrayBuffer && buffer.byteLength === byteLength ? [buffer] : [];
 }

@@ -1,7 +1,7 @@
 // The main thread's end of a running machine: its messages and the byte streams.
 import type { Bytes } from '../devices/ports.ts';
 import { WindowReceiver, WindowSender } from './byte-window.ts';
-import type { FromWorker, MachineSetup, StreamName, ToWorker } from './worker-protocol.ts';
+import type { FromWorker, PreparedMachine, StreamName, ToWorker } from './worker-protocol.ts';
 import type { WorkerThread } from './worker-thread.ts';
 
 /** Consumes output. While the promise it returned is pending it is given no more, and in the end the guest must wait. */
@@ -55,10 +55,10 @@ export class WorkerLink {
     this.agent = this.#stream('agent');
   }
 
-  start(thread: WorkerThread, setup: MachineSetup): void {
+  start(thread: WorkerThread, { setup, transfer }: PreparedMachine): void {
     this.#thread = thread;
     thread.runMachine((message) => this.#receive(message));
-    this.post({ type: 'start', setup });
+    thread.post({ type: 'start', setup }, transfer);
     for (const message of this.#early.splice(0)) this.post(message);
   }
 

@@ -37,6 +37,12 @@ export interface MachineSetup {
   readonly trace: readonly MachineEvent['type'][];
 }
 
+/** A setup, and what it has of its own: buffers that go to the worker, which would else keep copies of them. */
+export interface PreparedMachine {
+  readonly setup: MachineSetup;
+  readonly transfer: readonly ArrayBuffer[];
+}
+
 /** The ways a machine comes to its end. */
 export type VmExit =
   /** The guest switched itself off. */
