@@ -3,22 +3,21 @@ import type { Backend } from '../../devices/9p/backend.ts';
 import { VmError } from '../errors.ts';
 import { openMemory } from '../memory-share.ts';
 import type { ShareSource } from '../vm-options.ts';
-import { openIndexedDb } from './indexeddb/open.ts';
 import { isIndexedDb } from './indexeddb/source.ts';
-import { openOpfs } from './opfs/open.ts';
 import { isOpfs } from './opfs/source.ts';
 import type { PickedFolderHost } from './picked-folder/open.ts';
 import { isPickedFolder } from './picked-folder/source.ts';
-import { openStorage } from './storage/open.ts';
 import { isStorage } from './storage/source.ts';
 
 /** Throws VmError 'bad-option' for a kind that browsers do not have, 'bad-file' for what cannot be opened. */
 export async function openShare(source: ShareSource, host: PickedFolderHost): Promise<Backend> {
-  if (isIndexedDb(source)) return openIndexedDb(source, host);
-  if (isOpfs(source)) return openOpfs(source, host);
-  if (isStorage(source)) return openStorage(source, host);
+  // What a page has no use for it need not fetch.
+  if (isIndexedDb(source) || isOpfs(source) || isStorage(source)) {
+    const { openIndexedDb, openOpfs, openStorage } = await import('./stores.ts');
+    if (isIndexedDb(source)) return openIndexedDb(source, host);
+    return isOpfs(source) ? openOpfs(source, host) : openStorage(source, host);
+  }
   if (isPickedFolder(source)) {
-    // A page that has no use for it need not fetch it.
     const { openPickedFolder } = await import('./picked-folder/open.ts');
     return openPickedFolder(source, host);
   }
