@@ -21,7 +21,6 @@ import type { RamRange } from './cpu/riscv/mmu.ts';
 import type { Translator } from './cpu/riscv/translator.ts';
 import { dumpRegisters } from './cpu/riscv/register-dump.ts';
 import { readKernel } from './kernel-image.ts';
-import type { KernelImage } from './kernel-image.ts';
 import { MachineCore } from './machine-core.ts';
 import { PanicWatcher } from './panic.ts';
 import type { ProfileSample } from './profile-samples.ts';
@@ -129,11 +128,10 @@ export class Machine implements WorkerMachine {
 
   /** Runs the guest to its end. Rejects with BootError for a kernel that it cannot start, else only for our mistakes. */
   async run(): Promise<VmExit> {
-    const { host, kernel } = this.#options;
-    const image = await readKernel(kernel, (bytes) => host.gunzip(bytes));
     for (;;) {
+      const core = await this.#begin();
       try {
-        const end = await this.#live(image);
+        const end = await this.#live(core);
         if (end.reason !== 'restart') return end;
       } finally {
         this.#resetDone?.resolve();
@@ -201,9 +199,11 @@ export class Machine implements WorkerMachine {
     };
   }
 
-  /** One life of the guest, from the kernel's entry to its end. */
-  async #live(image: KernelImage): Promise<End> {
-    const { host, clock, cpu, initrd, commandLine, sharedMemory } = this.#options;
+  /** Brings a guest to its kernel's entry. A function of its own, so that nothing holds the image while the guest runs. */
+  async #begin(): Promise<MachineCore> {
+    const { host, clock, cpu, commandLine, sharedMemory } = this.#options;
+    const { kernel, initrd } = await this.#options.bootImage();
+    const image = await readKernel(kernel, (bytes) => host.gunzip(bytes));
     const core = new MachineCore({
       host,
       clock,
@@ -236,6 +236,12 @@ export class Machine implements WorkerMachine {
         },
       }),
     );
+    return core;
+  }
+
+  /** One life of the guest, from the kernel's entry to its end. */
+  async #live(core: MachineCore): Promise<End> {
+    const { host, cpu } = this.#options;
     if (cpu === 'translator') void this.#translate(core);
     const loop = new RunLoop(host, core.clock, this.#target(core));
     this.#loop = loop;

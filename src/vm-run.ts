@@ -7,7 +7,7 @@ import type { Emitter } from './emitter.ts';
 import { VmError, asVmError } from './errors.ts';
 import { LinkAgentPort } from './link-agent-port.ts';
 import { observed } from './observed.ts';
-import type { Platform } from './platform.ts';
+import type { OnLoading, Platform } from './platform.ts';
 import type { VmConsole } from './vm-console.ts';
 import type { BootStage, VmEvents, VmStatistics } from './vm-events.ts';
 import type { Share } from './vm-options.ts';
@@ -22,6 +22,8 @@ export interface RunContext {
   readonly console: VmConsole;
   readonly shares: readonly Share[];
   readonly events: Emitter<VmEvents>;
+  /** Loads what is to be run: at the start, and when the guest restarts. */
+  prepare(onLoading: OnLoading): Promise<PreparedMachine>;
 }
 
 export class VmRun {
@@ -60,9 +62,9 @@ export class VmRun {
   }
 
   /** Resolves when the machine runs. */
-  start(machine: Promise<PreparedMachine>): Promise<void> {
+  start(): Promise<void> {
     this.#context.console.connect(this.#link);
-    this.#start(machine).catch((error: unknown) => this.#end(asVmError(error)));
+    this.#start().catch((error: unknown) => this.#end(asVmError(error)));
     return this.#started.promise;
   }
 
@@ -105,7 +107,7 @@ export class VmRun {
   }
 
   /** Tells how much of the guest image has come. */
-  imageLoading(loaded: number, total: number | undefined): void {
+  #imageLoading(loaded: number, total: number | undefined): void {
     if (this.#over) return;
     const milliseconds = this.#context.platform.now() - this.#startTime;
     this.#context.events.emit('progress', {
@@ -135,7 +137,8 @@ export class VmRun {
     this.#link.post({ type: 'trace', types });
   }
 
-  async #start(prepared: Promise<PreparedMachine>): Promise<void> {
+  async #start(): Promise<void> {
+    const prepared = this.#context.prepare((loaded, total) => this.#imageLoading(loaded, total));
     // Awaited last: the worker starts while the images load.
     void observed(prepared);
     const hold = await this.#context.hold();
@@ -164,6 +167,9 @@ export class VmRun {
       case 'refused':
         this.#end(new VmError(message.code, message.message));
         break;
+      case 'image':
+        void this.#loadAgain();
+        break;
       case 'kernel':
         this.#reach('kernel');
         break;
@@ -189,6 +195,17 @@ export class VmRun {
         this.#reset = undefined;
         break;
       default: // bytes and credit are the link's own, and the end of the thread is told by itself
+    }
+  }
+
+  /** Of a guest that restarts. */
+  async #loadAgain(): Promise<void> {
+    try {
+      const { setup, transfer } = await this.#context.prepare(() => undefined);
+      this.#link.post({ type: 'image', image: setup.image }, transfer);
+    } catch (error) {
+      this.#end(asVmError(error));
+      this.#hold?.thread.post({ type: 'image', image: undefined });
     }
   }
 

@@ -287,16 +287,17 @@ export class Vm {
       console: this.console,
       shares: this.shares,
       events: this.#events,
+      prepare: (onLoading) => this.#prepare(onLoading),
     });
     this.#run = run;
     const over = (): void => {
       this.#running = false;
     };
     run.exited.then(over, over);
-    await run.start(this.#setup((loaded, total) => run.imageLoading(loaded, total)));
+    await run.start();
   }
 
-  async #setup(onLoading: OnLoading): Promise<PreparedMachine> {
+  async #prepare(onLoading: OnLoading): Promise<PreparedMachine> {
     const { kernel, initrd, clock = 'host', cpu = 'translator', noReboot = false } = this.#options;
     const needsImage = kernel === undefined || initrd === undefined;
     const image = needsImage ? await this.#platform.loadGuestImage(onLoading) : undefined;
@@ -308,8 +309,10 @@ export class Vm {
       clock,
       cpu,
       jitCacheBytes: this.#jitCacheBytes,
-      kernel: kernel ?? image?.kernel ?? new Uint8Array(),
-      ...(initialFiles !== undefined && { initrd: initialFiles }),
+      image: {
+        kernel: kernel ?? image?.kernel ?? new Uint8Array(),
+        ...(initialFiles !== undefined && { initrd: initialFiles }),
+      },
       commandLine: this.#commandLine,
       noReboot,
       ...(size !== undefined && { console: size }),

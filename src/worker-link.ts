@@ -62,11 +62,11 @@ export class WorkerLink {
     for (const message of this.#early.splice(0)) this.post(message);
   }
 
-  post(message: ToWorker): void {
+  post(message: ToWorker, transfer?: readonly ArrayBuffer[]): void {
     // What comes too late is not for the worker's next machine.
     if (this.#closed) return;
     if (this.#thread === undefined) this.#early.push(message);
-    else this.#thread.post(message);
+    else this.#thread.post(message, transfer);
   }
 
   /** The machine has stopped. */

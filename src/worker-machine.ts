@@ -4,10 +4,13 @@ import type { P9Event, Statistics } from '../devices/9p/trace.ts';
 import type { Bytes, Log } from '../devices/ports.ts';
 import type { NinePServer } from '../devices/virtio/9p.ts';
 import type { ConsolePort } from '../devices/virtio/console-port.ts';
+import { Deferred } from './agent/deferred.ts';
+import { VmError } from './errors.ts';
 import { GuestStream, type GuestPort } from './guest-stream.ts';
 import type { Host } from './host.ts';
 import type { TraceSender } from './trace-window.ts';
 import type {
+  BootImage,
   FromWorker,
   MachineEvent,
   MachineSetup,
@@ -54,8 +57,10 @@ export interface MachineShare {
   readonly files: Backend | { readonly relay: MachineServer };
 }
 
-export interface WorkerMachineOptions extends Omit<MachineSetup, 'trace'> {
+export interface WorkerMachineOptions extends Omit<MachineSetup, 'trace' | 'image'> {
   readonly host: Host;
+  /** What is booted, asked for before each life of the guest and not kept. Throws VmError 'bad-file'. */
+  readonly bootImage: () => Promise<BootImage>;
   readonly shares: readonly MachineShare[];
   /** While the promise it returned is pending the machine stands still, as before a UART that is not ready. */
   onUartOutput(bytes: Bytes): void | Promise<void>;
@@ -67,7 +72,9 @@ export interface WorkerMachineOptions extends Omit<MachineSetup, 'trace'> {
 }
 
 export interface MachineRunOptions {
-  readonly setup: MachineSetup;
+  readonly setup: Omit<MachineSetup, 'image'>;
+  /** That of the first life. */
+  readonly image: BootImage;
   readonly host: Host;
   readonly trace: TraceSender;
   /** Throws VmError 'bad-file' for a share that cannot be opened. */
@@ -84,7 +91,9 @@ export type ToMachine = Exclude<
 >;
 
 export class MachineRun {
-  readonly #options: MachineRunOptions;
+  readonly #options: Omit<MachineRunOptions, 'image'>;
+  #image: BootImage | undefined;
+  #wantedImage: Deferred<BootImage> | undefined;
   #machine: WorkerMachine | undefined;
   #streams: Readonly<Record<StreamName, GuestStream>> | undefined;
   #agentOpen = false;
@@ -93,8 +102,9 @@ export class MachineRun {
   #stopAsked = false;
   #traced: readonly MachineEvent['type'][];
 
-  constructor(options: MachineRunOptions) {
+  constructor({ image, ...options }: MachineRunOptions) {
     this.#options = options;
+    this.#image = image;
     this.#traced = options.setup.trace;
   }
 
@@ -142,6 +152,10 @@ export class MachineRun {
       case 'close-agent':
         if (machine !== undefined) machine.agentPort.hostOpen = false;
         break;
+      case 'image':
+        if (message.image !== undefined) this.#wantedImage?.resolve(message.image);
+        else this.#wantedImage?.reject(new VmError('bad-file', 'the guest image cannot be loaded again'));
+        break;
       case 'resize':
         machine?.resizeConsole(message.columns, message.rows);
         break;
@@ -163,6 +177,7 @@ export class MachineRun {
     const uart = new UartPort();
     const machine = this.#options.makeMachine({
       ...rest,
+      bootImage: () => this.#nextImage(),
       host,
       shares,
       clientsWait,
@@ -183,6 +198,16 @@ export class MachineRun {
     this.#listen('console', machine.consolePort);
     this.#listen('agent', machine.agentPort);
     return machine;
+  }
+
+  #nextImage(): Promise<BootImage> {
+    const first = this.#image;
+    this.#image = undefined;
+    if (first !== undefined) return Promise.resolve(first);
+    const wanted = new Deferred<BootImage>();
+    this.#wantedImage = wanted;
+    this.#options.post({ type: 'image' });
+    return wanted.promise;
   }
 
   #stream(stream: StreamName, port: GuestPort): GuestStream {

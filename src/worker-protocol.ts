@@ -20,6 +20,12 @@ export interface ShareSetup {
 /** What runs guest code: the interpreter alone, or with it a translator for what is hot. */
 export type CpuEngine = 'interpreter' | 'translator';
 
+/** What is booted. It is needed once in each life of a guest, and too large to be kept for the next. */
+export interface BootImage {
+  readonly kernel: Bytes;
+  readonly initrd?: Bytes;
+}
+
 /** What a machine is made of, besides the worker's shares; everything in it can be posted. */
 export interface MachineSetup {
   readonly memoryBytes: number;
@@ -28,8 +34,7 @@ export interface MachineSetup {
   readonly cpu: CpuEngine;
   /** Bytes of WebAssembly that are kept of translated code; undefined: the translator's default. */
   readonly jitCacheBytes?: number | undefined;
-  readonly kernel: Bytes;
-  readonly initrd?: Bytes;
+  readonly image: BootImage;
   readonly commandLine: string;
   readonly noReboot: boolean;
   readonly console?: { readonly columns: number; readonly rows: number };
@@ -127,6 +132,8 @@ export type ToWorker =
   /** For the agent with the number of the port's opening that they are meant for: a later one is another agent's. */
   | { readonly type: 'bytes'; readonly stream: StreamName; readonly bytes: Bytes; readonly opening?: number }
   | { readonly type: 'credit'; readonly stream: StreamName; readonly count: number }
+  /** The answer to `image`. Without an image there is none any more: the machine has to end. */
+  | { readonly type: 'image'; readonly image: BootImage | undefined }
   /** The host's end of the agent's port is closed. */
   | { readonly type: 'close-agent' }
   | { readonly type: 'resize'; readonly columns: number; readonly rows: number }
@@ -153,6 +160,8 @@ export type FromWorker =
   | { readonly type: 'refused'; readonly code: 'bad-option' | 'bad-file'; readonly message: string }
   | { readonly type: 'bytes'; readonly stream: StreamName; readonly bytes: Bytes }
   | { readonly type: 'credit'; readonly stream: StreamName; readonly count: number }
+  /** The guest restarts: its image is wanted again. */
+  | { readonly type: 'image' }
   /** The first output of the guest, on whichever console. */
   | { readonly type: 'kernel' }
   /** The guest's driver has opened, or closed, its end of a port; openings are counted from 1. */

@@ -8,7 +8,7 @@ import { ShareTable } from './share-table.ts';
 import { TraceSender } from './trace-window.ts';
 import type { ShareSource } from './vm-options.ts';
 import { MachineRun, type WorkerMachine, type WorkerMachineOptions } from './worker-machine.ts';
-import type { FromWorker, ToWorker, WorkerSetup } from './worker-protocol.ts';
+import type { FromWorker, MachineSetup, ToWorker, WorkerSetup } from './worker-protocol.ts';
 
 /** What the thread brings along: Node.js and the browser each have one. */
 export interface WorkerPlatform {
@@ -60,7 +60,7 @@ class VmServer {
       case 'open':
         throw new Error('a worker is set up once');
       case 'start':
-        void this.#run(message.setup);
+        this.#start(message.setup);
         break;
       case 'attach':
         void this.#shares.attach(message);
@@ -88,10 +88,10 @@ class VmServer {
     }
   }
 
-  /** Never rejects: every end is told to the main thread. */
-  async #run(setup: Extract<ToWorker, { type: 'start' }>['setup']): Promise<void> {
+  #start({ image, ...setup }: MachineSetup): void {
     const machine = new MachineRun({
       setup,
+      image,
       host: this.#host,
       trace: this.#trace,
       openShares: () => this.#shares.openAll(),
@@ -100,6 +100,11 @@ class VmServer {
       post: (message, transfer) => this.#post(message, transfer),
     });
     this.#machine = machine;
+    void this.#run(machine);
+  }
+
+  /** Never rejects: every end is told to the main thread. */
+  async #run(machine: MachineRun): Promise<void> {
     try {
       const exit = await machine.run();
       this.#machine = undefined;

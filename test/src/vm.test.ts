@@ -38,17 +38,31 @@ describe('start', () => {
     const { options } = platform.machine;
     expect(options).toMatchObject({ memoryBytes: 64 << 20, clock: 'host', jitCacheBytes: 2 << 20, noReboot: true });
     expect(options.commandLine).toMatch(/ x=y$/);
-    expect(options.kernel).toEqual(Uint8Array.of(1));
-    expect(options.initrd).toEqual(Uint8Array.of(2));
+    expect(await options.bootImage()).toEqual({ kernel: Uint8Array.of(1), initrd: Uint8Array.of(2) });
     expect(options.shares).toMatchObject([{ tag: 'host', readOnly: true, maximumMessageSize: 512_000 }]);
     expect(platform.machine.traced).toEqual([]);
     await vm.dispose();
   });
 
+  test('a guest that restarts is given its image anew; one that cannot be is at its end', async () => {
+    const { vm, platform } = makeVm();
+    await vm.start();
+    const { bootImage } = platform.machine.options;
+    const first = await bootImage();
+    const again = await bootImage();
+    expect(again).toEqual(first);
+    expect(again.kernel.buffer).not.toBe(first.kernel.buffer);
+
+    platform.loadGuestImage = () => Promise.reject(new VmError('bad-file', 'the image is gone'));
+    const refused = expect(bootImage()).rejects.toMatchObject({ code: 'bad-file' });
+    await expect(vm.exited).rejects.toMatchObject({ code: 'bad-file', message: 'the image is gone' });
+    await refused;
+  });
+
   test('initrd: none boots without an initial file system', async () => {
     const { vm, platform } = makeVm({ initrd: 'none' });
     await vm.start();
-    expect(platform.machine.options.initrd).toBeUndefined();
+    expect(await platform.machine.options.bootImage()).toEqual({ kernel: Uint8Array.of(1) });
     await vm.dispose();
   });
 
