@@ -1,22 +1,25 @@
 // The devices as a library: a virtio-9p device with its 9P2000.L server, for any machine that has memory and an interrupt line.
 export { Errno, type ErrnoName } from './9p/errno.ts';
-export { fileType, noId, openFlags, renameFlags, xattrFlags } from './9p/backend.ts';
+export { endOfLocks, fileType, noId, openFlags, renameFlags, xattrFlags } from './9p/backend.ts';
 export type {
   AttributeChanges,
   Attributes,
   Awaitable,
   Backend,
+  ByteLock,
   Caller,
   EmitEntry,
   FilesystemStatistics,
   Node,
   OpenFile,
   OutsideChange,
+  OutsideLocks,
 } from './9p/backend.ts';
 export { HiddenNames, type HiddenNamesOptions } from './9p/hidden-names.ts';
 export { HidingBackend } from './9p/hiding.ts';
 export { MemoryBackend, type MemoryBackendOptions } from './9p/memory.ts';
 export { defaultMaximumMessageSize, minimumMessageSize, Server, type ServerOptions } from './9p/server.ts';
+export { lockType } from './9p/messages.ts';
 export { formatP9Event, type P9Event, type Statistics } from './9p/trace.ts';
 export { GuestFault } from './guest-fault.ts';
 export { GuestMemory, type GuestMemoryLayout, type WrittenListener } from './guest-memory.ts';

@@ -12,6 +12,7 @@ import type {
   FilesystemStatistics,
   Node,
   OpenFile,
+  OutsideLocks,
 } from '../devices/9p/backend.ts';
 import { run, wait } from '../devices/9p/coroutine.ts';
 import type { Coroutine } from '../devices/9p/coroutine.ts';
@@ -187,6 +188,10 @@ export class ObservedBackend implements Backend {
 
   fsync(file: OpenFile, dataOnly: boolean): Awaitable<void> {
     return this.#inner.fsync(file, dataOnly);
+  }
+
+  openLocks(file: OpenFile): OutsideLocks | undefined {
+    return this.#inner.openLocks?.(file);
   }
 
   getxattr(node: Node, name: Bytes): Awaitable<Bytes | undefined> {

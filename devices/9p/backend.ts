@@ -123,6 +123,34 @@ export type EmitEntry = (entry: {
   readonly type: number;
 }) => boolean;
 
+/** A lock of a file's bytes from `start` up to `end`, or of none that is `endOfLocks`. */
+export interface ByteLock {
+  /** One of `lockType` (messages.ts). */
+  readonly type: number;
+  readonly start: bigint;
+  readonly end: bigint;
+}
+
+/** The end of a lock that has none: behind the last byte of Linux's loff_t. */
+export const endOfLocks = 2n ** 63n;
+
+/**
+ * What the users of a backend hold of one file, towards those who use the store otherwise: processes of the host. Between
+ * its users the server keeps the peace (locks.ts). All throw Errno.
+ */
+export interface OutsideLocks {
+  /** Holds a range in this way from now on. Returns false, with nothing changed, where others are in the way. */
+  set(lock: ByteLock): boolean;
+  /** Holds no more of a range than is among `held`, which are in the order of their starts. Never fails. */
+  unlock(range: ByteLock, held: readonly ByteLock[]): void;
+  /** The first lock of others that is in the way. */
+  find(lock: ByteLock): (ByteLock & { readonly procId: number; readonly clientId: string }) | undefined;
+  /** Calls `listener` within a few milliseconds of each moment from which a lock may be had, until the returned function is called. */
+  watch(listener: () => void): () => void;
+  /** Lets go of everything. Never fails. */
+  close(): void;
+}
+
 /** A change of the store by others: a host's user, another page. */
 export interface OutsideChange {
   readonly type: 'created' | 'changed' | 'removed' | 'renamed';
@@ -210,6 +238,11 @@ export interface Backend {
    */
   readdir(file: OpenFile, cookie: bigint, emit: EmitEntry): Awaitable<void>;
   fsync(file: OpenFile, dataOnly: boolean): Awaitable<void>;
+  /**
+   * Begins to hold locks of a file towards those who use the store otherwise, once for all openings of the file. Absent, or
+   * undefined, where there are no others who could know of them.
+   */
+  openLocks?(file: OpenFile): OutsideLocks | undefined;
 
   /**
    * Extended attributes belong to the file of a node, also when its name is gone. Names are checked by the caller: 1 to 255

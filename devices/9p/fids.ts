@@ -3,6 +3,7 @@
 import { fileType, noId, openFlags } from './backend.ts';
 import type { Backend, Caller, Node, OpenFile } from './backend.ts';
 import { Errno } from './errno.ts';
+import type { FidLocks } from './locks.ts';
 import { noFid } from './messages.ts';
 import { XattrReading } from './xattr.ts';
 import type { XattrSetting } from './xattr.ts';
@@ -24,6 +25,10 @@ export class Fid {
   file: OpenFile | undefined;
   /** `openFlags.accessMode` bits of the open file. */
   access = 0;
+  /** The number of the open file. */
+  ino = 0n;
+  /** Undefined until one is asked for. */
+  locks: FidLocks | undefined;
 
   constructor(node: Node, mode: number, caller: Caller) {
     this.node = node;

@@ -171,4 +171,5 @@ export const setattrBits = {
 export const removeFolder = 0x200;
 
 export const lockType = { read: 0, write: 1, unlock: 2 } as const;
+export const lockFlags = { block: 1, reclaim: 2 } as const;
 export const lockStatus = { success: 0, blocked: 1, error: 2, grace: 3 } as const;

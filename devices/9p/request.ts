@@ -4,6 +4,7 @@ import type { Backend } from './backend.ts';
 import type { Coroutine } from './coroutine.ts';
 import { Errno } from './errno.ts';
 import type { FidTable } from './fids.ts';
+import type { SessionLocks } from './locks.ts';
 import { payloadHeaderLength, writeHeaderLength } from './messages.ts';
 import type { Body, Format, ReplyName, RequestName } from './messages.ts';
 import { claimsOf } from './order.ts';
@@ -12,16 +13,25 @@ import { slice } from './scatter.ts';
 import type { AnyBody } from './wire.ts';
 
 /**
+ * An answer that other requests decide on: it may never come. Is called with what takes the answer later, once; returns what
+ * is to be called if nobody waits for it any more. Such a request holds up no other, not even on its own fids.
+ */
+export type Postponed<R> = (answer: (reply: R | Errno) => void) => () => void;
+
+/**
  * Answers one kind of message: returns the reply's body, at once or as a coroutine, or throws Errno. Errors that are daily
  * business may be returned, because an exception costs several microseconds.
  */
 export type Handler<T extends RequestName> = (
   request: Request,
   body: Body<T>,
-) => Coroutine<Body<ReplyName<T>> | Errno> | Body<ReplyName<T>> | Errno;
+) => Coroutine<Body<ReplyName<T>> | Errno> | Postponed<Body<ReplyName<T>>> | Body<ReplyName<T>> | Errno;
 
 /** A handler as the code sees it that does not care which message it answers. */
-export type AnyHandler = (request: Request, body: AnyBody) => Coroutine<AnyBody | Errno> | AnyBody | Errno;
+export type AnyHandler = (
+  request: Request,
+  body: AnyBody,
+) => Coroutine<AnyBody | Errno> | Postponed<AnyBody> | AnyBody | Errno;
 
 /** Where the type of a message leads. */
 export interface Route {
@@ -45,6 +55,7 @@ export interface Share {
 export interface Session {
   readonly fids: FidTable;
   readonly order: Order<Request>;
+  readonly locks: SessionLocks;
   /** The requests that are not answered yet, by tag. */
   readonly outstanding: Map<number, Request>;
   /** The agreed size of a message in bytes; undefined before a Tversion was accepted. */
@@ -87,6 +98,8 @@ export class Request {
   /** Whether it stands in the session's order. */
   entered = false;
   coroutine: Coroutine<AnyBody | Errno> | undefined = undefined;
+  /** Tells, of a request whose answer is postponed, that nobody waits for it any more. */
+  abandon: (() => void) | undefined = undefined;
   /** Settle the promise of the reply's length, where there is one. */
   resolve: ((length: number) => void) | undefined = undefined;
   reject: ((error: unknown) => void) | undefined = undefined;
@@ -117,6 +130,11 @@ export class Request {
   get claims(): readonly Claim[] {
     this.#claims ??= this.route === undefined || this.body === undefined ? [] : claimsOf(this.route.name, this.body);
     return this.#claims;
+  }
+
+  /** Claims nothing from now on. */
+  standAside(): void {
+    this.#claims = [];
   }
 
   /** The most bytes of payload that the reply may have. */

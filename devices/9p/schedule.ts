@@ -1,7 +1,7 @@
 // When handlers run: at once where they can, else when their turn comes and what they wait for is there.
 import { isCoroutine } from './coroutine.ts';
 import { Errno } from './errno.ts';
-import type { Request, Session } from './request.ts';
+import type { Postponed, Request, Session } from './request.ts';
 import type { AnyBody } from './wire.ts';
 
 /** The most requests that may wait at once; virtqueues hold fewer. Flushed ones count until their operation ends. */
@@ -43,7 +43,7 @@ export class Schedule {
   /** Gives up an outstanding request: its promise becomes 0 and its buffers are free. What runs of it runs on without. */
   cancel(request: Request): void {
     this.#giveUp(request);
-    if (!request.started) this.#withdraw(request);
+    this.#withdrawIdle(request);
   }
 
   /** Gives up all requests of a session, which is over, and drops its fids. Returns the requests. */
@@ -51,7 +51,8 @@ export class Schedule {
     session.closed = true;
     const requests = [...session.outstanding.values()];
     for (const request of requests) this.#giveUp(request);
-    for (const request of requests) if (!request.started) this.#withdraw(request);
+    for (const request of requests) this.#withdrawIdle(request);
+    session.locks.end();
     // What an operation still uses goes when that ends.
     session.fids.dropAllBut((fid) => session.order.isClaimed(fid));
     return requests;
@@ -79,12 +80,20 @@ export class Schedule {
     if (route?.handler === undefined || body === undefined) throw new Error('a request without a handler');
     try {
       const answer = route.handler(request, body);
+      if (typeof answer === 'function') return this.#postpone(request, answer);
       if (!isCoroutine(answer)) return this.#reply(request, answer);
       request.coroutine = answer;
     } catch (error) {
       return this.#refuse(request, error);
     }
     return this.#advance(request, undefined, false);
+  }
+
+  /** Leaves the order, and waits for others to decide on the answer. */
+  #postpone(request: Request, postponed: Postponed<AnyBody>): undefined {
+    request.abandon = postponed((answer) => this.#settle(request, () => this.#reply(request, answer)));
+    if (request.entered) this.#leave(request);
+    request.standAside();
   }
 
   /** Runs the handler on, with what it has waited for. */
@@ -124,6 +133,7 @@ export class Schedule {
   #giveUp(request: Request): void {
     request.flushed = true;
     request.session.outstanding.delete(request.tag);
+    request.abandon?.();
     request.resolve?.(0);
   }
 
@@ -132,6 +142,11 @@ export class Schedule {
     // The tag of a flushed request may be another's by now.
     if (outstanding.get(request.tag) === request) outstanding.delete(request.tag);
     this.#withdraw(request);
+  }
+
+  /** Withdraws a request that was given up, unless something of it runs. */
+  #withdrawIdle(request: Request): void {
+    if (!request.started || request.abandon !== undefined) this.#withdraw(request);
   }
 
   #withdraw(request: Request): void {

@@ -6,6 +6,7 @@ import { Errno } from './errno.ts';
 import type { ErrnoName } from './errno.ts';
 import { FidTable } from './fids.ts';
 import { answeredReadOnly, handlers } from './handlers/index.ts';
+import { SessionLocks } from './locks.ts';
 import {
   formatByType,
   formats,
@@ -113,6 +114,7 @@ export class Server {
     return {
       fids: new FidTable(this.#share.backend),
       order: new Order(),
+      locks: new SessionLocks(this.#share.backend),
       outstanding: new Map(),
       messageSize: undefined,
       closed: false,

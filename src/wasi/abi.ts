@@ -27,6 +27,7 @@ export const wasiErrno: Readonly<Record<ErrnoName, number>> & {
   ENFILE: 41,
   ENODEV: 43,
   ENOENT: 44,
+  ENOLCK: 46,
   ENOMEM: 48,
   ENOSPC: 51,
   ENOSYS: 52,

@@ -1,6 +1,7 @@
 // Two guests on one folder: the share of one VM is the source of the other's.
 import { createVm, memory, type MachineEvent, type ShareChange, type Vm } from 'vm9';
 import { expect, onTestFinished, test } from 'vitest';
+import { asker, holder, LockProgram, ready, wouldBlock } from './lock-programs.ts';
 
 const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
 
@@ -10,8 +11,49 @@ async function output(vm: Vm, command: string): Promise<string> {
   return text(stdout);
 }
 
+const pause = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, 5));
+
 async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 5));
+  while (!condition()) await pause();
+}
+
+/** A lock of one guest's process is in the way of another process there, and of one in the other guest, which get it when it exits. */
+async function expectLocks(owner: Vm, other: Vm): Promise<void> {
+  await output(owner, 'touch ranged whole');
+  for (const [name, { file }] of Object.entries({ holder, asker }))
+    await owner.fs().writeFile(`/${name}`, file, { mode: 0o755 });
+  const answered: { readonly block: boolean; readonly status: unknown }[] = [];
+  let events = 0;
+  other.on('trace', (event) => {
+    if (event.type !== '9p') return;
+    events++;
+    const { request, reply, type } = event.event;
+    if (type === 'Tlock') answered.push({ block: request?.['flags'] === 1, status: reply?.['status'] });
+  });
+  const before = (await other.statistics()).p9.requests;
+  other.setTrace(['9p']);
+
+  /** One request of the other guest is under way: it is the lock that somebody waits for. */
+  const waits = async (): Promise<void> => {
+    while ((await other.statistics()).p9.requests - before !== events + 1) await pause();
+  };
+
+  const held = await LockProgram.start(owner, 'holder');
+  const killed = await LockProgram.start(other, 'asker');
+  await waits();
+  await killed.kill();
+  const asking = [await LockProgram.start(owner, 'asker'), await LockProgram.start(other, 'asker')];
+  await waits();
+  const refused = { block: false, status: 1 };
+  expect(answered).toEqual([refused, refused, { block: true, status: undefined }, refused, refused]);
+  await held.end();
+  for (const program of asking) {
+    expect(await program.results()).toEqual({
+      returned: [3, 4, wouldBlock, wouldBlock, 0, ready.length, 0, 0],
+      held: [20n, 10n],
+    });
+  }
+  other.setTrace([]);
 }
 
 test('both see what either writes; when the owner goes, the other gets EIO and does not hang', async () => {
@@ -45,6 +87,8 @@ test('both see what either writes; when the owner goes, the other gets EIO and d
 
   expect((await other.exec('cat /mnt/ro/file && echo x > /mnt/ro/new').output()).status).not.toBe(0);
   await expect(other.fs('ro').writeFile('/new', '')).rejects.toMatchObject({ errno: 'EROFS' });
+
+  await expectLocks(owner, other);
 
   // The owner's machine may stop: the share stays for the other.
   await owner.stop();

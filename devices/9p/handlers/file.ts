@@ -1,9 +1,9 @@
-// Messages on the data of a file: open, create, read, write, fsync, and the locks that are not kept yet.
+// Messages on the data of a file: open, create, read, write, fsync.
 import { fileType, openFlags } from '../backend.ts';
 import { wait } from '../coroutine.ts';
 import { Errno } from '../errno.ts';
 import type { Fid } from '../fids.ts';
-import { lockStatus, lockType, payloadHeaderLength } from '../messages.ts';
+import { payloadHeaderLength } from '../messages.ts';
 import { checkNewName } from '../names.ts';
 import { qidOf } from '../qid.ts';
 import type { Handlers } from '../request.ts';
@@ -38,7 +38,7 @@ function checkOpen(fid: Fid, flags: number): void {
   if (!fid.isFolder && (flags & openFlags.directory) !== 0) throw new Errno('ENOTDIR');
 }
 
-export const fileHandlers: Handlers<'Tlopen' | 'Tlcreate' | 'Tread' | 'Twrite' | 'Tfsync' | 'Tlock' | 'Tgetlock'> = {
+export const fileHandlers: Handlers<'Tlopen' | 'Tlcreate' | 'Tread' | 'Twrite' | 'Tfsync'> = {
   *Tlopen(request, { fid: number, flags: asked }) {
     const { backend, readOnly } = request.share;
     const fid = request.session.fids.get(number);
@@ -51,6 +51,7 @@ export const fileHandlers: Handlers<'Tlopen' | 'Tlcreate' | 'Tread' | 'Twrite' |
       const attributes = yield* wait(backend.getattrOpen(file));
       request.throwIfFlushed();
       fid.file = file;
+      fid.ino = attributes.ino;
       fid.access = access;
       // An iounit of 0 leaves the size of transfers to the client: as much as a message holds.
       return { qid: qidOf(attributes), iounit: 0 };
@@ -76,6 +77,7 @@ export const fileHandlers: Handlers<'Tlopen' | 'Tlcreate' | 'Tread' | 'Twrite' |
       fid.node = node;
       fid.type = attributes.mode & fileType.mask;
       fid.file = file;
+      fid.ino = attributes.ino;
       fid.access = flags & openFlags.accessMode;
       return { qid: qidOf(attributes), iounit: 0 };
     } catch (error) {
@@ -121,16 +123,5 @@ export const fileHandlers: Handlers<'Tlopen' | 'Tlcreate' | 'Tread' | 'Twrite' |
   *Tfsync({ share, session }, { fid, datasync }) {
     yield* wait(share.backend.fsync(session.fids.opened(fid), datasync !== 0));
     return {};
-  },
-
-  // Only the guest's own processes use the share, and Linux has settled between them before it asks.
-  Tlock({ session }, { fid }) {
-    session.fids.get(fid);
-    return { status: lockStatus.success };
-  },
-
-  Tgetlock({ session }, { fid, start, length, procId, clientId }) {
-    session.fids.get(fid);
-    return { type: lockType.unlock, start, length, procId, clientId };
   },
 };

@@ -4,6 +4,7 @@ import type { Handlers } from '../request.ts';
 import { attributeHandlers } from './attributes.ts';
 import { fileHandlers } from './file.ts';
 import { folderHandlers } from './folder.ts';
+import { lockHandlers } from './lock.ts';
 import { sessionHandlers } from './session.ts';
 import { walkHandlers } from './walk.ts';
 import { xattrHandlers } from './xattr.ts';
@@ -13,6 +14,7 @@ export const handlers: Handlers<Exclude<RequestName, 'Tversion' | 'Tflush'>> = {
   ...walkHandlers,
   ...fileHandlers,
   ...folderHandlers,
+  ...lockHandlers,
   ...attributeHandlers,
   ...xattrHandlers,
 };

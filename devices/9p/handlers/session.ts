@@ -14,7 +14,10 @@ import { XattrReading, XattrSetting } from '../xattr.ts';
 export function* letGo(backend: Backend, fid: FidEntry): Coroutine<void> {
   if (fid instanceof XattrReading) return;
   try {
-    if (fid instanceof Fid && fid.file !== undefined) yield* wait(backend.release(fid.file));
+    if (fid instanceof Fid && fid.file !== undefined) {
+      fid.locks?.end();
+      yield* wait(backend.release(fid.file));
+    }
   } finally {
     backend.forget(fid.node);
   }

@@ -13,12 +13,14 @@ import type {
   FilesystemStatistics,
   Node,
   OpenFile,
+  OutsideLocks,
 } from '../../../devices/9p/backend.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
 import type { Bytes } from '../../../devices/ports.ts';
 import { attributesOf, change, statOpened } from './attributes.ts';
 import { descriptorLimit, Descriptors } from './descriptors.ts';
 import { hostFlags } from './host-file.ts';
+import { HostLocks } from './host-locks.ts';
 import { host, isErrno, nameToBytes, pathToBytes } from './host.ts';
 import type { HostName, HostPath, HostStat } from './host.ts';
 import { InodeNumbers } from './inode-numbers.ts';
@@ -92,6 +94,7 @@ export class NodeFsBackend implements Backend {
   readonly #times: TimeAbilities;
   readonly #files: OpenFiles;
   readonly #names: NameChanges;
+  readonly #locks = new Set<HostLocks>();
   /** What the last lookup saw. */
   #seen: { readonly entry: Entry; readonly stat: HostStat; readonly at: number } | undefined;
 
@@ -323,6 +326,15 @@ export class NodeFsBackend implements Backend {
     return this.#files.get(file).sync(dataOnly);
   }
 
+  openLocks(file: OpenFile): OutsideLocks | undefined {
+    if (this.#native === undefined) return undefined;
+    const fd = this.#files.get(file).opened();
+    const open = (flags: number): number => this.#walk.openAgain(fd, flags);
+    const locks = HostLocks.open(this.#native, open, !this.#readOnly, (closed) => this.#locks.delete(closed));
+    this.#locks.add(locks);
+    return locks;
+  }
+
   getxattr(node: Node, name: Bytes): Bytes | undefined {
     const xattrs = this.#xattrs();
     return isUsersXattr(name) ? this.#withTarget(node, (target) => xattrs.getxattr(linkOf(target), name)) : undefined;
@@ -368,6 +380,7 @@ export class NodeFsBackend implements Backend {
   /** Waits for what another thread still does with a file. Throws the first error of closing, with everything closed. */
   async close(): Promise<void> {
     const closed = await this.#files.close();
+    for (const locks of this.#locks) locks.close();
     this.#walk.close();
     for (const result of closed) if (result.status === 'rejected') throw result.reason;
   }

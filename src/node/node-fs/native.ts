@@ -1,7 +1,7 @@
 // System calls that Node.js does not have, on Linux: relative to a folder's descriptor, with times to the nanosecond, with
-// inode numbers in listings, extended attributes, renameat2. Without them everything works too (host.ts), by longer ways.
+// inode numbers in listings, extended attributes, renameat2, locks. Without them everything works too (host.ts), by longer ways.
 // Not among them: open(2). Node.js closes what a worker thread has left open, and only what node:fs has opened.
-// Structures: statx(2), getdents64(2), utimensat(2), as every 64-bit little-endian Linux has them.
+// Structures: statx(2), getdents64(2), utimensat(2), fcntl(2), as every 64-bit little-endian Linux has them.
 import { Errno } from '../../../devices/9p/errno.ts';
 import type { Bytes } from '../../../devices/ports.ts';
 import { errnoByNumber, join, magicLink, pathToBytes } from './host.ts';
@@ -21,6 +21,7 @@ export const signatures = {
   lseek: ['int64_t', ['int', 'int64_t', 'int']],
   utimensat: ['int', ['int', 'void *', 'void *', 'int']],
   renameat2: ['int', ['int', 'void *', 'int', 'void *', 'unsigned int']],
+  fcntl: ['int', ['int', 'int', 'void *']],
   getxattr: ['int64_t', ['void *', 'void *', 'void *', 'uint64_t']],
   lgetxattr: ['int64_t', ['void *', 'void *', 'void *', 'uint64_t']],
   setxattr: ['int', ['void *', 'void *', 'void *', 'uint64_t', 'int']],
@@ -38,6 +39,10 @@ const AT_SYMLINK_NOFOLLOW = 0x100;
 /** No path: the descriptor's own file. */
 const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
+/** Locks of an opening of a file (an open file description), not of a process. */
+const F_OFD_GETLK = 36;
+const F_OFD_SETLK = 37;
+const F_UNLCK = 2;
 const UTIME_NOW = 0x3fff_ffffn;
 const UTIME_OMIT = 0x3fff_fffen;
 const perSecond = 1_000_000_000n;
@@ -89,6 +94,9 @@ export class Native {
   readonly #statWords = new Uint32Array(this.#stat.buffer);
   readonly #times = new BigInt64Array(4);
   readonly #timeBytes = new Uint8Array(this.#times.buffer);
+  /** struct flock: type[2] whence[2] padding[4] start[8] length[8] pid[4] padding[4]. */
+  readonly #lock = new DataView(new ArrayBuffer(32));
+  readonly #lockBytes = new Uint8Array(this.#lock.buffer);
   /** Entries of a folder, or a value: what a call returns. */
   readonly #returned = Buffer.alloc(longestXattr);
   #hasListxattrat = true;
@@ -159,6 +167,33 @@ export class Native {
     this.#check(renameat2(AT_FDCWD, this.#path.set(from), AT_FDCWD, this.#otherPath.set(to), flags));
   }
 
+  /**
+   * Sets a lock of the opening that a descriptor stands for (F_RDLCK 0, F_WRLCK 1), or unlocks (F_UNLCK 2); a length of 0
+   * reaches to the end. Returns false where another's is in the way.
+   */
+  setLock(fd: number, type: number, start: bigint, length: bigint): boolean {
+    if (this.#calls.fcntl(fd, F_OFD_SETLK, this.#describeLock(type, start, length)) === 0) return true;
+    const error = this.#error();
+    // POSIX leaves the choice between the two; Linux says EAGAIN.
+    if (error.code === 'EAGAIN' || error.code === 'EACCES') return false;
+    throw error;
+  }
+
+  /** A lock that would be in the way; `pid` is -1 for one of an opening. */
+  findLock(
+    fd: number,
+    type: number,
+    start: bigint,
+    length: bigint,
+  ): { readonly type: number; readonly start: bigint; readonly length: bigint; readonly pid: number } | undefined {
+    this.#check(this.#calls.fcntl(fd, F_OFD_GETLK, this.#describeLock(type, start, length)));
+    const lock = this.#lock;
+    const found = lock.getInt16(0, true);
+    if (found === F_UNLCK) return undefined;
+    const [foundStart, foundLength] = [lock.getBigInt64(8, true), lock.getBigInt64(16, true)];
+    return { type: found, start: foundStart, length: foundLength, pid: lock.getInt32(24, true) };
+  }
+
   /** Undefined where there is none. Follows links unless told otherwise, as all of these do. */
   getxattr(path: HostPath, name: Bytes, follows = true): Bytes | undefined {
     const value = this.#returned;
@@ -203,6 +238,14 @@ export class Native {
 
   removexattr(path: HostPath, name: Bytes): void {
     this.#check(this.#calls.removexattr(this.#path.set(path), terminated(name)));
+  }
+
+  #describeLock(type: number, start: bigint, length: bigint): Uint8Array {
+    this.#lockBytes.fill(0);
+    this.#lock.setInt16(0, type, true);
+    this.#lock.setBigInt64(8, start, true);
+    this.#lock.setBigInt64(16, length, true);
+    return this.#lockBytes;
   }
 
   #check(result: number | bigint): number {

@@ -14,7 +14,7 @@ import type { ErrnoName } from '../../../devices/9p/errno.ts';
 import type { Bytes } from '../../../devices/ports.ts';
 
 export type Entry = Parameters<EmitEntry>[0];
-type Method = Exclude<keyof Backend, 'busy' | 'watch'> | 'handleCount' | 'open store';
+type Method = Exclude<keyof Backend, 'busy' | 'openLocks' | 'watch'> | 'handleCount' | 'open store';
 
 export interface Request {
   readonly id: number;

@@ -30,6 +30,7 @@ function intercepted(
 ): Backend {
   return new Proxy(backend, {
     get(target, method: Method) {
+      if (target[method] === undefined) return undefined;
       const run = (...args: readonly unknown[]): unknown => Reflect.apply(target[method] as Call, target, args);
       return (...args: readonly unknown[]) => intercept(method, args, run);
     },

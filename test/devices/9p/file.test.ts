@@ -7,7 +7,7 @@ import { make, Rlerror, text } from './client.ts';
 import type { Client } from './client.ts';
 import { makeFile, makeFolder, makeTree, openFid, readAll, walk } from './tree.ts';
 
-const { Tlopen, Tlcreate, Tread, Rread, Twrite, Rwrite, Tfsync, Rfsync, Tlock, Rlock, Tgetlock, Rgetlock } = make;
+const { Tlopen, Tlcreate, Tread, Rread, Twrite, Rwrite, Tfsync, Rfsync } = make;
 const { Tgetattr, Tsetattr, Twalk, Tclunk, Tunlinkat, Trenameat } = make;
 const { readOnly, writeOnly, readWrite } = openFlags;
 
@@ -345,15 +345,6 @@ test('Tfsync: stores an open file or folder; a fid that is not open is EBADF', a
   expect(await client.send(Tfsync({ fid: 2, datasync: 0 }))).toEqual(Rfsync({}));
   await walk(client, 3, 'file');
   expect(await client.send(Tfsync({ fid: 3, datasync: 0 }))).toEqual(Rlerror('EBADF'));
-});
-
-test('Tlock is always granted, Tgetlock sees no lock', async () => {
-  await openFid(client, 1, readWrite, 'file');
-  const range = { start: 5n, length: 2n ** 63n - 1n, procId: 42, clientId: 'host' };
-  expect(await client.send(Tlock({ fid: 1, type: 1, flags: 1, ...range }))).toEqual(Rlock({ status: 0 }));
-  expect(await client.send(Tgetlock({ fid: 1, type: 1, ...range }))).toEqual(Rgetlock({ type: 2, ...range }));
-  expect(await client.send(Tlock({ fid: 9, type: 1, flags: 1, ...range }))).toEqual(Rlerror('EBADF'));
-  expect(await client.send(Tgetlock({ fid: 9, type: 1, ...range }))).toEqual(Rlerror('EBADF'));
 });
 
 test('large files come back as they were written, through pieces of any size', async () => {

@@ -145,11 +145,12 @@ describe('a message is the same however it is cut into segments', () => {
     return reply;
   }
 
-  test('at every place of a request', () => {
+  test('at every place of a request', async () => {
+    await openFid(bench.client, 1, 2, 'file');
     const messagesToTry = [
       Twalk({ fid: 0, newfid: 0, names: ['folder', '..'] }),
       Tgetattr({ fid: 0, requestMask: 0x7ffn }),
-      make.Tlock({ fid: 0, type: 1, flags: 0, start: 0n, length: 1n, procId: 1, clientId: 'x' }),
+      make.Tlock({ fid: 1, type: 1, flags: 0, start: 0n, length: 1n, procId: 1, clientId: 'x' }),
     ];
     for (const message of messagesToTry) {
       const whole = through(message, [], [], 300);

@@ -112,7 +112,7 @@ test('a line says what was asked and what came of it', async () => {
 test('every message that the client sends makes one line', async () => {
   const { client, events } = await traced();
   await client.send(Tgetattr({ fid: 0, requestMask: 0x7ffn }));
-  await client.send(make.Tlock({ fid: 0, type: 1, flags: 0, start: 0n, length: 0n, procId: 0, clientId: 'h\n' }));
+  await client.send(make.Tmkdir({ dfid: 0, name: 'h\n', mode: 0o755, gid: 0 }));
   await client.send(Tversion({ msize: 8192, version: '9P2000.L' }));
   for (const event of events) expect(formatP9Event(event)).toMatch(/^T[a-z]+ tag \d+ [^\n]+ -> ok [^\n]+ \(\d+ us\)$/);
   expect(events).toHaveLength(3);
