@@ -15,10 +15,10 @@ import { Worlds } from './worlds.ts';
 
 export type FuzzCase = MessageCase | RingCase;
 
-/** Ten cases of messages, by what they cost and what is new in them. */
+/** Eleven cases of messages, by what they cost and what is new in them. */
 const turns: readonly WorldName[] = [
   ...(['memory', 'waiting', 'memory', 'host', 'memory'] as const),
-  ...(['portable', 'memory', 'mapped', 'read-only', 'hiding'] as const),
+  ...(['portable', 'waiting', 'memory', 'mapped', 'read-only', 'hiding'] as const),
 ];
 
 export interface FuzzOptions {

@@ -67,10 +67,8 @@ export interface MessageCase {
   readonly steps: readonly MessageStep[];
 }
 
-const latin1 = { encoding: 'latin1' } as const;
-
 function textOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes).toString(latin1.encoding);
+  return Buffer.from(bytes).toString('latin1');
 }
 
 function valueToJson(value: AnyBody[string]): unknown {
@@ -85,7 +83,7 @@ function valueFromJson(field: Field, value: unknown): AnyBody[string] {
     case 'time':
       return BigInt(value as string);
     case 'str':
-      return new Uint8Array(Buffer.from(value as string, latin1.encoding));
+      return new Uint8Array(Buffer.from(value as string, 'latin1'));
     case 'list':
       return (value as unknown[]).map((element) => valueFromJson(field.element, element) as Uint8Array);
     case 'qid':
@@ -122,7 +120,7 @@ function stepFromJson(step: WrittenStep): MessageStep {
   for (const { name, field } of formats[step.name].fields) {
     body[name] = valueFromJson(field, (step.body as Record<string, unknown>)[name]);
   }
-  const bytes = data === undefined ? undefined : new Uint8Array(Buffer.from(data, latin1.encoding));
+  const bytes = data === undefined ? undefined : new Uint8Array(Buffer.from(data, 'latin1'));
   return { ...rest, body, ...(bytes !== undefined && { data: bytes }) };
 }
 

@@ -88,9 +88,10 @@ const messageSizes = [4096, 8192, 65_536, 512_000, 0xffff_ffff, 4095, 0];
 const errors: readonly ErrnoName[] = ['EIO', 'ENOSPC', 'EACCES', 'EMFILE', 'ENFILE', 'ENOENT', 'ESTALE', 'EDQUOT'];
 
 const requests = (Object.keys(messages) as MessageName[]).filter((name) => name.startsWith('T'));
-/** Tversion ends everything that makes a sequence interesting, and Tflush means something only where others wait. */
-const onOpenFiles: readonly MessageName[] = ['Tread', 'Twrite', 'Tlock', 'Tlock', 'Tgetlock', 'Tfsync', 'Tsetattr'];
+/** Tversion ends everything that makes a sequence interesting, and Tauth is always refused. */
 const seldom: ReadonlySet<MessageName> = new Set<MessageName>(['Tversion', 'Tauth']);
+/** What means something on open files only, which few fids are. */
+const onOpenFiles: readonly MessageName[] = ['Tread', 'Twrite', 'Tlock', 'Tlock', 'Tgetlock', 'Tfsync', 'Tsetattr'];
 
 /** Room that holds any reply to what is asked for here. */
 export const ampleRoom = 9000;
@@ -98,7 +99,7 @@ export const ampleRoom = 9000;
 const tags = 12;
 /** Numbers of fids: so few that most walks meet one in use now and then. */
 const fidNumbers = 24;
-/** The most files and folders that a case keeps open by numbers out of the range above. */
+/** Numbers at the ends of ranges. */
 const edgeFids = [0xffff_ffff, 0xffff_fffe, 0x8000_0000, 1 << 20];
 
 function openFiles({ fids }: FidModel): readonly number[] {

@@ -1,6 +1,6 @@
 // What a fuzzed server works on: files in memory that answer at once, or wait and fail as the case says, or may not be
-// changed; or a folder of the host,
-// reached through descriptors or by paths. Each is the same tree at the start, and knows whether anything was left behind.
+// changed; or a folder of the host, reached through descriptors or by paths, with attributes that are kept beside the files, or
+// with names that are hidden. Each is the same tree at the start, and knows whether anything was left behind.
 import { readdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Backend } from '../../devices/9p/backend.ts';
@@ -168,7 +168,7 @@ class HostWorld implements World {
     this.hidden = name === 'hiding' ? hiddenName : undefined;
     if (name !== 'hiding') return;
     for (const folder of ['', 'folder', 'folder/inner']) writeFileSync(join(place.share, folder, hiddenName), 'hidden');
-    // One by its name, wherever it is, one by its path.
+    // One by its name, wherever it is; one by its path, which is asked for then.
     this.backend = new HidingBackend(this.#share, hiddenNames([hiddenName, 'folder/inner/deep']));
   }
 
