@@ -4,6 +4,7 @@
 import { constants } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { Errno } from '../../../devices/9p/errno.ts';
+import { closeUnwritten } from './descriptors.ts';
 import type { Descriptors, Reclaimable } from './descriptors.ts';
 import { host, isErrno, join, magicLink, O_PATH } from './host.ts';
 import type { HostName, HostPath, HostStat } from './host.ts';
@@ -74,7 +75,7 @@ class FolderDescriptor implements Reclaimable {
   reclaim(): boolean {
     if (this.isHeld) return false;
     this.#closed(this.#entry);
-    host.close(this.fd);
+    closeUnwritten(this.fd);
     return true;
   }
 }
@@ -180,7 +181,7 @@ export class DescriptorWalk implements Walk {
     const fd = this.#pins.get(entry);
     if (fd === undefined) return;
     this.#pins.delete(entry);
-    host.close(fd);
+    closeUnwritten(fd);
   }
 
   freed(entry: Entry): void {

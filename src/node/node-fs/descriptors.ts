@@ -2,7 +2,7 @@
 // many: the least recently used first.
 import { readFileSync } from 'node:fs';
 import { Errno } from '../../../devices/9p/errno.ts';
-import { isErrno } from './host.ts';
+import { host, isErrno } from './host.ts';
 
 /** The most descriptors that are kept only to save time. */
 const mostKept = 20_000;
@@ -23,6 +23,18 @@ export function descriptorLimit(): number {
   if (process.platform !== 'linux') return limitWhereUnknown;
   const soft = /^Max open files\s+(\d+|unlimited)/m.exec(readFileSync('/proc/self/limits', 'latin1'))?.[1];
   return soft === undefined ? limitWhereUnknown : soft === 'unlimited' ? Number.MAX_SAFE_INTEGER : Number(soft);
+}
+
+/**
+ * Closes a descriptor through which nothing was written. An error of it loses nothing, and is nobody's: a node is forgotten at
+ * the end of a session too.
+ */
+export function closeUnwritten(fd: number): void {
+  try {
+    host.close(fd);
+  } catch (error) {
+    if (!(error instanceof Errno)) throw error;
+  }
 }
 
 export class LeastRecentlyUsed<T extends Reclaimable> {

@@ -5,6 +5,7 @@
 import { constants } from 'node:fs';
 import { fileType } from '../../../devices/9p/backend.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
+import { closeUnwritten } from './descriptors.ts';
 import type { Descriptors } from './descriptors.ts';
 import { host, isErrno, join } from './host.ts';
 import type { HostName, HostPath, HostStat } from './host.ts';
@@ -113,7 +114,7 @@ export class PortableWalk implements Walk {
     const fd = this.#pins.get(entry);
     if (fd === undefined) return;
     this.#pins.delete(entry);
-    host.close(fd);
+    closeUnwritten(fd);
   }
 
   freed(entry: Entry): void {
