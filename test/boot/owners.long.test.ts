@@ -4,8 +4,13 @@ import { join } from 'node:path';
 import { hostFolder, type HostFolderOptions } from 'vm9';
 import { describe, expect, test } from 'vitest';
 import { capabilities } from '../node/node-fs/shared-folder.ts';
+import { noId } from '../../devices/9p/backend.ts';
 import { temporaryFolder } from './command-line.ts';
+import { guestProgram, type SystemCall } from './guest-program.ts';
 import { output, startWith } from './machine-with-shares.ts';
+
+/** Linux, asm-generic/unistd.h. */
+const setxattr = 5;
 
 /** In the guest's memory, which keeps everything. */
 const makeTree = `
@@ -67,5 +72,60 @@ describe.runIf(capabilities.xattrs).each(Object.entries(models))(
       const remains = `rm -r by-alice alices && chmod 3777 shared && ${list(listed)}`;
       expect(await output(again, remains)).toBe(expected);
     });
+
+    test('access lists are obeyed, inherited, and there for a machine that is started anew', async () => {
+      const folder = temporaryFolder();
+      const source = { source: hostFolder(folder, options), mount: 'none' } as const;
+      const mount =
+        'mkdir -p /s && mount -t 9p -o trans=virtio,version=9p2000.L,posixacl,access=client host /s && cd /s && ' +
+        'for user in alice:1000 bob:1002; do echo ${user%:*}:x:${user#*:}:1001::/:/bin/sh >> /etc/passwd; done';
+      const program = guestProgram([
+        setAccessList('file', 'system.posix_acl_access'),
+        setAccessList('folder', 'system.posix_acl_default'),
+      ]);
+      const vm = await startWith(source);
+      await output(vm, `${mount} && echo for alice > file && mkdir folder && chmod 600 file && chmod 755 . folder`);
+      const run = 'cd /s && cat > /tmp/program && chmod +x /tmp/program && /tmp/program';
+      const { stdout } = await vm.exec(run, { stdin: program.file }).output();
+      expect(program.read(stdout).map(({ result }) => result)).toEqual([0, 0]);
+      const look =
+        'cd /s && for name in file folder/made; do for user in alice bob; do ' +
+        'su $user -c "cat $name" 2> /tmp/why || sed "s/.*: //" /tmp/why; done; done; stat -c %a file folder/made';
+      expect(await output(vm, `umask 0; echo inherited > /s/folder/made; ${look}`)).toBe(seen);
+      await vm.powerOff();
+
+      const again = await startWith(source);
+      expect(await output(again, `${mount} && ${look}`)).toBe(seen);
+    });
   },
 );
+
+const seen = `for alice
+Permission denied
+inherited
+Permission denied
+640
+640
+`;
+
+/** acl(5): alice (1000) reads, others do nothing. As Linux encodes it: posix_acl_xattr.h. */
+function setAccessList(path: string, name: string): SystemCall {
+  const [userObject, user, groupObject, mask, other] = [1, 2, 4, 0x10, 0x20];
+  const entries = [
+    [userObject, 6, noId],
+    [user, 4, 1000],
+    [groupObject, 0, noId],
+    [mask, 4, noId],
+    [other, 0, noId],
+  ] as const;
+  const list = new DataView(new ArrayBuffer(4 + 8 * entries.length));
+  list.setUint32(0, 2, true);
+  for (const [index, [tag, permissions, id]] of entries.entries()) {
+    list.setUint16(4 + 8 * index, tag, true);
+    list.setUint16(6 + 8 * index, permissions, true);
+    list.setUint32(8 + 8 * index, id, true);
+  }
+  const encoded = (text: string): Uint8Array => new TextEncoder().encode(`${text}\0`);
+  const value = new Uint8Array(list.buffer);
+  return { number: setxattr, arguments: [encoded(path), encoded(name), value, value.length, 0] };
+}

@@ -42,7 +42,7 @@ import type { TimeAbilities } from './times.ts';
 import { Tree, typeOf } from './tree.ts';
 import type { Entry } from './tree.ts';
 import { componentOf } from './walk.ts';
-import { isKeptXattr, isUsersXattr } from './xattrs.ts';
+import { guestXattr, hostXattr, isKeptXattr } from './xattrs.ts';
 import type { Walk } from './walk.ts';
 
 const { O_NOCTTY, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
@@ -337,27 +337,31 @@ export class NodeFsBackend implements Backend {
 
   getxattr(node: Node, name: Bytes): Bytes | undefined {
     const xattrs = this.#xattrs();
-    return isUsersXattr(name) ? this.#withTarget(node, (target) => xattrs.getxattr(linkOf(target), name)) : undefined;
+    const kept = hostXattr(name, this.#security.keepsAccessLists);
+    return kept && this.#withTarget(node, (target) => xattrs.getxattr(linkOf(target), kept));
   }
 
   setxattr(node: Node, name: Bytes, value: Bytes, flags: number): void {
     const xattrs = this.#xattrs();
     this.#changing();
     if (isKeptXattr(name)) throw new Errno('EACCES', 'an attribute of the share itself');
-    if (!isUsersXattr(name)) throw new Errno('EOPNOTSUPP', 'only the attributes of users are kept');
-    this.#withTarget(node, (target) => xattrs.setxattr(linkOf(target), name, value, flags));
+    const kept = hostXattr(name, this.#security.keepsAccessLists);
+    if (kept === undefined) throw new Errno('EOPNOTSUPP', 'only the attributes of users and access lists are kept');
+    this.#withTarget(node, (target) => xattrs.setxattr(linkOf(target), kept, value, flags));
   }
 
   listxattr(node: Node): readonly Bytes[] {
     const xattrs = this.#xattrs();
-    return this.#withTarget(node, (target) => xattrs.listxattr(linkOf(target))).filter(isUsersXattr);
+    const names = this.#withTarget(node, (target) => xattrs.listxattr(linkOf(target)));
+    return names.flatMap((name) => guestXattr(name, this.#security.keepsAccessLists) ?? []);
   }
 
   removexattr(node: Node, name: Bytes): void {
     const xattrs = this.#xattrs();
     this.#changing();
-    if (!isUsersXattr(name)) throw new Errno('ENODATA');
-    this.#withTarget(node, (target) => xattrs.removexattr(linkOf(target), name));
+    const kept = hostXattr(name, this.#security.keepsAccessLists);
+    if (kept === undefined) throw new Errno('ENODATA');
+    this.#withTarget(node, (target) => xattrs.removexattr(linkOf(target), kept));
   }
 
   statfs(node: Node): FilesystemStatistics {

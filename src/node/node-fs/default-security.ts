@@ -42,6 +42,7 @@ function guestMode(host: number, kept: number | undefined): number {
 
 export class DefaultSecurity implements Security {
   readonly hidesTypes = false;
+  readonly keepsAccessLists = true;
   epoch: number;
   readonly #owners: Owners;
   readonly #kept: KeptAttributes | undefined;

@@ -23,6 +23,7 @@ interface HostSecurityOptions {
 
 export class HostSecurity implements Security {
   readonly hidesTypes = false;
+  readonly keepsAccessLists = false;
   epoch: number;
   readonly #owners: Owners;
   readonly #isStrict: boolean;

@@ -38,6 +38,7 @@ function isHidden(type: number): boolean {
 
 export class MappedSecurity implements Security {
   readonly hidesTypes = true;
+  readonly keepsAccessLists = true;
   /** The kernel knows nothing of the bits that are kept. */
   epoch = 1;
   readonly #owners: Owners;

@@ -43,6 +43,8 @@ export interface MakingPlace {
 export interface Security {
   /** Whether symbolic links and special files are regular files on the host. */
   readonly hidesTypes: boolean;
+  /** Whether access lists of the guest are kept where the host does not obey them. */
+  readonly keepsAccessLists: boolean;
   /** Counts up whenever a file may have got SUID or SGID: the next write to any file has to look. 0: none has to. */
   readonly epoch: number;
   seen(stat: HostStat, reach: Reach): Seen;

@@ -1,6 +1,7 @@
 // Which extended attributes of the host's files a guest may have. Those of users belong to whoever may write the file; the
 // others (capabilities, labels, access lists) would lend rights on the host, as SUID would. Of the users', those of
-// kept-attributes.ts are not the guest's.
+// kept-attributes.ts are not the guest's. Access lists of the guest, which its kernel obeys, are kept as QEMU's mapped-xattr
+// keeps them: under a name that means nothing to the host.
 import type { Bytes } from '../../../devices/ports.ts';
 
 const usersNamespace = ascii('user.');
@@ -19,6 +20,26 @@ export function isKeptXattr(name: Bytes): boolean {
   return beginsWith(name, ourNamespace);
 }
 
-export function isUsersXattr(name: Bytes): boolean {
+function isUsersXattr(name: Bytes): boolean {
   return beginsWith(name, usersNamespace) && !isKeptXattr(name);
+}
+
+/** Linux's names of access lists (acl(5)). */
+const accessLists = [ascii('system.posix_acl_access'), ascii('system.posix_acl_default')];
+
+function isAccessList(name: Bytes): boolean {
+  return accessLists.some((list) => list.length === name.length && beginsWith(name, list));
+}
+
+/** The name under which the host has an attribute of the guest's; undefined: it can not have it. */
+export function hostXattr(name: Bytes, keepsAccessLists: boolean): Bytes | undefined {
+  if (isUsersXattr(name)) return name;
+  return keepsAccessLists && isAccessList(name) ? Uint8Array.of(...ourNamespace, ...name) : undefined;
+}
+
+/** The guest's name of an attribute of the host's; undefined: it is not the guest's. */
+export function guestXattr(name: Bytes, keepsAccessLists: boolean): Bytes | undefined {
+  if (isUsersXattr(name)) return name;
+  const own = name.subarray(ourNamespace.length);
+  return keepsAccessLists && isKeptXattr(name) && isAccessList(own) ? own : undefined;
 }

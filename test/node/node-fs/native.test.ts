@@ -112,7 +112,7 @@ describe.runIf(capabilities.xattrs)('extended attributes of the host', () => {
     const { backend, guest } = share;
     try {
       const node = await guest.file('file');
-      for (const name of ['security.capability', 'trusted.x', 'system.posix_acl_access', 'user', 'users.x']) {
+      for (const name of ['security.capability', 'trusted.x', 'system.posix_acl_x', 'user', 'users.x']) {
         expect(backend.getxattr(node, bytes(name))).toBeUndefined();
         await refused(() => backend.setxattr(node, bytes(name), bytes('1'), 0), 'EOPNOTSUPP');
         await refused(() => backend.removexattr(node, bytes(name)), 'ENODATA');

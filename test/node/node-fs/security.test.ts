@@ -456,3 +456,35 @@ describe.runIf(capabilities.xattrs)('mapped', () => {
     expect(await share.guest.attributes('file')).toMatchObject({ mode: fileType.file | 0o711 });
   });
 });
+
+describe.runIf(capabilities.xattrs)('access lists', () => {
+  const list = bytes('system.posix_acl_access');
+
+  it.each(['default', 'mapped'] as const)('are kept where the host does not obey them: %s', async (model) => {
+    const share = sharing({ security: { model } });
+    const { backend, guest } = share;
+    const node = await guest.file('file');
+    expect(backend.getxattr(node, list)).toBeUndefined();
+    backend.setxattr(node, list, bytes('of the guest'), 0);
+    backend.setxattr(node, bytes('user.x'), bytes('1'), 0);
+    expect(text(backend.getxattr(node, list)!)).toBe('of the guest');
+    expect(backend.listxattr(node).map(text).toSorted()).toEqual(['system.posix_acl_access', 'user.x']);
+    const onHost = xattrsOf(join(share.path, 'file'));
+    expect(onHost['user.virtfs.system.posix_acl_access']).toBe(Buffer.from('of the guest').toString('hex'));
+    expect(onHost['system.posix_acl_access']).toBeUndefined();
+    // Nor by the name that it has there.
+    const hidden = bytes('user.virtfs.system.posix_acl_access');
+    expect(backend.getxattr(node, hidden)).toBeUndefined();
+    await refused(() => backend.setxattr(node, hidden, bytes('x'), 0), 'EACCES');
+    backend.removexattr(node, list);
+    expect(backend.listxattr(node).map(text)).toEqual(['user.x']);
+    await refused(() => backend.removexattr(node, list), 'ENODATA');
+  });
+
+  it('are none of the host’s', async () => {
+    const { backend, guest } = sharing({ security: { model: 'none' } });
+    const node = await guest.file('file');
+    await refused(() => backend.setxattr(node, list, bytes('x'), 0), 'EOPNOTSUPP');
+    expect(backend.getxattr(node, list)).toBeUndefined();
+  });
+});
