@@ -1,8 +1,8 @@
 // What a cache mode and a message size of the mount cost: operations on the files of a share in vm9's guest, and at the
 // largest message size in QEMU's by turns. The share is mounted anew for each measurement.
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { operations } from './file-operations.ts';
+import { makeSmallFiles, operations } from './file-operations.ts';
 import { mountOptions, mountPoint, notBesideQemu, remount, withGuests, type Guest } from './guests.ts';
 import { figure, print, progress, ratio, spread, table, type Spread } from './report.ts';
 import { compileForGuest } from './tools.ts';
@@ -15,13 +15,6 @@ const columns = messageSizes.flatMap((size) =>
   modes.filter((mode) => mode !== 'readahead' || size === largest).map((mode) => ({ size, mode })),
 );
 const repetitions = 3;
-
-function fill(folder: string): void {
-  for (const name of ['many', 'small']) mkdirSync(join(folder, name));
-  for (let index = 0; index < 2000; index++) writeFileSync(join(folder, 'many', String(index)), '');
-  for (let index = 0; index < 300; index++) writeFileSync(join(folder, 'small', String(index)), 'x'.repeat(1024));
-  writeFileSync(join(folder, 'big'), Buffer.alloc(8 << 20, 'content '));
-}
 
 const samples = new Map<string, number[]>();
 const keyOf = (guest: Guest['name'], mode: string, size: number, operation: string): string =>
@@ -44,7 +37,8 @@ async function measure(guest: Guest, mode: string, size: number): Promise<void> 
 }
 
 function prepare(folder: string): void {
-  fill(folder);
+  makeSmallFiles(folder);
+  writeFileSync(join(folder, 'big'), Buffer.alloc(8 << 20, 'content '));
   compileForGuest('files', folder);
 }
 

@@ -1,9 +1,14 @@
 // One quantity, measured again and again of several things in several places by turns.
 import { figure, geometricMean, spreadOrNone, type Spread } from './report.ts';
 
-/** The less the faster: seconds, for example. */
+/** What tells of speed: seconds, for example, of which less is faster, or how many there were in a second. */
 export class Measurements {
+  readonly #faster: 'less' | 'more';
   readonly #samples = new Map<string, number[]>();
+
+  constructor(faster: 'less' | 'more' = 'less') {
+    this.#faster = faster;
+  }
 
   /** `value` is undefined where it is not known, and not counted. */
   add(place: string, name: string, value: number | undefined): void {
@@ -25,14 +30,22 @@ export class Measurements {
   /** How many times as fast `place` is as `other`, by the medians; undefined where one of them was not measured. */
   speed(place: string, other: string, name: string): number | undefined {
     const [own, others] = [this.of(place, name), this.of(other, name)];
-    return own && others && others.median / own.median;
+    if (own === undefined || others === undefined) return undefined;
+    return this.#faster === 'less' ? others.median / own.median : own.median / others.median;
   }
 
   /** A sentence on the speeds of all `names`; undefined where they were not all measured. */
   describeSpeeds(place: string, other: string, names: readonly string[]): string | undefined {
     const speeds = names.flatMap((name) => this.speed(place, other, name) ?? []);
     if (speeds.length < names.length) return undefined;
-    const least = Math.min(...speeds);
-    return `geometric mean **${figure(geometricMean(speeds))}**, the least ${figure(least)} (${names[speeds.indexOf(least)]})`;
+    return describeRatios(names.map((name, index) => [name, speeds[index]!]));
   }
+}
+
+/** A sentence on what was measured of each name. */
+export function describeRatios(ratios: readonly (readonly [name: string, ratio: number])[]): string {
+  const all = ratios.map(([, value]) => value);
+  const least = Math.min(...all);
+  const [name] = ratios[all.indexOf(least)]!;
+  return `geometric mean **${figure(geometricMean(all))}**, the least ${figure(least)} (${name})`;
 }

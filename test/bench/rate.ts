@@ -1,5 +1,5 @@
 // How often something can be done per second.
-import { figure, spread, table, type Spread } from './report.ts';
+import { figure, spread, type Spread } from './report.ts';
 
 /** Milliseconds that one sample lasts, and how many there are. */
 const duration = 250;
@@ -39,10 +39,3 @@ export const rateCells = ({ rate, unit }: Rate): string[] => [
   figure(rate.maximum),
   unit,
 ];
-
-export function rateTable(rates: readonly Rate[]): string {
-  return table(
-    ['', ...rateTitles],
-    rates.map((rate) => [rate.name, ...rateCells(rate)]),
-  );
-}

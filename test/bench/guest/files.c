@@ -1,16 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Operations on the files of a share. Usage: files FOLDER, which holds many/0 to many/1999, small/0 to small/299 and big.
- * Run it right after the mount: the first look at a file must be the first. It prints a line for each measurement: a name, and
- * how many there were per second. */
-#define _GNU_SOURCE
-#include <dirent.h>
-#include <fcntl.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <time.h>
-#include <unistd.h>
+ * Run it right after the mount: the first look at a file must be the first. */
+#include "share.h"
 
 #define MANY 2000
 #define SMALL 300
@@ -18,83 +9,11 @@
 #define AGAIN 500
 #define MIB 8
 
-static char buffer[1 << 20];
-static double start;
-
-static double now(void)
-{
-	struct timespec time;
-
-	clock_gettime(CLOCK_MONOTONIC, &time);
-	return time.tv_sec + time.tv_nsec / 1e9;
-}
-
-static void begin(void)
-{
-	start = now();
-}
-
-static void end(const char *name, double count)
-{
-	printf("%s %.3f\n", name, count / (now() - start));
-}
-
-static void must(int right, const char *what)
-{
-	if (!right) {
-		perror(what);
-		exit(1);
-	}
-}
-
-static const char *numbered(const char *format, int number)
-{
-	static char path[64];
-
-	snprintf(path, sizeof path, format, number);
-	return path;
-}
-
-static void list(void)
-{
-	DIR *folder = opendir("many");
-	int count = 0;
-
-	must(folder != NULL, "many");
-	while (readdir(folder))
-		count++;
-	closedir(folder);
-	must(count == MANY + 2, "readdir lost entries");
-}
-
-static void read_through(const char *path, size_t piece, long expected)
-{
-	int file = open(path, O_RDONLY);
-	long total = 0;
-	ssize_t length;
-
-	must(file >= 0, path);
-	while ((length = read(file, buffer, piece)) > 0)
-		total += length;
-	must(length == 0 && total == expected, path);
-	close(file);
-}
-
 static void create(const char *path)
 {
 	int file = open(path, O_WRONLY | O_CREAT | O_EXCL, 0644);
 
 	must(file >= 0 && write(file, buffer, 100) == 100 && close(file) == 0, path);
-}
-
-static void write_through(const char *path)
-{
-	int file = open(path, O_WRONLY | O_CREAT | O_TRUNC, 0644);
-
-	must(file >= 0, path);
-	for (int i = 0; i < MIB; i++)
-		must(write(file, buffer, sizeof buffer) == sizeof buffer, path);
-	must(fsync(file) == 0 && close(file) == 0, path);
 }
 
 int main(int argc, char **argv)
@@ -104,7 +23,7 @@ int main(int argc, char **argv)
 	must(argc == 2 && chdir(argv[1]) == 0, "usage: files FOLDER");
 
 	begin();
-	list();
+	list("many", MANY);
 	end("readdir", MANY);
 
 	begin();
@@ -142,7 +61,7 @@ int main(int argc, char **argv)
 	end("read", MIB);
 
 	begin();
-	write_through("written");
+	write_through("written", MIB);
 	end("write", MIB);
 	must(unlink("written") == 0, "unlink");
 	return 0;

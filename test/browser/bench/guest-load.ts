@@ -13,7 +13,7 @@ async function sourceOf(store: GuestOrder['store']): Promise<ShareSource> {
   return pickedFolder(await root.getDirectoryHandle('bench-guest', { create: true }));
 }
 
-/** What guest/files.c works on; see `fill` of the bench of host folders. */
+/** What guest/files.c works on; see test/bench/file-operations.ts. */
 async function fill(files: ReturnType<ReturnType<typeof createVm>['fs']>, program: Uint8Array): Promise<void> {
   for (const name of ['/many', '/small']) await files.mkdir(name, { recursive: true });
   for (let index = 0; index < 2000; index += 1) await files.writeFile(`/many/${index}`, '');

@@ -1,0 +1,114 @@
+// What a request to the 9P server costs with many fids of a session, with many files in a folder and in the share: the same,
+// as it should be, or more. Server and backend are in the same thread.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { noId, openFlags, type Backend } from '../../devices/9p/backend.ts';
+import { MemoryBackend } from '../../devices/9p/memory.ts';
+import { NodeFsBackend } from '../../src/node/node-fs/backend.ts';
+import { bytes } from '../devices/9p/client.ts';
+import { GrowthLoad } from './growth-load.ts';
+import type { Rate } from './rate.ts';
+import { bar, figure, print, progress, table } from './report.ts';
+
+const fidCounts = [100, 10_000, 100_000];
+/** Of the share in which the fids are. */
+const fidFiles = 100_000;
+const fileCounts = { memory: [1_000, 100_000, 1_000_000], 'Node.js': [1_000, 100_000] } as const;
+const perFolder = 1_000;
+
+type Kind = keyof typeof fileCounts;
+
+/** Empty files, which have numbers for names, in folders that have numbers for names. */
+interface Shape {
+  readonly folders: number;
+  readonly perFolder: number;
+}
+
+/** A folder of the host that is removed in the end. */
+const temporary = mkdtempSync(join(tmpdir(), 'vm9-bench-growth-'));
+
+function inMemory({ folders, perFolder: files }: Shape): Backend {
+  const backend = new MemoryBackend({ now: () => 1_700_000_000_000_000_000n });
+  const caller = { uid: 0, gid: noId };
+  const root = backend.root();
+  for (let folder = 0; folder < folders; folder++) {
+    const parent = backend.mkdir(root, bytes(String(folder)), 0o755, caller);
+    for (let name = 0; name < files; name++) {
+      const { node, file } = backend.create(parent, bytes(String(name)), openFlags.writeOnly, 0o644, caller);
+      backend.release(file);
+      backend.forget(node);
+    }
+    backend.forget(parent);
+  }
+  backend.forget(root);
+  return backend;
+}
+
+function onHost({ folders, perFolder: files }: Shape): Backend {
+  const share = mkdtempSync(join(temporary, 'share-'));
+  for (let folder = 0; folder < folders; folder++) {
+    mkdirSync(join(share, String(folder)));
+    for (let name = 0; name < files; name++) writeFileSync(join(share, String(folder), String(name)), '');
+  }
+  return NodeFsBackend.open(share, { readOnly: false });
+}
+
+async function withShare(kind: Kind, shape: Shape, use: (load: GrowthLoad) => void | Promise<void>): Promise<void> {
+  const backend = kind === 'memory' ? inMemory(shape) : onHost(shape);
+  await use(await GrowthLoad.of(backend, shape.folders, shape.perFolder));
+  await backend.close();
+}
+
+/** Rates by the kind of backend and what was done, then by the count of which there were many. */
+type Costs = Map<string, Map<number, Rate>>;
+
+function keep(costs: Costs, kind: Kind, count: number, rates: readonly Rate[]): void {
+  for (const rate of rates) {
+    const title = `${kind}: ${rate.name}`;
+    const row = costs.get(title) ?? new Map<number, Rate>();
+    costs.set(title, row.set(count, rate));
+  }
+}
+
+function costTable(of: string, costs: Costs, counts: readonly number[]): string {
+  return table(
+    [of, ...counts.map((count) => count.toLocaleString('en')), 'last / first', '|full is 4'],
+    [...costs].map(([title, row]) => {
+      const each = counts.map((count) => row.get(count)?.rate.median).map((rate) => rate && 1e6 / rate);
+      const known = each.filter((cost) => cost !== undefined);
+      const growth = known.at(-1)! / known[0]!;
+      return [title, ...each.map((cost) => (cost === undefined ? '' : figure(cost))), figure(growth), bar(growth, 4)];
+    }),
+  );
+}
+
+const byFids: Costs = new Map();
+const byFolder: Costs = new Map();
+const byShare: Costs = new Map();
+try {
+  for (const kind of ['memory', 'Node.js'] as const) {
+    await withShare(kind, { folders: fidFiles / perFolder, perFolder }, async (load) => {
+      for (const count of fidCounts) {
+        progress(`growth, ${kind}, ${count} fids`);
+        keep(byFids, kind, count, await load.measureFids(count));
+      }
+    });
+    for (const count of fileCounts[kind]) {
+      progress(`growth, ${kind}, ${count} files`);
+      await withShare(kind, { folders: 1, perFolder: count }, async (load) =>
+        keep(byFolder, kind, count, [load.measureWalk(), load.measureCreation(), await load.measureListing()]),
+      );
+      await withShare(kind, { folders: count / perFolder, perFolder }, (load) =>
+        keep(byShare, kind, count, [load.measureWalk()]),
+      );
+    }
+  }
+} finally {
+  rmSync(temporary, { recursive: true, force: true });
+}
+
+print('Microseconds for each, medians. What is asked for is taken in no order from all that there is.\n\n');
+print(costTable('fids', byFids, fidCounts));
+print(costTable('files in the folder', byFolder, fileCounts.memory));
+print(costTable(`files in the share, ${perFolder.toLocaleString('en')} in each folder`, byShare, fileCounts.memory));
