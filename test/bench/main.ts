@@ -34,6 +34,7 @@ const parts: Readonly<Record<string, Part>> = {
     script: 'browser-cpu',
     needs: ['chromium', compiler],
   },
+  v86: { title: 'The 9P server alone, beside that of v86', script: 'v86', needs: ['npm'] },
   stores: { title: 'Stores of the browser, in Chromium', script: 'stores', needs: ['chromium'] },
   files: { title: 'Files of a share, by cache mode and message size', script: 'files', needs: [compiler] },
   metadata: { title: 'Names and attributes of a share', script: 'metadata', needs: [compiler] },

@@ -39,3 +39,25 @@ export const rateCells = ({ rate, unit }: Rate): string[] => [
   figure(rate.maximum),
   unit,
 ];
+
+/** The same of what is done when its promise is: one after another. */
+export async function measureRateLater(
+  name: string,
+  once: () => Promise<void>,
+  worth = 1,
+  unit = 'per s',
+): Promise<Rate> {
+  const samples: number[] = [];
+  for (let repetition = 0; repetition <= repetitions; repetition++) {
+    const start = performance.now();
+    let count = 0;
+    let elapsed = 0;
+    while (elapsed < duration) {
+      for (let call = 0; call < batch; call++) await once();
+      count += batch;
+      elapsed = performance.now() - start;
+    }
+    if (repetition > 0) samples.push((count / elapsed) * 1000 * worth);
+  }
+  return { name, rate: spread(samples), unit };
+}

@@ -1,5 +1,5 @@
-// Requests as Linux's client sends them, to a 9P server with a backend in the same thread.
-import type { Backend } from '../../devices/9p/backend.ts';
+// Requests as Linux's client sends them, to a 9P server in the same thread.
+import type { Awaitable, Backend } from '../../devices/9p/backend.ts';
 import type { Exchange } from '../../devices/9p/request.ts';
 import { Server } from '../../devices/9p/server.ts';
 import type { Bytes } from '../../devices/ports.ts';
@@ -19,9 +19,38 @@ export const folderName = 'folder';
 export const folderEntries = 1000;
 const chunk = 2 ** 18;
 
+/** A request and the least length of its answer. */
+type Step = readonly [exchange: Exchange, least: number];
+
+/** What is measured together. */
+export interface Operation {
+  readonly name: string;
+  /** Requests one after another; of several such rounds, each in its turn. */
+  readonly rounds: readonly (readonly Step[])[];
+  /** What a round counts for; 1 without it. */
+  readonly worth?: number;
+  readonly unit?: string;
+}
+
 /** Measures the server with an empty backend, which keeps the file and the folder. */
 export async function measureServer(backend: Backend): Promise<Rate[]> {
   const server = new Server({ backend });
+  const operations = await prepareLoad((exchange) => server.answer(exchange));
+  return operations.map(({ name, rounds, worth, unit }) => {
+    let next = 0;
+    const once = (): void => {
+      for (const [exchange, least] of rounds[next]!) {
+        const length = server.answer(exchange);
+        if (typeof length !== 'number' || length < least) throw new Error('an answer that is late, or too short');
+      }
+      next = next + 1 === rounds.length ? 0 : next + 1;
+    };
+    return measureRate(name, once, worth, unit);
+  });
+}
+
+/** Makes a file and a folder in an empty share, by `answer` of a server, and what is to be asked of it then. */
+export async function prepareLoad(answer: (exchange: Exchange) => Awaitable<number>): Promise<readonly Operation[]> {
   /** Guest RAM: the server sees views of shared memory, as in the machine. */
   const ram = new Uint8Array(new SharedArrayBuffer(8 * 2 ** 20));
 
@@ -40,11 +69,7 @@ export async function measureServer(backend: Backend): Promise<Rate[]> {
     writable: [ram.subarray(address + 16_384, address + 16_384 + 8192)],
   });
   const send = async (message: Message): Promise<void> => {
-    await server.answer({ readable: [encode(message, 1)], writable: [new Uint8Array(8192)] });
-  };
-  const answer = (exchange: Exchange, least = 11): void => {
-    const length = server.answer(exchange);
-    if (typeof length !== 'number' || length < least) throw new Error('an answer that is late, or too short');
+    await answer({ readable: [encode(message, 1)], writable: [new Uint8Array(8192)] });
   };
 
   await send(Tversion({ msize: 512_000, version: '9P2000.L' }));
@@ -86,28 +111,38 @@ export async function measureServer(backend: Backend): Promise<Rate[]> {
     writable: pages(2 ** 20, 100_000),
   };
 
-  let position = 0;
   return [
-    measureRate('Tgetattr', () => answer(getattr, 100)),
-    measureRate('Twalk of one name, Tclunk', () => {
-      answer(walk, 20);
-      answer(clunk, 7);
-    }),
-    measureRate('Twalk to a missing name', () => answer(miss)),
-    measureRate('Twalk, Tlcreate, Tclunk, Tunlinkat', () => {
-      answer(root, 9);
-      answer(create, 24);
-      answer(clunk, 7);
-      answer(remove, 7);
-    }),
-    measureRate('Tread of 4 KiB', () => answer(small, pageSize)),
-    measureRate(
-      'Tread of 512 KB into pages',
-      () => answer(readers[position++ % readers.length]!, transfer),
-      transfer / 1e6,
-      'MB/s',
-    ),
-    measureRate('Twrite of 512 KB from pages', () => answer(writer), transfer / 1e6, 'MB/s'),
-    measureRate('Treaddir, 1,000 entries', () => answer(list, 20 * folderEntries)),
+    { name: 'Tgetattr', rounds: [[[getattr, 100]]] },
+    {
+      name: 'Twalk of one name, Tclunk',
+      rounds: [
+        [
+          [walk, 20],
+          [clunk, 7],
+        ],
+      ],
+    },
+    // Rlerror, or an Rwalk of no qid.
+    { name: 'Twalk to a missing name', rounds: [[[miss, 9]]] },
+    {
+      name: 'Twalk, Tlcreate, Tclunk, Tunlinkat',
+      rounds: [
+        [
+          [root, 9],
+          [create, 24],
+          [clunk, 7],
+          [remove, 7],
+        ],
+      ],
+    },
+    { name: 'Tread of 4 KiB', rounds: [[[small, pageSize]]] },
+    {
+      name: 'Tread of 512 KB into pages',
+      rounds: readers.map((reader) => [[reader, transfer]]),
+      worth: transfer / 1e6,
+      unit: 'MB/s',
+    },
+    { name: 'Twrite of 512 KB from pages', rounds: [[[writer, 11]]], worth: transfer / 1e6, unit: 'MB/s' },
+    { name: 'Treaddir, 1,000 entries', rounds: [[[list, 20 * folderEntries]]] },
   ];
 }

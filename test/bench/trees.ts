@@ -41,7 +41,7 @@ function makeTree(folder: string, count: number, contents: (index: number) => st
   }
 }
 
-const lines = (index: number): string => `${`line ${index}\n`.repeat(100 + (index % 100))}`;
+const lines = (index: number): string => `line ${index}\n`.repeat(100 + (index % 100));
 
 function makeRepository(folder: string): void {
   makeTree(folder, inRepository, lines);
