@@ -125,9 +125,10 @@ function report({ tasks, goal }: Work, count: number): void {
   ]);
   print(table(['work', 'vm9, s', 'QEMU, s', 'vm9 / QEMU', 'by CPU time', 'vm9, MIPS'], rows));
   const names = tasks.map(({ title }) => title);
-  const speeds = seconds.describeSpeeds('vm9', 'QEMU', names);
+  const [speeds, byCpuTime] = [seconds, cpuSeconds].map((each) => each.describeSpeeds('vm9', 'QEMU', names));
   const wanted = goal === undefined ? '' : `; goal: each at least ${figure(goal)}`;
-  print(speeds === undefined ? notBesideQemu : `QEMU’s seconds / vm9’s: ${speeds}${wanted}.\n\n`);
+  const sentences = `QEMU’s seconds / vm9’s: ${speeds}${wanted}. By CPU time: ${byCpuTime}.\n\n`;
+  print(speeds === undefined ? notBesideQemu : sentences);
 }
 
 /** Measures and prints what was found, or why nothing was. */

@@ -14,7 +14,7 @@ const messageSizes = [32_768, 131_072, largest];
 const columns = messageSizes.flatMap((size) =>
   modes.filter((mode) => mode !== 'readahead' || size === largest).map((mode) => ({ size, mode })),
 );
-const repetitions = 3;
+const repetitions = Number(process.env['TIMES'] ?? 3);
 
 const samples = new Map<string, number[]>();
 const keyOf = (guest: Guest['name'], mode: string, size: number, operation: string): string =>

@@ -31,6 +31,8 @@ export interface GuestProgram {
 /** Measures a program and prints what was found. */
 export async function reportRates({ name, fill, modes, goals }: GuestProgram): Promise<void> {
   const rates = new Measurements('more');
+  /** Of the whole program. */
+  const cpuSeconds = new Measurements();
   const prepare = (folder: string): void => {
     fill(folder);
     compileForGuest(name, folder);
@@ -40,14 +42,18 @@ export async function reportRates({ name, fill, modes, goals }: GuestProgram): P
     for (const guest of guests) await guest.run(`cp ${mountPoint}/${name} /tmp/`);
     for (let repetition = 0; repetition <= repetitions; repetition++) {
       progress(`${name}, ${repetition === 0 ? 'warming up' : `${repetition} of ${repetitions}`}`);
-      if (repetition === 1) rates.clear();
+      if (repetition === 1) for (const each of [rates, cpuSeconds]) each.clear();
       for (const mode of modes) {
         for (const guest of guests) {
           await remount(guest, mountOptions(mode, messageSize));
-          for (const line of (await guest.run(`/tmp/${name} ${mountPoint}`)).trimEnd().split('\n')) {
+          const before = guest.cpuSeconds();
+          const output = await guest.run(`/tmp/${name} ${mountPoint}`);
+          const after = guest.cpuSeconds();
+          for (const line of output.trimEnd().split('\n')) {
             const [operation = '', rate] = line.split(' ');
             rates.add(`${guest.name} ${mode}`, operation, Number(rate));
           }
+          if (before !== undefined && after !== undefined) cpuSeconds.add(guest.name, `cache=${mode}`, after - before);
         }
       }
     }
@@ -78,6 +84,14 @@ export async function reportRates({ name, fill, modes, goals }: GuestProgram): P
     return;
   }
   for (const goal of goals) print(describe(goal, speedOf));
+  const byCpuTime = cpuSeconds.describeSpeeds(
+    'vm9',
+    'QEMU',
+    modes.map((mode) => `cache=${mode}`),
+  );
+  if (byCpuTime !== undefined) {
+    print(`By the processor time that the whole process used, which other programs disturb less: ${byCpuTime}.\n\n`);
+  }
 }
 
 function describe(
