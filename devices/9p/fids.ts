@@ -3,6 +3,7 @@
 import { fileType, noId, openFlags } from './backend.ts';
 import type { Backend, Caller, Node, OpenFile } from './backend.ts';
 import { Errno } from './errno.ts';
+import { LastingMap } from './lasting-map.ts';
 import type { FidLocks } from './locks.ts';
 import { noFid } from './messages.ts';
 import { XattrReading } from './xattr.ts';
@@ -55,7 +56,7 @@ export function callerOf(uid: number): Caller {
 }
 
 export class FidTable {
-  readonly #fids = new Map<number, FidEntry>();
+  readonly #fids = new LastingMap<number, FidEntry>();
   readonly #backend: Backend;
   #xattrs = 0;
 

@@ -92,7 +92,7 @@ export class QemuImages {
 
 /** Starts QEMU with the agent's port at its standard input and output. */
 export function spawnQemu(
-  { kernel, initrd }: QemuImages,
+  { kernel, initrd }: Pick<QemuImages, 'kernel' | 'initrd'>,
   share: string,
   security = 'none',
 ): { child: ChildProcess; agent: Agent } {

@@ -36,7 +36,7 @@ export async function runOnQemu(image: Uint8Array, signal: AbortSignal): Promise
         .split(' ')
         .concat('-cpu', qemuProcessor)
         .concat('-object', `memory-backend-file,id=ram,size=${mebibytes}M,mem-path=${ram},share=on`),
-      { timeout: 120_000, stdio: ['ignore', 'ignore', 'pipe'] },
+      { stdio: ['ignore', 'ignore', 'pipe'] },
     );
     let complaint = '';
     child.stderr.on('data', (text: Buffer) => (complaint += text.toString()));

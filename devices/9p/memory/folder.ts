@@ -1,5 +1,6 @@
 // The names in a folder: found by name, and listed in an order that removals do not disturb.
 import type { Bytes } from '../../ports.ts';
+import { LastingMap } from '../lasting-map.ts';
 import type { Inode } from './inode.ts';
 
 /** A name of an inode. Nodes are handles of these, and follow them from folder to folder. */
@@ -47,7 +48,7 @@ export const dotDotCookie = 2;
 export class Folder {
   /** Its own name, where its ".." is found. */
   self: Entry | undefined = undefined;
-  readonly #byName = new Map<string, Entry>();
+  readonly #byName = new LastingMap<string, Entry>();
   /** By rising cookie; removed ones leave a gap until there are many. */
   #listing: { readonly cookie: number; entry: Entry | undefined }[] = [];
   /** Of the next entry that is added. */
