@@ -48,7 +48,7 @@ class FolderDescriptor implements Reclaimable {
   readonly path: HostPath;
   /** Where it belongs, and was seen; undefined where it has to be walked to each time. */
   readonly place: HostPath | undefined;
-  /** Whether a path through it is about to be used. */
+  /** Whether it was just walked to, and a path through it is about to be used. */
   isHeld = false;
   readonly #entry: Entry;
   readonly #closed: (entry: Entry) => void;
@@ -65,6 +65,8 @@ class FolderDescriptor implements Reclaimable {
   }
 
   isInPlace(): boolean {
+    // To walk to it again would close it, whose number would soon be another folder's.
+    if (this.isHeld) return true;
     const now = performance.now();
     if (now - this.#seenAt < trustTime) return true;
     if (this.place === undefined || placeOf(this.path) !== this.place) return false;
@@ -290,8 +292,6 @@ export class DescriptorWalk implements Walk {
   #drop(folder: Entry): void {
     const kept = this.#folders.get(folder);
     if (kept === undefined) return;
-    // Closed, its number would soon be another folder's.
-    if (kept.isHeld) throw new Errno('ESTALE', 'a folder has been moved during the operation');
     this.#descriptors.folders.delete(kept);
     kept.reclaim();
   }

@@ -346,6 +346,16 @@ describe('names and links', () => {
     expect(await guest.content(node)).toBe('bottom');
     await sleep(longEnough);
     expect(backend.getattr(node).size).toBe(6);
+    const [middle] = folders.slice(20);
+    const names = [bytes('other'), bytes('second')] as const;
+    // Within one folder, to one above, and back down: the way to one leads through the other.
+    backend.rename(folder, bytes('file'), folder, names[0], 0);
+    backend.link(node, folder, names[1]);
+    backend.rename(folder, names[0], middle!, names[0], 0);
+    await sleep(longEnough);
+    backend.rename(middle!, names[0], folder, bytes('file'), 0);
+    expect(await guest.content(node)).toBe('bottom');
+    backend.unlink(folder, names[1], false);
     // The host's rm could not.
     backend.unlink(folder, bytes('file'), false);
     for (const above of folders.slice(0, -1).toReversed()) backend.unlink(above, name, true);
