@@ -329,9 +329,9 @@ export class Machine implements WorkerMachine {
     if (translator !== undefined) translator.onEvent = this.#onTranslation;
   }
 
-  #share({ tag, files, readOnly, maximumMessageSize }: MachineShare): void {
+  #share({ tag, files, ...options }: MachineShare): void {
     const now = (): number => this.#options.host.now();
-    const server = 'relay' in files ? files.relay : new Server({ backend: files, readOnly, maximumMessageSize, now });
+    const server = 'relay' in files ? files.relay : new Server({ backend: files, ...options, now });
     this.#servers.push({ tag, server });
     this.#plug(
       new Virtio9p({

@@ -48,10 +48,10 @@ export class ShareTable {
     const { shares } = this.#options;
     return Promise.all(
       shares.map(async (setup) => {
-        const { tag, readOnly, maximumMessageSize } = setup;
-        const isLocal = setup.source.kind !== vmShareKind;
-        const files = isLocal ? await this.#backend(setup) : { relay: await this.#relay(tag).promise };
-        return { tag, readOnly, maximumMessageSize, files };
+        const { source, ...options } = setup;
+        const isLocal = source.kind !== vmShareKind;
+        const files = isLocal ? await this.#backend(setup) : { relay: await this.#relay(options.tag).promise };
+        return { ...options, files };
       }),
     );
   }

@@ -332,11 +332,12 @@ export class Vm {
   }
 
   #startWorker(): WorkerThread {
-    const shares = this.shares.map(({ tag, readOnly, maximumMessageSize, source }) => {
+    const shares = this.shares.map(({ tag, readOnly, cache, maximumMessageSize, source }) => {
       const { kind, name } = source;
       // What leads to another VM cannot be posted: the worker is connected when the way is known.
       const posted = source instanceof VmShareSource ? { kind, ...(name !== undefined && { name }) } : source;
-      return { tag, readOnly, maximumMessageSize, source: posted };
+      const writeBack = cache !== 'none' && cache !== 'readahead';
+      return { tag, readOnly, writeBack, maximumMessageSize, source: posted };
     });
     const thread = new WorkerThread(this.#platform, shares, (message) => this.#events.emit('log', message));
     for (const { tag, readOnly, source } of this.shares) {

@@ -52,6 +52,8 @@ export interface MachineServer extends NinePServer {
 export interface MachineShare {
   readonly tag: string;
   readonly readOnly: boolean;
+  /** As the server's. */
+  readonly writeBack?: boolean;
   readonly maximumMessageSize: number;
   /** Where the files are: in a backend of this worker, or behind the server of another. */
   readonly files: Backend | { readonly relay: MachineServer };

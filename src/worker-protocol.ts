@@ -13,6 +13,8 @@ export type StreamName = 'uart' | 'console' | 'agent';
 export interface ShareSetup {
   readonly tag: string;
   readonly readOnly: boolean;
+  /** As the server's. */
+  readonly writeBack?: boolean;
   readonly maximumMessageSize: number;
   readonly source: ShareSource;
 }

@@ -49,6 +49,7 @@ export type Handlers<T extends RequestName> = { readonly [M in T]: Handler<M> };
 export interface Share {
   readonly backend: Backend;
   readonly readOnly: boolean;
+  readonly writeBack: boolean;
 }
 
 /** What Tversion begins and ends. */

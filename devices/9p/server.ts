@@ -35,6 +35,11 @@ export interface ServerOptions {
   readonly maximumMessageSize?: number;
   /** Answers EROFS to whatever would change the share. */
   readonly readOnly?: boolean;
+  /**
+   * The client stores what it has written later, whole pages of it (Linux: cache=mmap and what caches more): files that it opens
+   * to append are written where it says.
+   */
+  readonly writeBack?: boolean;
   /** Gets an event for every message once it is answered. Without it none is made. */
   readonly onEvent?: (event: P9Event) => void;
   /** Milliseconds, for the latency of events. */
@@ -68,8 +73,8 @@ export class Server {
   );
   #session: Session;
 
-  constructor({ backend, maximumMessageSize, readOnly, onEvent, now }: ServerOptions) {
-    this.#share = { backend, readOnly: readOnly ?? false };
+  constructor({ backend, maximumMessageSize, readOnly, writeBack, onEvent, now }: ServerOptions) {
+    this.#share = { backend, readOnly: readOnly ?? false, writeBack: writeBack ?? false };
     this.#maximumMessageSize = maximumMessageSize ?? defaultMaximumMessageSize;
     this.onEvent = onEvent;
     this.#now = now ?? (() => 0);

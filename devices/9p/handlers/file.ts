@@ -6,7 +6,7 @@ import type { Fid } from '../fids.ts';
 import { payloadHeaderLength } from '../messages.ts';
 import { checkNewName } from '../names.ts';
 import { qidOf } from '../qid.ts';
-import type { Handlers } from '../request.ts';
+import type { Handlers, Share } from '../request.ts';
 import { scatter } from '../scatter.ts';
 import { XattrReading, XattrSetting } from '../xattr.ts';
 
@@ -24,9 +24,9 @@ const passedFlags =
   openFlags.directory |
   openFlags.nofollow;
 
-function checkedFlags(flags: number): number {
+function checkedFlags(flags: number, { writeBack }: Share): number {
   if ((flags & openFlags.accessMode) === openFlags.accessMode) throw new Errno('EINVAL', 'an access mode of 3');
-  return flags & passedFlags;
+  return flags & (writeBack ? passedFlags & ~openFlags.append : passedFlags);
 }
 
 /** Refuses what the type of the file does not allow. Tlopen of a folder comes without O_DIRECTORY. */
@@ -42,7 +42,7 @@ export const fileHandlers: Handlers<'Tlopen' | 'Tlcreate' | 'Tread' | 'Twrite' |
   *Tlopen(request, { fid: number, flags: asked }) {
     const { backend, readOnly } = request.share;
     const fid = request.session.fids.get(number);
-    const flags = checkedFlags(asked) & ~openFlags.exclusive;
+    const flags = checkedFlags(asked, request.share) & ~openFlags.exclusive;
     checkOpen(fid, flags);
     const access = flags & openFlags.accessMode;
     if (readOnly && (access !== openFlags.readOnly || (flags & openFlags.truncate) !== 0)) throw new Errno('EROFS');
@@ -66,7 +66,7 @@ export const fileHandlers: Handlers<'Tlopen' | 'Tlcreate' | 'Tread' | 'Twrite' |
     const fid = request.session.fids.folder(number);
     if (fid.file !== undefined) throw new Errno('EINVAL', 'the fid is open already');
     checkNewName(name);
-    const flags = checkedFlags(asked);
+    const flags = checkedFlags(asked, request.share);
     // open(2): O_CREAT makes no folder, so that nothing could ever satisfy both.
     if ((flags & openFlags.directory) !== 0) throw new Errno('EINVAL', 'O_DIRECTORY for a new file');
     const { node, file } = yield* wait(backend.create(fid.node, name, flags, mode & 0o7777, fid.callerWith(gid)));

@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { openFlags } from '../../../devices/9p/backend.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
+import { Server } from '../../../devices/9p/server.ts';
 import { attachedServer } from './backends.ts';
 import type { Bench } from './backends.ts';
-import { make, Rlerror, text } from './client.ts';
-import type { Client } from './client.ts';
+import { Client, make, Rlerror, text } from './client.ts';
 import { makeFile, makeFolder, makeTree, openFid, readAll, walk } from './tree.ts';
 
 const { Tlopen, Tlcreate, Tread, Rread, Twrite, Rwrite, Tfsync, Rfsync } = make;
@@ -251,6 +251,19 @@ describe('Twrite', () => {
     await openFid(client, 1, readWrite | openFlags.append, 'file');
     expect(await client.send(Twrite({ fid: 1, offset: 0, data: '+' }))).toEqual(Rwrite({ count: 1 }));
     expect(await read(1, 0, 100)).toBe('contents+');
+  });
+
+  test('with O_APPEND writes where a client with a write-back cache says, which stores whole pages again', async () => {
+    const own = await Client.attached(new Server({ backend: bench.backend, writeBack: true }));
+    await openFid(own, 1, readWrite | openFlags.append, 'file');
+    expect(await own.send(Twrite({ fid: 1, offset: 0, data: 'contents+' }))).toEqual(Rwrite({ count: 9 }));
+    await walk(own, 2);
+    const flags = readWrite | openFlags.append;
+    await own.expect('Rlcreate', Tlcreate({ fid: 2, name: 'new', flags, mode: 0o644, gid: 0 }));
+    for (const data of ['one', 'onetwo'])
+      expect(await own.send(Twrite({ fid: 2, offset: 0, data }))).toEqual(Rwrite({ count: data.length }));
+    expect(await own.send(Tread({ fid: 1, offset: 0, count: 100 }))).toEqual(Rread({ data: 'contents+' }));
+    expect(await own.send(Tread({ fid: 2, offset: 0, count: 100 }))).toEqual(Rread({ data: 'onetwo' }));
   });
 
   test('of nothing changes nothing', async () => {
