@@ -46,12 +46,15 @@ describe.runIf(isInstalled(compiler) && capabilities.xattrs)('POSIX', () => {
     expect([...impossible].filter((name) => !known.includes(name))).toEqual([]);
   });
 
-  /** What the guest's client can not do right: see the table of impossible cases. */
+  /**
+   * What the guest's client can not do right: see the table of impossible cases. What is cached as loose does not survive that
+   * only some of it is forgotten: a name of a file that was written meanwhile is looked up as another file.
+   */
   const clientLimits: Readonly<Record<Mode, string>> = {
     none: 'stale-ends',
-    readahead: 'one-name',
+    readahead: 'one-name no-append',
     mmap: 'one-name',
-    loose: '',
+    loose: 'keep-cache',
   };
   const shared = combinations.filter(([backend]) => backend !== 'tmpfs');
   const count = Math.ceil((isFull ? 1_000_000 : 24_000) / shared.length);

@@ -66,6 +66,16 @@ void append(void)
 	check_text("open(2): O_APPEND stores them in order", "paged", "line\nline\nline\n");
 	need(close(file));
 
+	make_file("watched", "line\n");
+	file = need(open("watched", O_RDONLY));
+	need(read(file, text, 16));
+	other = need(open("watched", O_WRONLY | O_APPEND));
+	need(write(other, "again", 5));
+	need(pread(file, text, 16, 0));
+	check("read(2): who has the file open reads what is appended", memcmp(text, "line\nagain", 10) == 0, "%02x", text[5]);
+	need(close(other));
+	need(close(file));
+
 	make_file("log", "");
 	for (int i = 0; i < WRITERS; i++) {
 		numbers[i] = i;

@@ -60,8 +60,10 @@ void links(void)
 	equal("link(2): and is told the new size", other.st_size, 7);
 	need(ftruncate(second, 2));
 	equal("link(2): who has one name open reads nothing that was cut off by the other", pread(file, text, 7, 4), 0);
-	need(close(file));
 	need(close(second));
+	need(unlink("one"));
+	works("link(2): when the name by which it is open is gone, and another is not", link("two", "one"));
+	need(close(file));
 	need(unlink("one"));
 	for (int i = 0; i < 50; i++) {
 		char name[16];

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Random operations, each on two file systems: what one does, returns and stores the other must, too. Usage:
  * random FOLDER MODEL SEED COUNT MODES [OPTION ...], both folders empty, as root; MODES is octal, the bits of modes that are set.
- * "one-name": no file gets a second name. "stale-ends": ENODATA where there is nothing to read is no difference. It prints a line
- * for each difference, at most ten, then "COUNT done, FAILED of them with errors, STALE stale ends". */
+ * "one-name": no file gets a second name. "no-append": none is opened to append. "keep-cache": what is cached is forgotten only
+ * before the last comparison. "stale-ends": ENODATA where there is nothing to read is no difference. It prints a line for each
+ * difference, at most ten, then "COUNT done, FAILED of them with errors, STALE stale ends". */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +25,7 @@
 /* Operations between two comparisons of the trees. */
 #define INTERVAL 5000
 
-static int modes, one_name, stale_ends;
+static int modes, one_name, no_append, keep_cache, stale_ends;
 static int root_folders[2];
 /* The same file on both sides, or -1. */
 static int files[OPEN_FILES][2];
@@ -267,7 +268,7 @@ static void open_random(int slot)
 		O_RDONLY, O_RDWR | O_CREAT | O_APPEND, O_RDONLY | O_DIRECTORY, O_RDWR | O_CREAT | O_NOFOLLOW,
 	};
 	const char *path = random_path();
-	int flag = flags[dice(sizeof flags / sizeof *flags)], mode = dice(010000) & modes & 0777;
+	int flag = flags[dice(sizeof flags / sizeof *flags)] & (no_append ? ~O_APPEND : ~0), mode = dice(010000) & modes & 0777;
 
 	if (files[slot][0] != -1)
 		close_file(&files[slot]);
@@ -390,7 +391,7 @@ int main(int count, char **words)
 	unsigned long operations;
 
 	if (count < 6) {
-		fprintf(stderr, "usage: random FOLDER MODEL SEED COUNT MODES [one-name] [stale-ends]\n");
+		fprintf(stderr, "usage: random FOLDER MODEL SEED COUNT MODES [one-name] [no-append] [keep-cache] [stale-ends]\n");
 		return 2;
 	}
 	for (int side = 0; side < 2; side++) {
@@ -405,6 +406,8 @@ int main(int count, char **words)
 	operations = strtoul(words[4], NULL, 10);
 	modes = (int)strtol(words[5], NULL, 8);
 	for (int word = 6; word < count; word++) {
+		keep_cache |= strcmp(words[word], "keep-cache") == 0;
+		no_append |= strcmp(words[word], "no-append") == 0;
 		one_name |= strcmp(words[word], "one-name") == 0;
 		stale_ends |= strcmp(words[word], "stale-ends") == 0;
 	}
@@ -419,7 +422,8 @@ int main(int count, char **words)
 		else
 			change_random();
 		if (operation % INTERVAL == 0 || operation == operations) {
-			forget();
+			if (!keep_cache || operation == operations)
+				forget();
 			compare_trees(".");
 		}
 	}

@@ -251,7 +251,6 @@ export class NodeFsBackend implements Backend {
     const entry = this.#tree.get(node);
     const component = componentOf(name);
     if (entry.isFolder) throw new Errno('EPERM', 'a second name for a folder');
-    if (entry.isGone) throw new Errno('ENOENT');
     this.#inFolder(parent, (folder) =>
       this.#places.following(entry, (file) => this.#names.link(file, folder, component)),
     );

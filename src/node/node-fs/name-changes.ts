@@ -13,7 +13,7 @@ import type { Native } from './native.ts';
 import { moveWithoutReplacing } from './no-replace.ts';
 import { reopenFiles } from './open-files.ts';
 import type { Making, Security } from './security.ts';
-import { OpenTarget } from './targets.ts';
+import { linkOf, OpenTarget } from './targets.ts';
 import { typeOf } from './tree.ts';
 import type { Entry, Tree } from './tree.ts';
 import type { Walk } from './walk.ts';
@@ -94,9 +94,9 @@ export class NameChanges {
     }
   }
 
-  /** linkat(2) by descriptor is out of reach: the name must lead to the file before, and should after. */
+  /** Without native calls the name must lead to the file before, and should after. */
   link(entry: Entry, folder: Entry, name: HostName): void {
-    if (entry.parent === undefined) throw new Errno('ENOENT');
+    if (entry.parent === undefined) return this.#linkGone(entry, folder, name);
     const [from, to] = this.#walk.children(entry.parent, entry.name, folder, name);
     const isThere = (path: HostPath): boolean => {
       const stat = host.lstat(path);
@@ -135,6 +135,16 @@ export class NameChanges {
     }
     const entry = this.#tree.find(folder, name);
     if (entry !== undefined) this.#tree.move(entry, newFolder, newName);
+  }
+
+  /**
+   * Of a file whose name is gone, which may have others: a client that caches names (cache=loose) means the file by whatever
+   * it has of it.
+   */
+  #linkGone(entry: Entry, folder: Entry, name: HostName): void {
+    const native = this.#native;
+    if (native === undefined) throw new Errno('ENOENT');
+    this.#walk.withTarget(entry, (target) => native.link(linkOf(target), this.#walk.child(folder, name)));
   }
 
   /** A file with the target as its content. */

@@ -1,5 +1,5 @@
 // System calls that Node.js does not have, on Linux: relative to a folder's descriptor, with times to the nanosecond, with
-// inode numbers in listings, extended attributes, renameat2, locks. Without them everything works too (host.ts), by longer ways.
+// inode numbers in listings, extended attributes, renameat2, linkat, locks. Without them everything works too (host.ts), by longer ways.
 // Not among them: open(2). Node.js closes what a worker thread has left open, and only what node:fs has opened.
 // Structures: statx(2), getdents64(2), utimensat(2), fcntl(2), as every 64-bit little-endian Linux has them.
 import { Errno } from '../../../devices/9p/errno.ts';
@@ -21,6 +21,7 @@ export const signatures = {
   lseek: ['int64_t', ['int', 'int64_t', 'int']],
   utimensat: ['int', ['int', 'void *', 'void *', 'int']],
   renameat2: ['int', ['int', 'void *', 'int', 'void *', 'unsigned int']],
+  linkat: ['int', ['int', 'void *', 'int', 'void *', 'int']],
   fcntl: ['int', ['int', 'int', 'void *']],
   getxattr: ['int64_t', ['void *', 'void *', 'void *', 'uint64_t']],
   lgetxattr: ['int64_t', ['void *', 'void *', 'void *', 'uint64_t']],
@@ -36,6 +37,7 @@ export const signatures = {
 /** Paths are absolute, or relative to this process's folder. */
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_SYMLINK_FOLLOW = 0x400;
 /** No path: the descriptor's own file. */
 const AT_EMPTY_PATH = 0x1000;
 const STATX_BASIC_STATS = 0x7ff;
@@ -165,6 +167,12 @@ export class Native {
   rename(from: HostPath, to: HostPath, flags: number): void {
     const { renameat2 } = this.#calls;
     this.#check(renameat2(AT_FDCWD, this.#path.set(from), AT_FDCWD, this.#otherPath.set(to), flags));
+  }
+
+  /** Gives a file another name. `link` leads to it; ENOENT where it has no name at all any more. */
+  link(link: HostPath, to: HostPath): void {
+    const { linkat } = this.#calls;
+    this.#check(linkat(AT_FDCWD, this.#path.set(link), AT_FDCWD, this.#otherPath.set(to), AT_SYMLINK_FOLLOW));
   }
 
   /**

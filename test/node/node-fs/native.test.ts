@@ -40,6 +40,26 @@ describe.runIf(hasNative)('native calls', () => {
 
   const path = (name: string): HostPath => join(share.path, name) as HostPath;
 
+  it('give a file a name whose name is gone, but not its last', async () => {
+    const { guest } = share;
+    const node = await guest.file('one', 'content');
+    await guest.link(node, 'two');
+    await guest.unlink('one');
+    await guest.mkdir('folder');
+    await guest.link(node, 'folder/three');
+    expect(await guest.content('folder/three')).toBe('content');
+    expect((await guest.attributes('two')).nlink).toBe(2);
+    await refused(() => guest.link(node, 'two'), 'EEXIST');
+    const link = await guest.symlink('two', 'link');
+    await guest.link(link, 'second');
+    await guest.unlink('link');
+    await guest.link(link, 'third');
+    expect(await guest.readlink('third')).toBe('two');
+    await guest.unlink('two');
+    await guest.unlink('folder/three');
+    await refused(() => guest.link(node, 'other'), 'ENOENT');
+  });
+
   it('see what node:fs sees, of every kind of file', () => {
     writeFileSync(path('file'), 'content', { mode: 0o640 });
     // Before 1970, and with a fraction.
