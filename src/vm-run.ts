@@ -15,6 +15,10 @@ import { WorkerLink } from './worker-link.ts';
 import { closingTime, type WorkerHold } from './worker-thread.ts';
 import type { FromWorker, MachineEvent, PreparedMachine, MachineStatistics, VmExit } from './worker-protocol.ts';
 
+/** Milliseconds that a guest's clock may be behind, and how often it is set for that: a busy host may not do better. */
+const clockError = 5;
+const clockAttempts = 4;
+
 export interface RunContext {
   /** The worker to run in. */
   hold(): Promise<WorkerHold>;
@@ -22,6 +26,8 @@ export interface RunContext {
   readonly console: VmConsole;
   readonly shares: readonly Share[];
   readonly events: Emitter<VmEvents>;
+  /** Whether the guest's wall clock is the host's; else it is counted, and nobody sets it. */
+  readonly hasHostClock: boolean;
   /** Loads what is to be run: at the start, and when the guest restarts. */
   prepare(onLoading: OnLoading): Promise<PreparedMachine>;
 }
@@ -253,6 +259,7 @@ export class VmRun {
     await agent.ready;
     this.#reach('kernel');
     this.#reach('agent');
+    if (this.#context.hasHostClock) await this.#setClock(agent);
     // One after another: a share can be mounted on a folder of an earlier one.
     for (const { tag, mount, readOnly, cache, maximumMessageSize } of this.#context.shares) {
       if (mount === undefined) continue;
@@ -262,6 +269,19 @@ export class VmRun {
       } catch (error) {
         throw asVmError(error, `the guest cannot mount share "${tag}" at ${mount}`);
       }
+    }
+  }
+
+  /**
+   * Linux takes whole seconds from the board's clock and adds half of one: times of the host's files would lie in its future.
+   * The guest is behind by the time that the word takes, so it is told again where that was long.
+   */
+  async #setClock(agent: Agent): Promise<void> {
+    const { platform } = this.#context;
+    for (let attempt = 0; attempt < clockAttempts; attempt++) {
+      const start = platform.now();
+      await agent.setClock(BigInt(Date.now()) * 1_000_000n);
+      if (platform.now() - start < clockError) return;
     }
   }
 

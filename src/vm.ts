@@ -287,6 +287,7 @@ export class Vm {
       console: this.console,
       shares: this.shares,
       events: this.#events,
+      hasHostClock: this.#options.clock !== 'icount',
       prepare: (onLoading) => this.#prepare(onLoading),
     });
     this.#run = run;
