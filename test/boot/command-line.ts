@@ -55,6 +55,7 @@ export function runInGuest(command: string, words: readonly string[] = [], optio
 /** A folder of the test's own. */
 export function temporaryFolder(): string {
   const folder = mkdtempSync(join(tmpdir(), 'vm9-boot-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  // Some tests leave thousands of files.
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }), 60_000);
   return folder;
 }
