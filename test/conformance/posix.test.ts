@@ -51,7 +51,7 @@ describe.runIf(isInstalled(compiler) && capabilities.xattrs)('POSIX', () => {
    * only some of it is forgotten: a name of a file that was written meanwhile is looked up as another file.
    */
   const clientLimits: Readonly<Record<Mode, string>> = {
-    none: 'stale-ends',
+    none: 'one-name stale-ends',
     readahead: 'one-name no-append',
     mmap: 'one-name',
     loose: 'keep-cache',
