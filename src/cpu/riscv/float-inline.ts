@@ -188,11 +188,12 @@ export class FloatInline {
       case 'fma':
         if (this.#fusesMultiplyAdd) setRounded(compute('relaxed_madd'), normal);
         else {
-          // Where the rounded product is normal, the exact one lies between neighbours of it. Where the addend's sums with
-          // both are rounded to the same number, so is the exact sum.
+          // Where the rounded product is normal, the exact one lies between neighbours of it; but the least normal number's lower
+          // neighbour is not found by a product. Where the addend's sums with both are rounded to the same number, so is the
+          // exact sum.
           const [a, b, c] = numbers();
           const product = emit.let(native.mul(a, b));
-          leaveIf(native.lt(native.abs(product), 2 ** (1 - native.bias)));
+          leaveIf(native.le(native.abs(product), 2 ** (1 - native.bias)));
           const sum = emit.let(native.add(native.mul(product, 1 + 2 ** (1 - native.precision)), c));
           leaveIf(native.ne(native.add(native.mul(product, 1 - 2 ** -native.precision), c), sum));
           setRounded(vectorOf(sum), normal);

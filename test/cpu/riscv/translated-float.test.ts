@@ -58,6 +58,19 @@ describe.each([
       }
     });
 
+    it('a product a little below the least normal number, which it is rounded to, counts as what it is', () => {
+      const half = 1n << BigInt(precision - 2);
+      const almostTwo = encoded(format, bias, 2n * half - 1n);
+      for (const sign of signs) {
+        for (const fraction of around(half)) {
+          for (const field of [1, 2, 3]) {
+            for (const name of ['fmadd', 'fmsub', 'fnmadd', 'fnmsub'])
+              check(`${name}.${letter}`, [encoded(format, 0, half), almostTwo, encoded(format, field, fraction, sign)]);
+          }
+        }
+      }
+    });
+
     it('products below the normal numbers decide where an addend is half-way between two numbers', () => {
       const random = new RandomBits(2);
       const digits = BigInt(precision - 1);
