@@ -35,7 +35,7 @@ export interface HartOptions {
 
 /**
  * What `hotAfter` should be. A compiler's code is large and nowhere hot, and gains little: with 8,192 its first run took a
- * third more of the processor than without a translator, and with 200 the boot of the small kernel took three times as long.
+ * half more of the processor than without a translator, and with 200 the boot of the small kernel took three times as long.
  * Where more is gained, in loops, this many jumps take a millisecond.
  */
 export const defaultHotAfter = 32_768;

@@ -6,26 +6,14 @@ import { defineFloat } from '../float/functions.ts';
 import type { FloatFunctions } from '../float/functions.ts';
 import { memoryOp, ModuleBuilder, op, valueType } from '../../wasm/module.ts';
 import type { Callable, Code, Label, Local } from '../../wasm/module.ts';
+import { defineChain, emitAloneEntry } from './region-chain.ts';
 import { commonHandlers, firstRare, pseudoHandlers, rareHandlers, sequences } from './handlers.ts';
 import type { PseudoHandler, RowHandler } from './handlers.ts';
 import { InterpreterOps, systemCodes } from './interpreter-ops.ts';
 import type { Frame, HartAccesses, HartImports } from './interpreter-ops.ts';
-import {
-  at,
-  counters,
-  entryBytes,
-  entryFields,
-  heatBytes,
-  pageSize,
-  nearInPage,
-  regionFields,
-  regionsAt,
-  slotMask,
-  floatState,
-} from './layout.ts';
+import { at, entryBytes, entryFields, entryShift, heatBytes, pageSize, slotMask, floatState } from './layout.ts';
 import { defineHighMultiply } from './multiply.ts';
 import { exportPure } from './pure-exports.ts';
-import { regionSignature } from './region-signature.ts';
 import { Scratch } from './scratch.ts';
 import { defineAccesses } from './walk-code.ts';
 import type { RamRange } from './mmu.ts';
@@ -50,9 +38,6 @@ interface LoopImports {
 }
 
 const { i32, i64 } = valueType;
-
-/** Entries are for every two bytes, so a byte of address is worth this many bytes of entries, as a shift. */
-const entryShift = Math.log2(entryBytes / 2);
 
 /** Where the two bytes of heat overflow. */
 const heatLimit = 0x1_0000;
@@ -162,47 +147,6 @@ interface LoopFunctions {
   readonly rare: Callable;
   /** Undefined: nothing is translated. */
   readonly chain: Callable | undefined;
-}
-
-/**
- * (pc, budget) -> (pc, budget): goes from region to region. It comes back where no region begins, or where one has done
- * nothing because its first instruction is for the interpreter. A function of its own, whose few variables stay in
- * registers.
- */
-function defineChain(module: ModuleBuilder): Callable {
-  const code = module.function(regionSignature.parameters, regionSignature.results);
-  const pc = code.parameter(0);
-  const budget = code.parameter(1);
-  const start = code.i32();
-  const slot = code.i32();
-  const offset = code.i64();
-  const entry = code.i32();
-  const left = code.i32();
-  code.get(budget).set(start);
-  const done = code.block();
-  const again = code.loop();
-  code.get(pc).op(op.i32_wrap_i64).i32Const(8).op(op.i32_shr_u).i32Const(slotMask).op(op.i32_and);
-  code.i32Const(0).memory(memoryOp.i32_load, at.fetchCache);
-  code.op(op.i32_add).tee(slot).memory(memoryOp.i64_load).get(pc).op(op.i64_xor).tee(offset);
-  code
-    .i64Const(pageSize - 1)
-    .op(op.i64_gt_u)
-    .brIf(done);
-  code.get(slot).memory(memoryOp.i32_load, 8).get(offset).op(op.i32_wrap_i64).i32Const(entryShift);
-  code.op(op.i32_shl).op(op.i32_add).tee(entry).memory(memoryOp.i32_load16_u, entryFields.handler);
-  code.i32Const(pseudoHandlers.indexOf('translated')).op(op.i32_ne).brIf(done);
-  code.get(pc).get(budget);
-  emitRegionPlace(code, entry).memory(memoryOp.i32_load16_u, regionsAt + regionFields.function);
-  code.callIndirect(regionSignature.parameters, regionSignature.results);
-  code.set(left).set(pc);
-  code.get(left).get(budget).op(op.i32_eq).brIf(done);
-  code.get(left).set(budget).br(again);
-  code.end().end();
-  const counter = at.counters + counters.instructions;
-  code.i32Const(0).i32Const(0).memory(memoryOp.i64_load, counter);
-  code.get(start).get(budget).op(op.i32_sub).op(op.i64_extend_i32_u).op(op.i64_add).memory(memoryOp.i64_store, counter);
-  code.get(pc).get(budget);
-  return code;
 }
 
 function defineLoop(
@@ -429,7 +373,7 @@ function defineLoop(
       emitLookup();
       code.get(ip).memory(memoryOp.i32_load16_u, entryFields.handler);
       code.i32Const(pseudoHandlers.indexOf('translated')).op(op.i32_eq).if();
-      // A second br_table to the handlers here made each of them a quarter slower: they had two ways in.
+      // With a second br_table to the handlers here, which gave each two ways in, all code took a quarter longer.
       emitAloneEntry(code, ip, slot);
       emitAlone();
       code.br(next);
@@ -474,28 +418,6 @@ function defineLoop(
   code.end().end().end();
   code.op(op.unreachable);
   return code;
-}
-
-/** The offset from `regionsAt` of what belongs to an entry. */
-function emitRegionPlace(code: Code, ip: Local): Code {
-  return code.get(ip).i32Const(at.decoded).op(op.i32_sub).i32Const(1).op(op.i32_shr_u);
-}
-
-/** Makes the entry in `at.alone` one of the instruction where a region begins. `handler` is any local. */
-function emitAloneEntry(code: Code, ip: Local, handler: Local): void {
-  code.i32Const(0).get(ip).memory(memoryOp.i32_load16_u, entryFields.first);
-  code.memory(memoryOp.i32_store16, at.alone + entryFields.first);
-  code.i32Const(0);
-  emitRegionPlace(code, ip)
-    .memory(memoryOp.i32_load16_u, regionsAt + regionFields.alone)
-    .tee(handler)
-    .i32Const(nearInPage - 1)
-    .op(op.i32_and)
-    .memory(memoryOp.i32_store16, at.alone + entryFields.handler);
-  // A distance between entries becomes one in bytes again.
-  code.i32Const(0).get(ip).memory(memoryOp.i32_load, entryFields.word);
-  code.get(handler).i32Const(Math.log2(nearInPage)).op(op.i32_shr_u).i32Const(entryShift).op(op.i32_mul);
-  code.op(op.i32_shr_s).memory(memoryOp.i32_store, at.alone + entryFields.word);
 }
 
 function emitStep(code: Code, ip: Local, length: number): void {

@@ -135,6 +135,8 @@ export function spaceCaches(space: number): number {
  */
 export const entryBytes = 8;
 export const entryFields = { handler: 0, first: 2, rs1: 3, word: 4 } as const;
+/** A byte of address is worth this many bytes of entries, as a shift. */
+export const entryShift = Math.log2(entryBytes / 2);
 /** Entries of a page, an end-of-page mark, the number of the page of RAM (4 bytes), and padding to a multiple of 64. */
 export const decodedPageBytes = (pageSize / 2) * entryBytes + 64;
 export const decodedRamPage = (pageSize / 2) * entryBytes + entryBytes;
