@@ -55,8 +55,10 @@ async function run(given: RunArguments): Promise<number> {
   const beforeStart = performance.now();
   try {
     terminal?.enter();
-    if (given.exec === undefined) return await runShell(session);
-    return await runCommand(session, given.exec, given.tty || terminal !== undefined);
+    // A user's own system may have no agent, only a console, into which a pipe is typed.
+    const line = given.exec ?? (stdin.isTTY || given.initrd !== undefined ? undefined : 'exec sh');
+    if (line === undefined) return await runShell(session);
+    return await runCommand(session, line, given.tty || terminal !== undefined);
   } finally {
     terminal?.leave();
     progress.clear();

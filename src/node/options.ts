@@ -197,6 +197,7 @@ export function helpText(): string {
     '',
     'Usage: node run-vm.js [--share DIR]…                    a shell in the guest',
     '       node run-vm.js [--share DIR]… --exec COMMAND     one command, with its output and status',
+    '       node run-vm.js [--share DIR]… < SCRIPT           its commands, as sh reads them',
     '',
   ];
   for (const [name, row] of table) {

@@ -4,7 +4,7 @@ import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
-import { runInGuest, temporaryFolder } from './command-line.ts';
+import { runInGuest, runVm, temporaryFolder } from './command-line.ts';
 
 const sha256 = (bytes: Uint8Array): string => createHash('sha256').update(bytes).digest('hex');
 
@@ -46,6 +46,13 @@ test('a MiB through standard input, and back', async () => {
 test('a command that reads no input is not held up by it', async () => {
   const { stdout, status } = await runInGuest('echo done', [], { input: Buffer.alloc(8 * 1024 * 1024) });
   expect({ output: stdout.toString(), status }).toEqual({ output: 'done\n', status: 0 });
+});
+
+test('without a command it is the shell’s input, to its end', async () => {
+  const input = 'pwd; cat missing\nfor word in a b; do\necho "<$word>"\ndone; (exit 3)';
+  const { status, stdout, stderr } = await runVm(['--share', temporaryFolder()], { input });
+  expect(stdout.toString()).toBe('/mnt/host\n<a>\n<b>\n');
+  expect({ status, isTold: stderr.includes("can't open 'missing'") }).toEqual({ status: 3, isTold: true });
 });
 
 test('output into a slow pipe is complete', async () => {
