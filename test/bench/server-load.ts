@@ -5,7 +5,7 @@ import { Server } from '../../devices/9p/server.ts';
 import type { Bytes } from '../../devices/ports.ts';
 import { encode, make } from '../devices/9p/client.ts';
 import type { Message } from '../devices/9p/client.ts';
-import { measureRate, type Rate } from './rate.ts';
+import { measureInTurn, type Load, type Rate } from './rate.ts';
 
 const { Tversion, Tattach, Twalk, Tgetattr, Tlcreate, Twrite, Tread, Tclunk, Tlopen, Treaddir, Tunlinkat } = make;
 
@@ -34,6 +34,11 @@ export interface Operation {
 
 /** Measures the server with an empty backend, which keeps the file and the folder. */
 export async function measureServer(backend: Backend): Promise<Rate[]> {
+  return (await serverLoads(backend)).flatMap((load) => measureInTurn([load]));
+}
+
+/** What is measured of a server with an empty backend, which keeps the file and the folder. */
+export async function serverLoads(backend: Backend): Promise<Load[]> {
   const server = new Server({ backend });
   const operations = await prepareLoad((exchange) => server.answer(exchange));
   return operations.map(({ name, rounds, worth, unit }) => {
@@ -45,7 +50,7 @@ export async function measureServer(backend: Backend): Promise<Rate[]> {
       }
       next = next + 1 === rounds.length ? 0 : next + 1;
     };
-    return measureRate(name, once, worth, unit);
+    return { name, once, worth, unit };
   });
 }
 

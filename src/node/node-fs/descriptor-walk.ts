@@ -139,6 +139,12 @@ export class DescriptorWalk implements Walk {
     return this.statListed(folder, this.#descriptorOf(folder), name);
   }
 
+  remove(folder: Entry, name: HostName, isFolder: boolean): void {
+    if (this.#native !== undefined) this.#native.removeAt(this.#descriptorOf(folder), name, isFolder);
+    else if (isFolder) host.rmdir(this.child(folder, name));
+    else host.unlink(this.child(folder, name));
+  }
+
   folder(folder: Entry): HostPath {
     return magicLink(this.#descriptorOf(folder));
   }
@@ -284,7 +290,7 @@ export class DescriptorWalk implements Walk {
       throw isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP') ? new Errno('ESTALE', 'the name is gone') : error;
     }
     return orClose(fd, () => {
-      if (entry.isSame(host.fstat(fd))) return fd;
+      if (entry.isSame(this.#native?.stat(fd) ?? host.fstat(fd))) return fd;
       throw new Errno('ESTALE', 'another file has the name');
     });
   }

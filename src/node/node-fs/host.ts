@@ -141,9 +141,21 @@ export function join(folder: HostPath, name: HostName): HostPath {
   return `${folder}/${name}` as HostPath;
 }
 
+/** By its number, as /proc has it: "self" is a link there, and to follow it costs every path 0.4 us. */
+function ownProcess(): string {
+  try {
+    return readlinkSync('/proc/self');
+  } catch {
+    // No /proc: then nothing is reached through it.
+    return 'self';
+  }
+}
+
+const ownDescriptors = `/proc/${ownProcess()}/fd`;
+
 /** A name in /proc for what a descriptor stands for. It leads there directly, never through a path. */
 export function magicLink(fd: number): HostPath {
-  return `/proc/self/fd/${fd}` as HostPath;
+  return `${ownDescriptors}/${fd}` as HostPath;
 }
 
 /** Bytes. */

@@ -108,11 +108,7 @@ export class NameChanges {
   }
 
   unlink(folder: Entry, name: HostName, isFolder: boolean): void {
-    this.#removing(this.#tree.find(folder, name), () => {
-      const path = this.#walk.child(folder, name);
-      if (isFolder) host.rmdir(path);
-      else host.unlink(path);
-    });
+    this.#removing(this.#tree.find(folder, name), () => this.#walk.remove(folder, name, isFolder));
   }
 
   /** `flags` are renameat2's; to exchange names takes the native call. */

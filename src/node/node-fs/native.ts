@@ -21,6 +21,7 @@ export const signatures = {
   lseek: ['int64_t', ['int', 'int64_t', 'int']],
   utimensat: ['int', ['int', 'void *', 'void *', 'int']],
   renameat2: ['int', ['int', 'void *', 'int', 'void *', 'unsigned int']],
+  unlinkat: ['int', ['int', 'void *', 'int']],
   linkat: ['int', ['int', 'void *', 'int', 'void *', 'int']],
   fcntl: ['int', ['int', 'int', 'void *']],
   getxattr: ['int64_t', ['void *', 'void *', 'void *', 'uint64_t']],
@@ -37,6 +38,7 @@ export const signatures = {
 /** Paths are absolute, or relative to this process's folder. */
 const AT_FDCWD = -100;
 const AT_SYMLINK_NOFOLLOW = 0x100;
+const AT_REMOVEDIR = 0x200;
 const AT_SYMLINK_FOLLOW = 0x400;
 /** No path: the descriptor's own file. */
 const AT_EMPTY_PATH = 0x1000;
@@ -167,6 +169,12 @@ export class Native {
   rename(from: HostPath, to: HostPath, flags: number): void {
     const { renameat2 } = this.#calls;
     this.#check(renameat2(AT_FDCWD, this.#path.set(from), AT_FDCWD, this.#otherPath.set(to), flags));
+  }
+
+  /** Removes a name in a folder, that of an empty folder if `isFolder`. */
+  removeAt(folder: number, name: HostName, isFolder: boolean): void {
+    const { unlinkat } = this.#calls;
+    this.#check(unlinkat(folder, this.#path.set(name), isFolder ? AT_REMOVEDIR : 0));
   }
 
   /** Gives a file another name. `link` leads to it; ENOENT where it has no name at all any more. */

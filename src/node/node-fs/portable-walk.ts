@@ -69,6 +69,12 @@ export class PortableWalk implements Walk {
     return this.stat(folder, name);
   }
 
+  remove(folder: Entry, name: HostName, isFolder: boolean): void {
+    const path = this.child(folder, name);
+    if (isFolder) host.rmdir(path);
+    else host.unlink(path);
+  }
+
   withTarget<T>(entry: Entry, action: (target: Target) => T): T {
     const fd = this.#pins.get(entry);
     if (fd !== undefined) return action(new OpenTarget(fd));

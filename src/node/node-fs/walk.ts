@@ -46,6 +46,8 @@ export interface Walk {
   list(folder: Entry, fd: number): readonly Listed[];
   /** As `stat`, of a name in a folder that is open as `fd`. */
   statListed(folder: Entry, fd: number, name: HostName): HostStat | undefined;
+  /** Removes a name, of an empty folder if `isFolder`. */
+  remove(folder: Entry, name: HostName, isFolder: boolean): void;
   /** The path of a folder, for the system calls that come next. */
   folder(folder: Entry): HostPath;
   /** Hands over the file of an entry, whatever its type and whether or not it still has a name. */

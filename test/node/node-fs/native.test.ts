@@ -114,6 +114,24 @@ describe.runIf(hasNative)('native calls', () => {
     expect(times()[1]).toBe(-1_500_000_001n);
   });
 
+  it('remove a name itself, and a folder only if it is said to be one', async () => {
+    writeFileSync(path('file'), '');
+    mkdirSync(path('empty'));
+    mkdirSync(path('full'));
+    writeFileSync(path('full/inner'), '');
+    symlinkSync('full', path('link'));
+    const remove = (name: string, isFolder: boolean) => (): void => native.removeAt(folder, name as HostName, isFolder);
+    await refused(remove('file', true), 'ENOTDIR');
+    await refused(remove('link', true), 'ENOTDIR');
+    await refused(remove('empty', false), 'EISDIR');
+    await refused(remove('full', true), 'ENOTEMPTY');
+    await refused(remove('missing', false), 'ENOENT');
+    for (const name of ['file', 'link']) remove(name, false)();
+    remove('empty', true)();
+    expect(readdirSync(share.path)).toEqual(['full']);
+    expect(readdirSync(path('full'))).toEqual(['inner']);
+  });
+
   it('have the errors of the kernel', async () => {
     writeFileSync(path('file'), '');
     await refused(() => native.statAt(folder, 'file/x' as HostName), 'ENOTDIR');
