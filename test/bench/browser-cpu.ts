@@ -38,7 +38,7 @@ try {
   const guest = await startVm9(share);
   try {
     await remount(guest, mountOptions('loose', 512_000));
-    await withSite('program-load', compilePrograms, async (openPage) => {
+    await withSite('bench/program-load', compilePrograms, async (openPage) => {
       const page = await openPage();
       version = page.context().browser()?.version() ?? '';
       await page.evaluate(`bootGuest(${JSON.stringify(names)})`);

@@ -11,7 +11,7 @@ const times = Number(process.env['TIMES'] ?? 3);
 
 const found = new Map<string, GuestSamples>();
 await withSite(
-  'guest-load',
+  'bench/guest-load',
   (site) => compileForGuest('files', site),
   async (openPage) => {
     for (const store of stores) {

@@ -1,4 +1,4 @@
-// Pages in Chromium that run guests, for the parts of the bench that measure there.
+// Pages in Chromium that run guests: for the parts of the bench that measure there, and for the POSIX suite.
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,21 +11,24 @@ import { chromiumArguments, chromiumPath } from '../chromium.ts';
 const repository = fileURLToPath(new URL('../../', import.meta.url));
 const images = join(repository, 'guest-images/images');
 
+export interface ChromiumSite {
+  /** Opens its page anew. */
+  openPage(): Promise<Page>;
+  /** Nothing is left then. */
+  close(): Promise<void>;
+}
+
 /**
- * Makes a site of test/browser/bench/LOAD.ts with the built product, the guest's images and what `fill` puts into its
- * folder, and hands over a function that opens its page anew. Resolves when `use` has; nothing is left then.
+ * Makes a site of test/browser/LOAD.ts with the built product, the guest's images and what `fill` puts into its folder, and
+ * a browser for it.
  */
-export async function withSite(
-  load: string,
-  fill: (site: string) => void,
-  use: (openPage: () => Promise<Page>) => Promise<void>,
-): Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'vm9-bench-site-'));
+export async function openSite(load: string, fill: (site: string) => void): Promise<ChromiumSite> {
+  const folder = mkdtempSync(join(tmpdir(), 'vm9-site-'));
   const site = join(folder, 'site');
   mkdirSync(join(site, 'images'), { recursive: true });
   await build({
     entryPoints: {
-      main: join(repository, `test/browser/bench/${load}.ts`),
+      main: join(repository, `test/browser/${load}.ts`),
       'browser-worker': join(repository, 'dist/browser-worker.js'),
     },
     alias: { 'vm9/browser': join(repository, 'dist/browser.js') },
@@ -37,7 +40,7 @@ export async function withSite(
   for (const image of readdirSync(images)) copyFileSync(join(images, image), join(site, 'images', image));
   writeFileSync(
     join(site, 'index.html'),
-    '<!doctype html><title>bench</title><script type="module" src="main.js"></script>',
+    '<!doctype html><title>guests</title><script type="module" src="main.js"></script>',
   );
   fill(site);
   const server = await serveFolder(site, { headers: isolatingHeaders });
@@ -45,15 +48,30 @@ export async function withSite(
     executablePath: chromiumPath(),
     args: [...chromiumArguments],
   });
-  try {
-    await use(async () => {
+  return {
+    openPage: async () => {
       const page = await browser.newPage();
       await page.goto(server.url, { waitUntil: 'load' });
       return page;
-    });
+    },
+    close: async () => {
+      await browser.close();
+      await server.close();
+      rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    },
+  };
+}
+
+/** Hands a function that opens the page of such a site anew to `use`. */
+export async function withSite(
+  load: string,
+  fill: (site: string) => void,
+  use: (openPage: () => Promise<Page>) => Promise<void>,
+): Promise<void> {
+  const site = await openSite(load, fill);
+  try {
+    await use(() => site.openPage());
   } finally {
-    await browser.close();
-    await server.close();
-    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    await site.close();
   }
 }

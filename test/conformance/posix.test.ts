@@ -1,33 +1,43 @@
 // Rules of POSIX and of Linux's manual pages in the real guest, and random operations beside the guest's own file system, for
-// each backend and cache mode. VM9_SCALE=full: folders of 100,000 names, and a million operations. RANDOM_SEED repeats those.
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+// each backend and cache mode, in Node.js and in a page. VM9_SCALE=full: folders of 100,000 names, and a million operations. RANDOM_SEED repeats those.
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { compiler, isInstalled } from '../bench/tools.ts';
 import { capabilities } from '../node/node-fs/shared-folder.ts';
 import { impossibleCases } from '../posix/impossible.ts';
-import { backends, modes, PosixGuest, type Backend, type Mode } from '../posix/in-guest.ts';
+import { backendsInChromium, startInChromium } from '../posix/in-chromium.ts';
+import { backendsInNode, startInNode } from '../posix/in-node.ts';
+import type { PosixGuest } from '../posix/guest.ts';
+import { modes, type Backend, type Mode } from '../posix/machine.ts';
 
 const isFull = process.env['VM9_SCALE'] === 'full';
 const seed = Number(process.env['RANDOM_SEED'] ?? Date.now() % 2 ** 31);
 const patience = isFull ? 30 * 60_000 : 120_000;
 
-/** The yardstick first, which has no modes. */
-const combinations = backends.flatMap((backend): readonly (readonly [Backend, Mode])[] =>
-  backend === 'tmpfs' ? [[backend, 'none']] : modes.map((mode) => [backend, mode]),
-);
+const places = [
+  { place: 'Node.js', start: startInNode, backends: backendsInNode, isThere: capabilities.xattrs },
+  { place: 'Chromium', start: startInChromium, backends: backendsInChromium, isThere: isInstalled('chromium') },
+] as const;
 
-describe.runIf(isInstalled(compiler) && capabilities.xattrs)('POSIX', () => {
+describe.runIf(isInstalled(compiler)).each(places)('POSIX in $place', ({ start, backends, isThere }) => {
+  // The yardstick first, which has no modes.
+  const combinations = backends.flatMap((backend): readonly (readonly [Backend, Mode])[] =>
+    backend === 'tmpfs' ? [[backend, 'none']] : modes.map((mode) => [backend, mode]),
+  );
   let guest: PosixGuest;
   /** Cases that were run on the yardstick. */
   let known: string[] = [];
 
   beforeAll(async () => {
-    guest = await PosixGuest.start();
+    if (isThere) guest = await start();
   }, patience);
+
+  beforeEach(({ skip }) => skip(!isThere, 'the temporary folder has no extended attributes, or there is no Chromium'));
 
   afterAll(() => guest?.dispose());
 
   test.each(combinations)('rules on %s, cache=%s', { timeout: patience }, async (backend, mode) => {
-    const [many, deep] = isFull ? [100_000, 1000] : [500, 40];
+    // A browser needs milliseconds to make a file on the host.
+    const [many, deep] = isFull ? [backend === 'picked-folder' ? 5000 : 100_000, 1000] : [500, 40];
     const output = await guest.run(backend, mode, `/tmp/posix /mnt/${backend} ${many} ${deep}`);
     const lines = output.trimEnd().split('\n');
     const passed = lines.filter((line) => line.startsWith('ok ')).map((line) => line.slice(3));
@@ -62,16 +72,17 @@ describe.runIf(isInstalled(compiler) && capabilities.xattrs)('POSIX', () => {
   test.each(shared)(`${count} random operations on %s, cache=%s`, { timeout: patience }, async (backend, mode) => {
     const own = seed + combinations.findIndex((each) => each[0] === backend && each[1] === mode);
     // A write takes SUID and SGID on the host, whoever writes.
-    const bits = backend === 'memory' ? 7777 : 1777;
+    const bits = backend === 'folder' || backend === 'mapped' ? 1777 : 7777;
+    const limits = `${clientLimits[mode]}${backend === 'picked-folder' ? ' folder-links' : ''}`;
     const [folder, model] = [`/mnt/${backend}/random`, '/mnt/tmpfs/model'];
-    const start = performance.now();
+    const began = performance.now();
     const output = await guest.run(
       backend,
       mode,
-      `mkdir ${folder} ${model}; /tmp/random ${folder} ${model} ${own} ${count} ${bits} ${clientLimits[mode]} || true; ` +
+      `mkdir ${folder} ${model}; /tmp/random ${folder} ${model} ${own} ${count} ${bits} ${limits} || true; ` +
         `rm -rf ${folder} ${model}`,
     );
-    const rate = Math.round((1000 * count) / (performance.now() - start));
+    const rate = Math.round((1000 * count) / (performance.now() - began));
     console.log(`RANDOM_SEED=${seed} ${backend} cache=${mode}: ${output.trimEnd()}, ${rate}/s`);
     expect(output).toMatch(new RegExp(`^${count} done, \\d+ of them with errors, \\d+ stale ends\n$`));
   });

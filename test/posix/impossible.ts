@@ -1,5 +1,5 @@
 // Cases of the suite that a file system of the guest can not pass, with the reason. One of them that passes is a mistake here.
-import type { Backend, Mode } from './in-guest.ts';
+import type { Backend, Mode } from './machine.ts';
 
 interface Impossible {
   /** Default: all but the yardstick. */
@@ -10,7 +10,7 @@ interface Impossible {
   readonly reason: string;
 }
 
-const shares = ['folder', 'mapped', 'memory'] as const;
+const shares = ['folder', 'mapped', 'memory', 'opfs', 'indexeddb', 'picked-folder'] as const;
 const onHost = ['folder', 'mapped'] as const;
 const uncached = ['none', 'readahead'] as const;
 
@@ -98,6 +98,23 @@ const table: readonly Impossible[] = [
       'setid: inode(7): a link in an SGID folder has its group',
     ],
     reason: 'a link of the host has no attributes of users in which its owner could be kept',
+  },
+  {
+    backends: ['picked-folder'],
+    cases: [
+      'renames: rename(2): a folder more is a link more',
+      'folders: inode(7): an empty folder has two links',
+      'folders: inode(7): the folder above has one more',
+      'folders: inode(7): twenty folders are twenty links',
+    ],
+    reason:
+      'the folders in one would have to be counted on the host: it says one link, which means that it does not count',
+  },
+  {
+    backends: ['picked-folder'],
+    modes: ['none', 'readahead', 'mmap'],
+    cases: ['sparse: stat(2): a hole takes no blocks'],
+    reason: 'a browser does not tell how many blocks a file takes, nor keeps holes',
   },
   {
     backends: ['folder'],

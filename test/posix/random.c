@@ -2,8 +2,9 @@
 /* Random operations, each on two file systems: what one does, returns and stores the other must, too. Usage:
  * random FOLDER MODEL SEED COUNT MODES [OPTION ...], both folders empty, as root; MODES is octal, the bits of modes that are set.
  * "one-name": no file gets a second name. "no-append": none is opened to append. "keep-cache": what is cached is forgotten only
- * before the last comparison. "stale-ends": ENODATA where there is nothing to read is no difference. It prints a line for each
- * difference, at most ten, then "COUNT done, FAILED of them with errors, STALE stale ends". */
+ * before the last comparison. "stale-ends": ENODATA where there is nothing to read is no difference. "folder-links": nor is one
+ * link of a folder, where its file system does not count them. It prints a line for each difference, at most ten, then
+ * "COUNT done, FAILED of them with errors, STALE stale ends". */
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -25,7 +26,7 @@
 /* Operations between two comparisons of the trees. */
 #define INTERVAL 5000
 
-static int modes, one_name, no_append, keep_cache, stale_ends;
+static int modes, one_name, no_append, keep_cache, stale_ends, folder_links;
 static int root_folders[2];
 /* The same file on both sides, or -1. */
 static int files[OPEN_FILES][2];
@@ -150,7 +151,9 @@ static char *names_in(int root, const char *path)
 /* Compares what both sides tell of a file: all but times, numbers of inodes, and what a folder's size is. */
 static void compare_status(const struct stat *status)
 {
-	if (status[0].st_mode != status[1].st_mode || status[0].st_nlink != status[1].st_nlink ||
+	int uncounted = folder_links && S_ISDIR(status[0].st_mode) && status[0].st_nlink == 1;
+
+	if (status[0].st_mode != status[1].st_mode || (status[0].st_nlink != status[1].st_nlink && !uncounted) ||
 	    status[0].st_uid != status[1].st_uid || status[0].st_gid != status[1].st_gid ||
 	    (!S_ISDIR(status[1].st_mode) && status[0].st_size != status[1].st_size))
 		differ("mode %o links %d owner %d:%d size %lld, and in the model mode %o links %d owner %d:%d size %lld",
@@ -391,7 +394,7 @@ int main(int count, char **words)
 	unsigned long operations;
 
 	if (count < 6) {
-		fprintf(stderr, "usage: random FOLDER MODEL SEED COUNT MODES [one-name] [no-append] [keep-cache] [stale-ends]\n");
+		fprintf(stderr, "usage: random FOLDER MODEL SEED COUNT MODES [one-name] [no-append] [OPTION ...]\n");
 		return 2;
 	}
 	for (int side = 0; side < 2; side++) {
@@ -410,6 +413,7 @@ int main(int count, char **words)
 		no_append |= strcmp(words[word], "no-append") == 0;
 		one_name |= strcmp(words[word], "one-name") == 0;
 		stale_ends |= strcmp(words[word], "stale-ends") == 0;
+		folder_links |= strcmp(words[word], "folder-links") == 0;
 	}
 	umask(0);
 	for (operation = 1; operation <= operations; operation++) {
