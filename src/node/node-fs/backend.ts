@@ -25,6 +25,7 @@ import { host, isErrno, nameToBytes, pathToBytes } from './host.ts';
 import type { HostName, HostPath, HostStat } from './host.ts';
 import { InodeNumbers } from './inode-numbers.ts';
 import { placeOf } from './kept-attributes.ts';
+import { Listings } from './listings.ts';
 import { loadNative } from './load-native.ts';
 import { NameChanges } from './name-changes.ts';
 import type { Native, Place } from './native.ts';
@@ -68,6 +69,8 @@ export interface NodeFsOptions {
   readonly log?: (line: string) => void;
   /** How files are reached. Default: through descriptors where the host has /proc, by checked paths elsewhere. */
   readonly walk?: WalkKind;
+  /** The most names that are kept of folders that the guest lists. Default: `maximumListedNames`. */
+  readonly listedNames?: number;
   /** Who owns the files, and what is kept of them besides. */
   readonly security?: SecurityOptions;
 }
@@ -130,7 +133,14 @@ export class NodeFsBackend implements Backend {
     this.#files = new OpenFiles({
       tree: this.#tree,
       places: this.#places,
-      share: { walk, descriptors, numbers, security: this.#security, native },
+      share: {
+        walk,
+        descriptors,
+        numbers,
+        security: this.#security,
+        native,
+        listings: new Listings(options.listedNames),
+      },
       changing: () => this.#changing(),
     });
     this.#names = new NameChanges({ walk, tree: this.#tree, descriptors, native, security: this.#security });

@@ -10,6 +10,8 @@ import type { Descriptors, Reclaimable } from './descriptors.ts';
 import { host, isErrno, nameToBytes } from './host.ts';
 import type { HostName } from './host.ts';
 import type { InodeNumbers } from './inode-numbers.ts';
+import { Listing } from './listings.ts';
+import type { Listings } from './listings.ts';
 import type { Native, Place } from './native.ts';
 import type { Security } from './security.ts';
 import { OpenTarget } from './targets.ts';
@@ -43,6 +45,7 @@ export interface Share {
   readonly numbers: InodeNumbers;
   readonly security: Security;
   readonly native: Native | undefined;
+  readonly listings: Listings;
 }
 
 export class HostFile implements OpenedFile, Reclaimable {
@@ -50,8 +53,8 @@ export class HostFile implements OpenedFile, Reclaimable {
   readonly #share: Share;
   readonly #flags: number;
   #fd: number;
-  /** Entries of a folder; an entry's cookie is one more than its place here. */
-  #listed: readonly Listed[] | undefined;
+  /** Of a folder, once the guest lists it. An entry's cookie is one more than its place here. */
+  #listing: Listing | undefined;
   /** Operations that run in another thread. */
   #pending = 0;
   #closesWhenDone: (() => void) | undefined;
@@ -163,16 +166,17 @@ export class HostFile implements OpenedFile, Reclaimable {
     return done;
   }
 
-  /** A snapshot of the names, taken at cookie 0, makes the cookies stable whatever is created or removed. */
+  /** Throws ENOMEM where the guest lists more than is kept (listings.ts). */
   list(cookie: bigint, emit: EmitEntry): void {
     const { entry } = this;
     // A folder that was removed lists nothing, not even itself.
     if (entry.isGone) return;
     const fd = this.opened();
-    const isFresh = cookie === 0n || this.#listed === undefined;
-    if (isFresh || this.#listed === undefined) this.#listed = [...dots, ...this.#share.walk.list(entry, fd)];
-    for (let index = Number(cookie); index < this.#listed.length; index++) {
-      const listed = this.#listed[index] as Listed;
+    const { walk, listings } = this.#share;
+    this.#listing ??= new Listing(listings);
+    const { names, isFresh } = this.#listing.snapshot(cookie === 0n, () => [...dots, ...walk.list(entry, fd)]);
+    for (let index = Number(cookie); index < names.length; index++) {
+      const listed = names[index] as Listed;
       const file = this.#identify(listed, fd, isFresh);
       if (file === undefined) continue;
       const taken = emit({ name: nameToBytes(listed.name), cookie: BigInt(index + 1), ...file });
@@ -213,6 +217,7 @@ export class HostFile implements OpenedFile, Reclaimable {
 
   /** Closes, at once unless an operation in another thread still needs the descriptor. Throws Errno. */
   close(): void | Promise<void> {
+    this.#listing?.close();
     this.entry.files?.delete(this);
     this.#share.descriptors.files.delete(this);
     const fd = this.#fd;

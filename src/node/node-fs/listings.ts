@@ -1,0 +1,93 @@
+// The names of folders that the guest is listing. A snapshot, taken when it begins, makes the cookies stable whatever is
+// created or removed; there is room for so many names, and the listing that was not asked for longest goes first. Of that a
+// hash remains: where the folder still lists the same names in the same order, it is read anew and goes on exactly.
+import { createHash } from 'node:crypto';
+import { Errno } from '../../../devices/9p/errno.ts';
+import type { Listed } from './walk.ts';
+
+/** The most names of all listings of a share, with about 130 bytes each. A listing in use may be larger by itself. */
+export const maximumListedNames = 1 << 20;
+
+function hashOf(names: readonly Listed[]): string {
+  // No name has a NUL.
+  return createHash('sha256')
+    .update(names.map(({ name }) => name).join('\0'), 'latin1')
+    .digest('base64');
+}
+
+export interface Snapshot {
+  readonly names: readonly Listed[];
+  /** Whether it was taken now: then it is known of each name that it is there, and what. */
+  readonly isFresh: boolean;
+}
+
+export class Listing {
+  readonly #listings: Listings;
+  #names: readonly Listed[] | undefined;
+  /** Of the names that had to go. */
+  #hash: string | undefined;
+
+  constructor(listings: Listings) {
+    this.#listings = listings;
+  }
+
+  /** How many names are kept. */
+  get size(): number {
+    return this.#names?.length ?? 0;
+  }
+
+  /** The names as they were when the guest began, by `read` if it begins now. ENOMEM if they are lost. */
+  snapshot(begins: boolean, read: () => readonly Listed[]): Snapshot {
+    if (!begins && this.#names !== undefined) {
+      this.#listings.use(this);
+      return { names: this.#names, isFresh: false };
+    }
+    const names = read();
+    if (!begins && this.#hash !== undefined && this.#hash !== hashOf(names))
+      throw new Errno('ENOMEM', 'too many listings at once: this one was given up, and its folder is another since');
+    this.close();
+    this.#names = names;
+    this.#listings.use(this);
+    return { names, isFresh: true };
+  }
+
+  /** Lets the names go, but for what proves that they are the same. */
+  drop(): void {
+    if (this.#names !== undefined) this.#hash = hashOf(this.#names);
+    this.#names = undefined;
+  }
+
+  close(): void {
+    this.#listings.delete(this);
+    this.#names = undefined;
+    this.#hash = undefined;
+  }
+}
+
+/** The listings of one share. */
+export class Listings {
+  readonly #most: number;
+  /** Those that keep names, in order of use, the newest last. */
+  readonly #kept = new Set<Listing>();
+  #names = 0;
+
+  constructor(most = maximumListedNames) {
+    this.#most = most;
+  }
+
+  /** Makes a listing the newest; the oldest lose their names until there is room for all. */
+  use(listing: Listing): void {
+    this.delete(listing);
+    this.#kept.add(listing);
+    this.#names += listing.size;
+    for (const old of this.#kept) {
+      if (this.#names <= this.#most || old === listing) return;
+      this.delete(old);
+      old.drop();
+    }
+  }
+
+  delete(listing: Listing): void {
+    if (this.#kept.delete(listing)) this.#names -= listing.size;
+  }
+}

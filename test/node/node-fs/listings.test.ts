@@ -1,0 +1,106 @@
+// More listings at once than names are kept for.
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openFlags } from '../../../devices/9p/backend.ts';
+import type { OpenFile } from '../../../devices/9p/backend.ts';
+import { refused } from '../../backend-suite/guest.ts';
+import { Listing, Listings } from '../../../src/node/node-fs/listings.ts';
+import { SharedFolder } from './shared-folder.ts';
+
+const files = 98;
+/** With "." and "..". */
+const names = files + 2;
+const listings = 20;
+/** Room for five of them. */
+const listedNames = 5 * names;
+
+describe('listings of one folder', () => {
+  let share: SharedFolder;
+  let open: OpenFile[];
+
+  beforeEach(() => {
+    share = new SharedFolder({ listedNames }, (path) => {
+      for (let index = 0; index < files; index++) writeFileSync(join(path, `name-${index}`), '');
+    });
+    const { backend } = share;
+    const root = backend.root();
+    open = Array.from({ length: listings }, () => backend.open(root, openFlags.readOnly));
+    backend.forget(root);
+  });
+
+  afterEach(async () => {
+    for (const file of open) await share.backend.release(file);
+    await share.dispose();
+  });
+
+  /** Up to `most` names from `cookie` on, and where to go on. */
+  const list = (file: OpenFile, cookie: bigint, most: number): [names: string[], next: bigint] => {
+    const found: string[] = [];
+    let next = cookie;
+    share.backend.readdir(file, cookie, (entry) => {
+      if (found.length === most) return false;
+      found.push(Buffer.from(entry.name).toString());
+      next = entry.cookie;
+      return true;
+    });
+    return [found, next];
+  };
+
+  it('go on exactly where they were, however many there are', () => {
+    const all = open.map((): string[] => []);
+    let cookies = open.map(() => 0n);
+    // By turns, so that each has lost its names whenever it goes on.
+    for (let done = 0; done < names; done += 30)
+      cookies = open.map((file, index) => {
+        const [found, next] = list(file, cookies[index]!, 30);
+        all[index]!.push(...found);
+        return next;
+      });
+    const expected = ['.', '..', ...Array.from({ length: files }, (_, index) => `name-${index}`)].toSorted();
+    for (const found of all) {
+      expect(found).toEqual(all[0]);
+      expect(found.toSorted()).toEqual(expected);
+    }
+    for (const [index, file] of open.entries()) expect(list(file, cookies[index]!, 30)[0]).toEqual([]);
+  });
+
+  it('that had to go are ENOMEM where the folder has changed, and begin anew', async () => {
+    const begun = open.map((file) => list(file, 0n, 30));
+    rmSync(join(share.path, 'name-7'));
+    writeFileSync(join(share.path, 'other'), '');
+    // The five that were asked for last have kept theirs, and do not see what came later.
+    for (const [index, [first, next]] of begun.entries()) {
+      if (index < listings - 5) continue;
+      const [rest] = list(open[index]!, next, names);
+      expect([...first, ...rest]).not.toContain('other');
+      expect(new Set([...first, ...rest]).size).toBeGreaterThanOrEqual(names - 1);
+    }
+    for (const [index, [, next]] of begun.entries())
+      if (index < listings - 5) await refused(() => list(open[index]!, next, names), 'ENOMEM');
+    const [again] = list(open[0]!, 0n, names);
+    expect(again).toContain('other');
+    expect(again).toHaveLength(names);
+  });
+});
+
+describe('the names that are kept', () => {
+  const named = (count: number) => (): { name: never }[] =>
+    Array.from({ length: count }, (_, index) => ({ name: `name-${index}` as never }));
+
+  it('are no more than there is room for, but for a listing in use', () => {
+    const kept = new Listings(100);
+    const all = Array.from({ length: 10 }, () => new Listing(kept));
+    const sizes = (): number[] => all.map(({ size }) => size);
+    for (const listing of all) listing.snapshot(true, named(30));
+    expect(sizes()).toEqual([0, 0, 0, 0, 0, 0, 0, 30, 30, 30]);
+    all[7]!.snapshot(false, named(30));
+    all[0]!.snapshot(true, named(31));
+    expect(sizes()).toEqual([31, 0, 0, 0, 0, 0, 0, 30, 0, 30]);
+    all[1]!.snapshot(true, named(1000));
+    expect(sizes()).toEqual([0, 1000, 0, 0, 0, 0, 0, 0, 0, 0]);
+    all[1]!.close();
+    for (const listing of all.slice(2, 5)) listing.snapshot(true, named(33));
+    expect(sizes()).toEqual([0, 0, 33, 33, 33, 0, 0, 0, 0, 0]);
+  });
+});
