@@ -25,6 +25,8 @@ const nothing: Kept = {};
 
 interface DefaultSecurityOptions {
   readonly owners: Owners;
+  /** Of this process. */
+  readonly umask: number;
   /** Undefined where there are no extended attributes. */
   readonly kept: KeptAttributes | undefined;
   /** Whether the kernel leaves SUID and SGID to this process. */
@@ -45,11 +47,13 @@ export class DefaultSecurity implements Security {
   readonly keepsAccessLists = true;
   epoch: number;
   readonly #owners: Owners;
+  readonly #umask: number;
   readonly #kept: KeptAttributes | undefined;
   readonly #log: (line: string) => void;
 
-  constructor({ owners, kept, sparesPrivileges, log }: DefaultSecurityOptions) {
+  constructor({ owners, umask, kept, sparesPrivileges, log }: DefaultSecurityOptions) {
     this.#owners = owners;
+    this.#umask = umask;
     this.#kept = kept;
     this.#log = log;
     this.epoch = sparesPrivileges || kept !== undefined ? 1 : 0;
@@ -73,6 +77,10 @@ export class DefaultSecurity implements Security {
     const added = mode & setIds & ~inherited;
     if (added !== 0 && this.#kept?.canKeep(stat, reach) !== true) this.#refuse('SUID and SGID bits');
     return mode & permissions & ~added;
+  }
+
+  makesInSteps(making: Making): boolean {
+    return this.#owners.makesInSteps(making, this.#umask);
   }
 
   made(target: Target, stat: HostStat, { mode, caller }: Making): void {

@@ -15,6 +15,8 @@ const unchanged = -1;
 
 interface HostSecurityOptions {
   readonly owners: Owners;
+  /** Of this process. */
+  readonly umask: number;
   /** Whether the kernel leaves SUID and SGID to this process. */
   readonly sparesPrivileges: boolean;
   /** Whether an owner that the host refuses is an error, or forgotten. */
@@ -26,10 +28,12 @@ export class HostSecurity implements Security {
   readonly keepsAccessLists = false;
   epoch: number;
   readonly #owners: Owners;
+  readonly #umask: number;
   readonly #isStrict: boolean;
 
-  constructor({ owners, sparesPrivileges, isStrict }: HostSecurityOptions) {
+  constructor({ owners, umask, sparesPrivileges, isStrict }: HostSecurityOptions) {
     this.#owners = owners;
+    this.#umask = umask;
     this.#isStrict = isStrict;
     this.epoch = sparesPrivileges ? 1 : 0;
   }
@@ -46,6 +50,10 @@ export class HostSecurity implements Security {
   hostMode({ mode }: Making): number {
     // A program must not have them while it is still this process's user's.
     return mode & permissions & ~setIds;
+  }
+
+  makesInSteps(making: Making): boolean {
+    return this.#owners.makesInSteps(making, this.#umask);
   }
 
   made(target: Target, stat: HostStat, { mode, caller }: Making): void {

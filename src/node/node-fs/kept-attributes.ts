@@ -4,6 +4,7 @@ import type { Bytes } from '../../../devices/ports.ts';
 import { fileType } from '../../../devices/9p/backend.ts';
 import { isErrno } from './host.ts';
 import type { HostPath, HostStat } from './host.ts';
+import { setIds } from './modes.ts';
 import { pathOf } from './native.ts';
 import type { Native, Place } from './native.ts';
 import { linkOf } from './targets.ts';
@@ -151,7 +152,10 @@ export class KeptAttributes {
   }
 
   #write(path: HostPath, present: Kept, wanted: Kept): void {
-    for (const key of ['uid', 'gid', 'mode', 'rdev'] as const) {
+    // SUID must not outlive the owner that it was for, even if this process dies in between.
+    const losesIds = ((present.mode ?? 0) & ~(wanted.mode ?? 0) & setIds) !== 0;
+    const order = losesIds ? (['mode', 'uid', 'gid', 'rdev'] as const) : (['uid', 'gid', 'mode', 'rdev'] as const);
+    for (const key of order) {
       const value = wanted[key];
       if (value === present[key]) continue;
       if (value === undefined) this.#remove(path, names[key]);

@@ -67,6 +67,10 @@ export class MappedSecurity implements Security {
     return (mode & fileType.mask) === fileType.folder ? this.#folderMode : this.#fileMode;
   }
 
+  makesInSteps(): boolean {
+    return true;
+  }
+
   made(target: Target, stat: HostStat, { mode, rdev, caller: { uid, gid } }: Making): void {
     const type = mode & fileType.mask;
     const isDevice = type === fileType.block || type === fileType.character;

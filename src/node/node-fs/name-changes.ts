@@ -7,7 +7,7 @@ import type { Bytes } from '../../../devices/ports.ts';
 import { statOpened } from './attributes.ts';
 import type { Descriptors } from './descriptors.ts';
 import { host, isErrno } from './host.ts';
-import type { HostName, HostPath } from './host.ts';
+import type { HostName, HostPath, HostStat } from './host.ts';
 import { placeOf } from './kept-attributes.ts';
 import type { Native } from './native.ts';
 import { moveWithoutReplacing } from './no-replace.ts';
@@ -16,6 +16,7 @@ import type { Making, Security } from './security.ts';
 import { linkOf, OpenTarget } from './targets.ts';
 import { typeOf } from './tree.ts';
 import type { Entry, Tree } from './tree.ts';
+import { UnnamedFiles } from './unnamed-files.ts';
 import type { Walk } from './walk.ts';
 
 const { O_CREAT, O_EXCL, O_NOCTTY, O_NOFOLLOW, O_NONBLOCK, O_TRUNC, O_WRONLY } = constants;
@@ -35,6 +36,8 @@ export class NameChanges {
   readonly #descriptors: Descriptors;
   readonly #native: Native | undefined;
   readonly #security: Security;
+  /** Undefined where there are no native calls. */
+  readonly #unnamed: UnnamedFiles | undefined;
 
   constructor({ walk, tree, descriptors, native, security }: NameChangesOptions) {
     this.#walk = walk;
@@ -42,6 +45,7 @@ export class NameChanges {
     this.#descriptors = descriptors;
     this.#native = native;
     this.#security = security;
+    this.#unnamed = native && new UnnamedFiles(walk, descriptors, native);
   }
 
   mkdir(folder: Entry, name: HostName, making: Making): Entry {
@@ -64,18 +68,29 @@ export class NameChanges {
   }
 
   /**
-   * Creates a file, or what is one on the host, and opens it with the host's flags; undefined where the name is taken.
+   * Creates a file, or what is one on the host, and opens it with the host's flags; undefined where the name is taken. What
+   * takes several steps is done before the file has its name, where the host can: a process that dies leaves none half made.
    */
   createFile(
     folder: Entry,
     name: HostName,
     asked: number,
     making: Making,
+    content?: Bytes,
   ): { readonly entry: Entry; readonly fd: number } | undefined {
     const mode = this.#hostMode(folder, making);
+    const complete = (fd: number, stat: HostStat): void => {
+      this.#security.made(new OpenTarget(fd), stat, making);
+      if (content !== undefined && host.write(fd, content, 0) < content.length) throw new Errno('ENOSPC');
+    };
+    this.#descriptors.requireFile();
+    if (this.#security.makesInSteps(making)) {
+      const made = this.#unnamed?.make(folder, name, asked, mode, complete);
+      if (made === 'taken') return undefined;
+      if (made !== undefined) return { entry: this.#tree.reach(folder, name, made.stat), fd: made.fd };
+    }
     const path = this.#walk.child(folder, name);
     const flags = (asked & ~O_TRUNC) | O_CREAT | O_EXCL | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY;
-    this.#descriptors.requireFile();
     let fd: number;
     try {
       fd = this.#descriptors.withRoom(() => host.open(path, flags, mode));
@@ -86,7 +101,7 @@ export class NameChanges {
     try {
       const stat = statOpened(fd, this.#native);
       const entry = this.#tree.reach(folder, name, stat);
-      this.#completing(folder, entry, () => this.#security.made(new OpenTarget(fd), stat, making));
+      this.#completing(folder, entry, () => complete(fd, stat));
       return { entry, fd };
     } catch (error) {
       host.close(fd);
@@ -145,16 +160,10 @@ export class NameChanges {
 
   /** A file with the target as its content. */
   #hiddenLink(folder: Entry, name: HostName, target: Bytes, making: Making): Entry {
-    const made = this.createFile(folder, name, O_WRONLY, making);
+    const made = this.createFile(folder, name, O_WRONLY, making, target);
     if (made === undefined) throw new Errno('EEXIST');
     const { entry, fd } = made;
-    this.#completing(folder, entry, () => {
-      try {
-        if (host.write(fd, target, 0) < target.length) throw new Errno('ENOSPC');
-      } finally {
-        host.close(fd);
-      }
-    });
+    this.#completing(folder, entry, () => host.close(fd));
     return entry;
   }
 

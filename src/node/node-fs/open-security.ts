@@ -1,4 +1,5 @@
 // Which security model a share has, and whether its host can have it.
+import { readFileSync } from 'node:fs';
 import type { HostPath, HostStat } from './host.ts';
 import { DefaultSecurity } from './default-security.ts';
 import { HostSecurity } from './host-security.ts';
@@ -33,6 +34,13 @@ interface Surroundings {
   readonly log: (line: string) => void;
 }
 
+/** This process's umask. process.umask() would set it to 0 for a moment, for all threads. */
+function currentUmask(): number {
+  if (process.platform !== 'linux') return 0;
+  const octal = /^Umask:\s+([0-7]+)/m.exec(readFileSync('/proc/self/status', 'latin1'))?.[1];
+  return octal === undefined ? 0 : Number.parseInt(octal, 8);
+}
+
 /** Throws Error that says what is missing. */
 export function openSecurity(options: SecurityOptions, { stat, root, native, log }: Surroundings): Security {
   const { model = 'default', owner, uidMap, gidMap } = options;
@@ -42,10 +50,11 @@ export function openSecurity(options: SecurityOptions, { stat, root, native, log
     { own: process.geteuid?.(), as: owner?.uid ?? as(uidMap), map: uidMap },
     { own: process.getegid?.(), as: owner?.gid ?? as(gidMap), map: gidMap },
   );
+  const umask = currentUmask();
   const sparesPrivileges = process.geteuid?.() === 0;
-  if (isHosts) return new HostSecurity({ owners, sparesPrivileges, isStrict: model === 'passthrough' });
+  if (isHosts) return new HostSecurity({ owners, umask, sparesPrivileges, isStrict: model === 'passthrough' });
   const kept = native && new KeptAttributes(native);
-  if (model === 'default') return new DefaultSecurity({ owners, kept, sparesPrivileges, log });
+  if (model === 'default') return new DefaultSecurity({ owners, umask, kept, sparesPrivileges, log });
   if (kept === undefined)
     throw new Error(
       'security=mapped needs koffi, on Linux with /proc: install it with npm install koffi, or leave out security=mapped',

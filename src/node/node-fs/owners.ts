@@ -1,6 +1,9 @@
 // Who owns the files, as far as the host's own numbers tell: which number of the host's is which of the guest's.
+import { noId } from '../../../devices/9p/backend.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
 import type { HostStat } from './host.ts';
+import { setIds } from './modes.ts';
+import type { Making } from './security.ts';
 
 /** `count` numbers from `guest` on in the guest are those from `host` on here. */
 export interface IdRange {
@@ -33,6 +36,11 @@ export class Ids {
     this.#map = map;
   }
 
+  /** Whether a new file of this process is that guest's without further ado. */
+  isOwn(guest: number): boolean {
+    return guest === this.toGuest(this.#own);
+  }
+
   toGuest(host: number): number {
     if (host === this.#own && this.#as !== undefined) return this.#as;
     if (this.#map === undefined) return host;
@@ -58,6 +66,12 @@ export class Owners {
   constructor(uids: IdRules, gids: IdRules) {
     this.uids = new Ids(uids);
     this.gids = new Ids(gids);
+  }
+
+  /** Whether the host is to do more for a new file than to make it. `umask` is this process's. */
+  makesInSteps({ mode, caller: { uid, gid } }: Making, umask: number): boolean {
+    const isOwn = (uid === noId || this.uids.isOwn(uid)) && (gid === noId || this.gids.isOwn(gid));
+    return !isOwn || (mode & (setIds | umask)) !== 0;
   }
 
   uidOf(stat: HostStat): number {

@@ -50,6 +50,8 @@ export interface Security {
   seen(stat: HostStat, reach: Reach): Seen;
   /** The permissions with which the host is to make a file. */
   hostMode(making: Making, folder: () => MakingPlace): number;
+  /** Whether `made` changes what the host's making of a file did: a process that dies in between leaves it half made. */
+  makesInSteps(making: Making): boolean;
   /** Gives a file that was just made what it is to be. Where it throws, the file is to be removed. */
   made(target: Target, stat: HostStat, making: Making): void;
   /** Looks whether owner and mode may change as `changes` names them, and returns what does it. */
