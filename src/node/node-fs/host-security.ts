@@ -84,10 +84,12 @@ export class HostSecurity implements Security {
     try {
       const hostUid = uid === noId ? unchanged : this.#owners.uids.toHost(uid);
       const hostGid = gid === noId ? unchanged : this.#owners.gids.toHost(gid);
+      if (hostUid === unchanged && hostGid === unchanged) return;
       const isSame =
         (hostUid === unchanged || BigInt(hostUid) === stat.uid) &&
         (hostGid === unchanged || BigInt(hostGid) === stat.gid);
-      if (!isSame) target.chown(hostUid, hostGid);
+      // chown(2) takes SUID also where the owner stays.
+      if (!isSame || (Number(stat.mode) & setIds) !== 0) target.chown(hostUid, hostGid);
     } catch (error) {
       if (this.#isStrict || !isErrno(error, 'EPERM', 'EINVAL')) throw error;
     }

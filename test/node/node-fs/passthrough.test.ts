@@ -45,6 +45,20 @@ describe.runIf(isRoot)('passthrough, as root', () => {
     expect(onHost('file')).toEqual({ uid: 1000, gid: 8, mode: 0o755 });
   });
 
+  it('takes SUID with a change of the owner, also where that stays', async () => {
+    share = new SharedFolder(passthrough);
+    const { guest } = share;
+    await guest.file('file');
+    for (const change of [{ uid: 0 }, { gid: 0 }, { uid: 0, gid: 0 }]) {
+      await guest.change('file', { mode: 0o4755 });
+      await guest.change('file', change);
+      expect(onHost('file')).toEqual({ uid: 0, gid: 0, mode: 0o755 });
+    }
+    await guest.change('file', { mode: 0o4755 });
+    await guest.change('file', { mtime: 1n });
+    expect(onHost('file')).toMatchObject({ mode: 0o4755 });
+  });
+
   it('translates by the map, both ways', async () => {
     const map = [{ guest: 0, host: 100_000, count: 1000 }];
     share = new SharedFolder({
