@@ -17,6 +17,7 @@ import type {
 } from '../../../devices/9p/backend.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
 import type { Bytes } from '../../../devices/ports.ts';
+import { listToGuest, listToHost } from './access-lists.ts';
 import { attributesOf, change, statOpened } from './attributes.ts';
 import { descriptorLimit, Descriptors } from './descriptors.ts';
 import { hostFlags } from './host-file.ts';
@@ -43,7 +44,7 @@ import type { TimeAbilities } from './times.ts';
 import { Tree, typeOf } from './tree.ts';
 import type { Entry } from './tree.ts';
 import { componentOf } from './walk.ts';
-import { guestXattr, hostXattr, isKeptXattr } from './xattrs.ts';
+import { guestXattr, hostXattr, isAccessList, isKeptXattr } from './xattrs.ts';
 import type { Walk } from './walk.ts';
 
 const { O_NOCTTY, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
@@ -231,12 +232,15 @@ export class NodeFsBackend implements Backend {
 
   mknod(parent: Node, name: Bytes, mode: number, rdev: bigint, caller: Caller): Node {
     this.#changing();
-    // mknod(2): EPERM where the file system does not have the type. Sockets and FIFOs would not work across machines.
-    if ((mode & fileType.mask) !== fileType.file && !this.#security.hidesTypes)
-      throw new Errno('EPERM', 'only regular files are made');
-    const made = this.#inFolder(parent, (folder) =>
-      this.#names.createFile(folder, componentOf(name), O_WRONLY, { mode, rdev, caller }),
-    );
+    const component = componentOf(name);
+    const making = { mode, rdev, caller };
+    if ((mode & fileType.mask) !== fileType.file && !this.#security.hidesTypes) {
+      // mknod(2): EPERM where the file system does not have the type.
+      if (!this.#security.makesSpecialFiles)
+        throw new Errno('EPERM', 'special files are made with security=mapped or passthrough only');
+      return this.#inFolder(parent, (folder) => this.#names.mknod(folder, component, making).node);
+    }
+    const made = this.#inFolder(parent, (folder) => this.#names.createFile(folder, component, O_WRONLY, making));
     if (made === undefined) throw new Errno('EEXIST');
     try {
       host.close(made.fd);
@@ -346,29 +350,31 @@ export class NodeFsBackend implements Backend {
 
   getxattr(node: Node, name: Bytes): Bytes | undefined {
     const xattrs = this.#xattrs();
-    const kept = hostXattr(name, this.#security.keepsAccessLists);
-    return kept && this.#withTarget(node, (target) => xattrs.getxattr(linkOf(target), kept));
+    const kept = hostXattr(name, this.#security.accessLists);
+    const value = kept && this.#withTarget(node, (target) => xattrs.getxattr(linkOf(target), kept));
+    return value && this.#isHostsList(name) ? listToGuest(value, this.#security.owners) : value;
   }
 
   setxattr(node: Node, name: Bytes, value: Bytes, flags: number): void {
     const xattrs = this.#xattrs();
     this.#changing();
     if (isKeptXattr(name)) throw new Errno('EACCES', 'an attribute of the share itself');
-    const kept = hostXattr(name, this.#security.keepsAccessLists);
+    const kept = hostXattr(name, this.#security.accessLists);
     if (kept === undefined) throw new Errno('EOPNOTSUPP', 'only the attributes of users and access lists are kept');
-    this.#withTarget(node, (target) => xattrs.setxattr(linkOf(target), kept, value, flags));
+    const set = this.#isHostsList(name) ? listToHost(value, this.#security.owners) : value;
+    this.#withTarget(node, (target) => xattrs.setxattr(linkOf(target), kept, set, flags));
   }
 
   listxattr(node: Node): readonly Bytes[] {
     const xattrs = this.#xattrs();
     const names = this.#withTarget(node, (target) => xattrs.listxattr(linkOf(target)));
-    return names.flatMap((name) => guestXattr(name, this.#security.keepsAccessLists) ?? []);
+    return names.flatMap((name) => guestXattr(name, this.#security.accessLists) ?? []);
   }
 
   removexattr(node: Node, name: Bytes): void {
     const xattrs = this.#xattrs();
     this.#changing();
-    const kept = hostXattr(name, this.#security.keepsAccessLists);
+    const kept = hostXattr(name, this.#security.accessLists);
     if (kept === undefined) throw new Errno('ENODATA');
     this.#withTarget(node, (target) => xattrs.removexattr(linkOf(target), kept));
   }
@@ -407,6 +413,10 @@ export class NodeFsBackend implements Backend {
   #xattrs(): Native {
     if (this.#native === undefined) throw new Errno('EOPNOTSUPP');
     return this.#native;
+  }
+
+  #isHostsList(name: Bytes): boolean {
+    return this.#security.accessLists === 'host' && isAccessList(name);
   }
 
   /** Does `action` to the file of a node. */

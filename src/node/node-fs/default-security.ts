@@ -43,16 +43,17 @@ function guestMode(host: number, kept: number | undefined): number {
 }
 
 export class DefaultSecurity implements Security {
+  readonly owners: Owners;
   readonly hidesTypes = false;
-  readonly keepsAccessLists = true;
+  readonly accessLists = 'kept';
+  readonly makesSpecialFiles = false;
   epoch: number;
-  readonly #owners: Owners;
   readonly #umask: number;
   readonly #kept: KeptAttributes | undefined;
   readonly #log: (line: string) => void;
 
   constructor({ owners, umask, kept, sparesPrivileges, log }: DefaultSecurityOptions) {
-    this.#owners = owners;
+    this.owners = owners;
     this.#umask = umask;
     this.#kept = kept;
     this.#log = log;
@@ -63,8 +64,8 @@ export class DefaultSecurity implements Security {
     const kept = this.#kept?.of(stat, reach) ?? nothing;
     return {
       mode: guestMode(Number(stat.mode), kept.mode),
-      uid: kept.uid ?? this.#owners.uidOf(stat),
-      gid: kept.gid ?? this.#owners.gidOf(stat),
+      uid: kept.uid ?? this.owners.uidOf(stat),
+      gid: kept.gid ?? this.owners.gidOf(stat),
       rdev: stat.rdev,
     };
   }
@@ -80,13 +81,13 @@ export class DefaultSecurity implements Security {
   }
 
   makesInSteps(making: Making): boolean {
-    return this.#owners.makesInSteps(making, this.#umask);
+    return this.owners.makesInSteps(making, this.#umask);
   }
 
   made(target: Target, stat: HostStat, { mode, caller }: Making): void {
     const type = typeOf(stat);
     if (type === fileType.link) return;
-    const own = { uid: this.#owners.uidOf(stat), gid: this.#owners.gidOf(stat) };
+    const own = { uid: this.owners.uidOf(stat), gid: this.owners.gidOf(stat) };
     const asked = {
       uid: caller.uid === noId ? own.uid : caller.uid,
       gid: caller.gid === noId ? own.gid : caller.gid,
@@ -141,8 +142,8 @@ export class DefaultSecurity implements Security {
   /** Keeps what the host does not have of `wanted`, and returns the permissions that it is to have. */
   #keep(target: Target, stat: HostStat, kept: Kept, { mode, uid, gid }: Wanted): number {
     const owner = {
-      uid: uid === this.#owners.uidOf(stat) ? undefined : uid,
-      gid: gid === this.#owners.gidOf(stat) ? undefined : gid,
+      uid: uid === this.owners.uidOf(stat) ? undefined : uid,
+      gid: gid === this.owners.gidOf(stat) ? undefined : gid,
     };
     const hostIds = mode & setIds & Number(stat.mode);
     const keptIds = mode & setIds & ~hostIds;

@@ -8,7 +8,7 @@ import { closeUnwritten } from './descriptors.ts';
 import type { Descriptors, Reclaimable } from './descriptors.ts';
 import { host, isErrno, join, magicLink, O_PATH } from './host.ts';
 import type { HostName, HostPath, HostStat } from './host.ts';
-import type { Native, Place } from './native.ts';
+import type { NamePlace, Native } from './native.ts';
 import { PathDescriptorTarget } from './targets.ts';
 import type { Target } from './targets.ts';
 import type { Entry } from './tree.ts';
@@ -149,7 +149,7 @@ export class DescriptorWalk implements Walk {
     return magicLink(this.#descriptorOf(folder));
   }
 
-  place(folder: Entry, name: HostName): Place {
+  place(folder: Entry, name: HostName): NamePlace {
     return { folder: this.#descriptorOf(folder), name };
   }
 

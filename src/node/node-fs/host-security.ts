@@ -9,6 +9,7 @@ import type { Owners } from './owners.ts';
 import type { Making, Security, Seen } from './security.ts';
 import type { Target } from './targets.ts';
 import { typeOf } from './tree.ts';
+import type { AccessLists } from './xattrs.ts';
 
 /** chown(2): leave it. */
 const unchanged = -1;
@@ -24,25 +25,28 @@ interface HostSecurityOptions {
 }
 
 export class HostSecurity implements Security {
+  readonly owners: Owners;
   readonly hidesTypes = false;
-  readonly keepsAccessLists = false;
+  readonly accessLists: AccessLists;
+  readonly makesSpecialFiles: boolean;
   epoch: number;
-  readonly #owners: Owners;
   readonly #umask: number;
   readonly #isStrict: boolean;
 
   constructor({ owners, umask, sparesPrivileges, isStrict }: HostSecurityOptions) {
-    this.#owners = owners;
+    this.owners = owners;
     this.#umask = umask;
     this.#isStrict = isStrict;
+    this.accessLists = isStrict ? 'host' : 'none';
+    this.makesSpecialFiles = isStrict;
     this.epoch = sparesPrivileges ? 1 : 0;
   }
 
   seen(stat: HostStat): Seen {
     return {
       mode: Number(stat.mode),
-      uid: this.#owners.uidOf(stat),
-      gid: this.#owners.gidOf(stat),
+      uid: this.owners.uidOf(stat),
+      gid: this.owners.gidOf(stat),
       rdev: stat.rdev,
     };
   }
@@ -53,7 +57,7 @@ export class HostSecurity implements Security {
   }
 
   makesInSteps(making: Making): boolean {
-    return this.#owners.makesInSteps(making, this.#umask);
+    return this.owners.makesInSteps(making, this.#umask);
   }
 
   made(target: Target, stat: HostStat, { mode, caller }: Making): void {
@@ -82,8 +86,8 @@ export class HostSecurity implements Security {
 
   #setOwner(target: Target, stat: HostStat, { uid, gid }: { readonly uid: number; readonly gid: number }): void {
     try {
-      const hostUid = uid === noId ? unchanged : this.#owners.uids.toHost(uid);
-      const hostGid = gid === noId ? unchanged : this.#owners.gids.toHost(gid);
+      const hostUid = uid === noId ? unchanged : this.owners.uids.toHost(uid);
+      const hostGid = gid === noId ? unchanged : this.owners.gids.toHost(gid);
       if (hostUid === unchanged && hostGid === unchanged) return;
       const isSame =
         (hostUid === unchanged || BigInt(hostUid) === stat.uid) &&

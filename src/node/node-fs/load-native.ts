@@ -16,9 +16,9 @@ interface Koffi {
 
 function bind(koffi: Koffi): Calls {
   const library = koffi.load(null);
-  const calls = Object.entries(signatures).map(
-    ([name, [result, parameters]]) => [name, library.func(name, result, parameters)] as const,
-  );
+  const calls = Object.entries<readonly [result: string, parameters: readonly string[], symbol?: string]>(
+    signatures,
+  ).map(([name, [result, parameters, symbol]]) => [name, library.func(symbol ?? name, result, parameters)] as const);
   return { ...Object.fromEntries(calls), errno: () => koffi.errno() } as Calls;
 }
 

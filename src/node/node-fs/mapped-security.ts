@@ -37,17 +37,18 @@ function isHidden(type: number): boolean {
 }
 
 export class MappedSecurity implements Security {
+  readonly owners: Owners;
   readonly hidesTypes = true;
-  readonly keepsAccessLists = true;
+  readonly accessLists = 'kept';
+  readonly makesSpecialFiles = false;
   /** The kernel knows nothing of the bits that are kept. */
   epoch = 1;
-  readonly #owners: Owners;
   readonly #kept: KeptAttributes;
   readonly #fileMode: number;
   readonly #folderMode: number;
 
   constructor({ owners, kept, fileMode, folderMode }: MappedSecurityOptions) {
-    this.#owners = owners;
+    this.owners = owners;
     this.#kept = kept;
     this.#fileMode = fileMode;
     this.#folderMode = folderMode;
@@ -57,8 +58,8 @@ export class MappedSecurity implements Security {
     const { mode, uid, gid, rdev } = this.#kept.of(stat, reach);
     return {
       mode: guestMode(Number(stat.mode), mode),
-      uid: uid ?? this.#owners.uidOf(stat),
-      gid: gid ?? this.#owners.gidOf(stat),
+      uid: uid ?? this.owners.uidOf(stat),
+      gid: gid ?? this.owners.gidOf(stat),
       rdev: rdev ?? stat.rdev,
     };
   }

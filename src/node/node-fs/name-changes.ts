@@ -57,6 +57,24 @@ export class NameChanges {
     return entry;
   }
 
+  /** A device node, FIFO or socket. Nothing here ever opens one. */
+  mknod(folder: Entry, name: HostName, making: Making): Entry {
+    const native = this.#native;
+    if (native === undefined) throw new Errno('EPERM', 'special files need koffi, on Linux with /proc');
+    const mode = (making.mode & fileType.mask) | this.#hostMode(folder, making);
+    try {
+      native.makeNode(this.#walk.place(folder, name), mode, making.rdev);
+    } catch (error) {
+      if (!isErrno(error, 'EPERM')) throw error;
+      throw new Errno('EPERM', 'this process may make no device nodes: it lacks CAP_MKNOD');
+    }
+    const entry = this.#made(folder, name);
+    this.#completing(folder, entry, () =>
+      this.#walk.withTarget(entry, (target) => this.#security.made(target, target.stat(), making)),
+    );
+    return entry;
+  }
+
   symlink(folder: Entry, name: HostName, target: Bytes, making: Making): Entry {
     if (this.#security.hidesTypes) return this.#hiddenLink(folder, name, target, making);
     host.symlink(target, this.#walk.child(folder, name));

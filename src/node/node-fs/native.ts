@@ -14,7 +14,7 @@ type Call = (...parameters: readonly (number | Uint8Array | null)[]) => number |
 /** The calls, by name. */
 export type Calls = Readonly<Record<keyof typeof signatures, Call>> & { errno(): number };
 
-/** Types of the results and parameters, in the words of C. */
+/** Types of the results and parameters, in the words of C, and the call's name where it is another. */
 export const signatures = {
   statx: ['int', ['int', 'void *', 'int', 'unsigned int', 'void *']],
   getdents64: ['int64_t', ['int', 'void *', 'uint64_t']],
@@ -33,7 +33,9 @@ export const signatures = {
   /** With the parameters of listxattrat(2), which C libraries do not have yet. */
   syscall: ['int64_t', ['int64_t', 'int', 'void *', 'unsigned int', 'void *', 'uint64_t']],
   removexattr: ['int', ['void *', 'void *']],
-} as const satisfies Readonly<Record<string, readonly [result: string, parameters: readonly string[]]>>;
+  /** With the parameters of mknodat(2), which C libraries have under other names before glibc 2.33. */
+  syscallMknodat: ['int64_t', ['int64_t', 'int', 'void *', 'unsigned int', 'uint64_t'], 'syscall'],
+} as const satisfies Readonly<Record<string, readonly [result: string, parameters: readonly string[], name?: string]>>;
 
 /** Paths are absolute, or relative to this process's folder. */
 const AT_FDCWD = -100;
@@ -56,9 +58,17 @@ const longestPath = 4095;
 /** listxattrat(2), since Linux 6.13; the same number on every architecture. */
 const SYS_listxattrat = 465;
 
+/** A name in a folder that is open. */
+export interface NamePlace {
+  readonly folder: number;
+  readonly name: HostName;
+}
+
+/** mknodat(2): x86-64 has numbers of its own. */
+const SYS_mknodat = process.arch === 'x64' ? 259 : 33;
+
 /** A file by what leads to it: what is open; a name in a folder that is open; a path that is to be followed (targets.ts). */
-export type Place =
-  { readonly fd: number } | { readonly folder: number; readonly name: HostName } | { readonly link: HostPath };
+export type Place = { readonly fd: number } | NamePlace | { readonly link: HostPath };
 
 /** The path of a place, and whether to follow it if it is a link. */
 export function pathOf(place: Place): readonly [path: HostPath, follows: boolean] {
@@ -175,6 +185,12 @@ export class Native {
   removeAt(folder: number, name: HostName, isFolder: boolean): void {
     const { unlinkat } = this.#calls;
     this.#check(unlinkat(folder, this.#path.set(name), isFolder ? AT_REMOVEDIR : 0));
+  }
+
+  /** Makes a special file. `mode` has its type, `rdev` is as Linux encodes it. EPERM for device nodes without CAP_MKNOD. */
+  makeNode({ folder, name }: NamePlace, mode: number, rdev: bigint): void {
+    const { syscallMknodat } = this.#calls;
+    this.#check(syscallMknodat(SYS_mknodat, folder, this.#path.set(name), mode, Number(rdev)));
   }
 
   /** Gives a file another name. `link` leads to it; ENOENT where it has no name at all any more. */

@@ -3,7 +3,9 @@
 import type { AttributeChanges, Caller } from '../../../devices/9p/backend.ts';
 import type { HostStat } from './host.ts';
 import type { Place } from './native.ts';
+import type { Owners } from './owners.ts';
 import type { Target } from './targets.ts';
+import type { AccessLists } from './xattrs.ts';
 
 /**
  * default      modes are the host's; owners and SUID, which the host must not have, are kept in extended attributes
@@ -43,8 +45,11 @@ export interface MakingPlace {
 export interface Security {
   /** Whether symbolic links and special files are regular files on the host. */
   readonly hidesTypes: boolean;
-  /** Whether access lists of the guest are kept where the host does not obey them. */
-  readonly keepsAccessLists: boolean;
+  /** Which numbers of users and groups are which. */
+  readonly owners: Owners;
+  readonly accessLists: AccessLists;
+  /** Whether device nodes, FIFOs and sockets are made as such on the host. */
+  readonly makesSpecialFiles: boolean;
   /** Counts up whenever a file may have got SUID or SGID: the next write to any file has to look. 0: none has to. */
   readonly epoch: number;
   seen(stat: HostStat, reach: Reach): Seen;

@@ -5,7 +5,7 @@ import { Errno } from '../../../devices/9p/errno.ts';
 import type { Bytes } from '../../../devices/ports.ts';
 import { nameFromBytes } from './host.ts';
 import type { HostName, HostPath, HostStat } from './host.ts';
-import type { Place } from './native.ts';
+import type { NamePlace } from './native.ts';
 import type { Target } from './targets.ts';
 import type { Entry } from './tree.ts';
 
@@ -37,7 +37,7 @@ export interface Walk {
    */
   child(folder: Entry, name: HostName): HostPath;
   /** As `child`, for native calls: only where they are used. */
-  place(folder: Entry, name: HostName): Place;
+  place(folder: Entry, name: HostName): NamePlace;
   /** The paths of two names in two folders, both for the system calls that come next. */
   children(folder: Entry, name: HostName, otherFolder: Entry, otherName: HostName): readonly [HostPath, HostPath];
   /** The attributes of a name in a folder, never through a link; undefined where there is nothing of that name. */

@@ -1,7 +1,7 @@
 // Which extended attributes of the host's files a guest may have. Those of users belong to whoever may write the file; the
 // others (capabilities, labels, access lists) would lend rights on the host, as SUID would. Of the users', those of
 // kept-attributes.ts are not the guest's. Access lists of the guest, which its kernel obeys, are kept as QEMU's mapped-xattr
-// keeps them: under a name that means nothing to the host.
+// keeps them: under a name that means nothing to the host. In passthrough they are the host's own, as owners and modes are.
 import type { Bytes } from '../../../devices/ports.ts';
 
 const usersNamespace = ascii('user.');
@@ -27,19 +27,25 @@ function isUsersXattr(name: Bytes): boolean {
 /** Linux's names of access lists (acl(5)). */
 const accessLists = [ascii('system.posix_acl_access'), ascii('system.posix_acl_default')];
 
-function isAccessList(name: Bytes): boolean {
+/** Whether it is one of them. */
+export function isAccessList(name: Bytes): boolean {
   return accessLists.some((list) => list.length === name.length && beginsWith(name, list));
 }
 
+/** What becomes of the guest's access lists: kept under another name, set on the host, or refused. */
+export type AccessLists = 'kept' | 'host' | 'none';
+
 /** The name under which the host has an attribute of the guest's; undefined: it can not have it. */
-export function hostXattr(name: Bytes, keepsAccessLists: boolean): Bytes | undefined {
+export function hostXattr(name: Bytes, accessLists: AccessLists): Bytes | undefined {
   if (isUsersXattr(name)) return name;
-  return keepsAccessLists && isAccessList(name) ? Uint8Array.of(...ourNamespace, ...name) : undefined;
+  if (accessLists === 'none' || !isAccessList(name)) return undefined;
+  return accessLists === 'host' ? name : Uint8Array.of(...ourNamespace, ...name);
 }
 
 /** The guest's name of an attribute of the host's; undefined: it is not the guest's. */
-export function guestXattr(name: Bytes, keepsAccessLists: boolean): Bytes | undefined {
+export function guestXattr(name: Bytes, accessLists: AccessLists): Bytes | undefined {
   if (isUsersXattr(name)) return name;
+  if (accessLists === 'host') return isAccessList(name) ? name : undefined;
   const own = name.subarray(ourNamespace.length);
-  return keepsAccessLists && isKeptXattr(name) && isAccessList(own) ? own : undefined;
+  return accessLists === 'kept' && isKeptXattr(name) && isAccessList(own) ? own : undefined;
 }

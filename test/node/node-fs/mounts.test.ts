@@ -31,6 +31,7 @@ interface Seen {
   readonly listed: Readonly<Record<string, string>>;
   readonly owners: readonly number[];
   readonly codes: Readonly<Record<string, string>>;
+  readonly lists: Readonly<Record<string, string>>;
   readonly content: string;
   readonly lines: readonly string[];
   readonly fileSystems: number;
@@ -79,6 +80,7 @@ it(
         setId: 'EPERM',
         mapped: expect.stringMatching(/mapped needs extended attributes.*ext4/) as string,
       });
+      expect(seen.lists).toEqual({ set: 'EOPNOTSUPP', get: 'EOPNOTSUPP' });
       expect(seen.lines).toEqual([expect.stringMatching(/^Owners /), expect.stringMatching(/^SUID and SGID /)]);
     } finally {
       rmSync(place, { recursive: true, force: true });

@@ -481,10 +481,37 @@ describe.runIf(capabilities.xattrs)('access lists', () => {
     await refused(() => backend.removexattr(node, list), 'ENODATA');
   });
 
-  it('are none of the host’s', async () => {
+  it('are none of the host’s with security=none', async () => {
     const { backend, guest } = sharing({ security: { model: 'none' } });
     const node = await guest.file('file');
     await refused(() => backend.setxattr(node, list, bytes('x'), 0), 'EOPNOTSUPP');
     expect(backend.getxattr(node, list)).toBeUndefined();
   });
+});
+
+describe('special files on the host', () => {
+  const types = [fileType.fifo, fileType.socket, fileType.block, fileType.character];
+
+  it('are EPERM with security=none', async () => {
+    const { backend, guest } = sharing({ security: { model: 'none' } });
+    const root = await guest.root();
+    for (const type of types) await refused(() => backend.mknod(root, bytes('x'), type | 0o600, 0n, alice), 'EPERM');
+    expect(await guest.names('')).toEqual([]);
+  });
+
+  it.runIf(hasNative)(
+    'of passthrough are EPERM with a reason where they are devices and the process may make none',
+    async () => {
+      const { backend, guest, path } = sharing({ security: { model: 'passthrough' } });
+      const root = await guest.root();
+      const nobody = { uid: noId, gid: noId };
+      for (const type of [fileType.block, fileType.character])
+        expect(() => backend.mknod(root, bytes('x'), type | 0o600, 0x103n, nobody)).toThrow(
+          expect.objectContaining({ code: 'EPERM', message: expect.stringContaining('CAP_MKNOD') as string }),
+        );
+      expect(await guest.names('')).toEqual([]);
+      guest.keep(backend.mknod(root, bytes('fifo'), fileType.fifo | 0o600, 0n, nobody));
+      expect(statSync(join(path, 'fifo')).isFIFO()).toBe(true);
+    },
+  );
 });

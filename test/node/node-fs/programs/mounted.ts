@@ -57,9 +57,21 @@ const codes = {
     NodeFsBackend.open(join(share, 'bare'), { readOnly: false, security: { model: 'mapped' } }),
   ),
 };
+// A passthrough share of a file system that has no access lists.
+const passed = NodeFsBackend.open(join(share, 'bare'), { readOnly: false, security: { model: 'passthrough' } });
+const passedGuest = new Guest(passed);
+const passedNode = await passedGuest.at('a');
+const list = Buffer.from('system.posix_acl_access');
+const lists = {
+  set: await codeOf(() => passed.setxattr(passedNode, list, new Uint8Array(4).fill(2, 0, 1), 0)),
+  get: await codeOf(() => passed.getxattr(passedNode, list)),
+};
+await passedGuest.leave();
+await passed.close();
+
 const content = await guest.content('second/a');
 const fsids = new Set<bigint>();
 for (const folder of folders) fsids.add(backend.statfs(await guest.at(folder)).fsid);
 await guest.leave();
 await backend.close();
-console.log(JSON.stringify({ numbers, listed, owners, codes, content, lines, fileSystems: fsids.size }));
+console.log(JSON.stringify({ numbers, listed, owners, codes, lists, content, lines, fileSystems: fsids.size }));
