@@ -6,6 +6,8 @@ import { Errno } from './errno.ts';
 import { LastingMap } from './lasting-map.ts';
 import type { FidLocks } from './locks.ts';
 import { noFid } from './messages.ts';
+import { KnownSizes } from './stale-ends.ts';
+import type { Reading } from './stale-ends.ts';
 import { XattrReading } from './xattr.ts';
 import type { XattrSetting } from './xattr.ts';
 
@@ -28,6 +30,8 @@ export class Fid {
   access = 0;
   /** The number of the open file. */
   ino = 0n;
+  /** Of an open file that is no folder. */
+  reading: Reading | undefined;
   /** Undefined until one is asked for. */
   locks: FidLocks | undefined;
 
@@ -47,6 +51,12 @@ export class Fid {
   }
 }
 
+export type OpenFid = Fid & { readonly file: OpenFile };
+
+function isOpen(fid: Fid): fid is OpenFid {
+  return fid.file !== undefined;
+}
+
 /** What a number of the client's stands for. */
 export type FidEntry = Fid | XattrReading | XattrSetting;
 
@@ -56,6 +66,7 @@ export function callerOf(uid: number): Caller {
 }
 
 export class FidTable {
+  readonly knownSizes = new KnownSizes();
   readonly #fids = new LastingMap<number, FidEntry>();
   readonly #backend: Backend;
   #xattrs = 0;
@@ -101,20 +112,19 @@ export class FidTable {
     return this.opened(number);
   }
 
-  /** The open file of a fid, which is no folder and was not opened in the access mode `refused`. */
-  transferable(number: number, refused: number): OpenFile {
+  /** An open fid of what is no folder and was not opened in the access mode `refused`. */
+  transferable(number: number, refused: number): OpenFid {
     const fid = this.get(number);
-    if (fid.file === undefined || fid.access === refused)
-      throw new Errno('EBADF', `fid ${number} is not open for this`);
+    if (!isOpen(fid) || fid.access === refused) throw new Errno('EBADF', `fid ${number} is not open for this`);
     if (fid.isFolder) throw new Errno('EISDIR');
-    return fid.file;
+    return fid;
   }
 
-  readable(number: number): OpenFile {
+  readable(number: number): OpenFid {
     return this.transferable(number, openFlags.writeOnly);
   }
 
-  writable(number: number): OpenFile {
+  writable(number: number): OpenFid {
     return this.transferable(number, openFlags.readOnly);
   }
 

@@ -1,12 +1,12 @@
 // A folder of the host in the guest, end to end.
-import { mkdirSync, readFileSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hostFolder } from 'vm9';
 import { expect, test } from 'vitest';
 import { runInGuest, temporaryFolder } from './command-line.ts';
 import { output, startWith } from './machine-with-shares.ts';
 
-test('an edit on the host, of the same size within the same second, is seen on the next open', async () => {
+test('an edit on the host, of the same size within the same second, is seen on the next open, and a cut holds up no reader', async () => {
   const folder = temporaryFolder();
   const file = join(folder, 'file');
   const vm = await startWith({ source: hostFolder(folder) });
@@ -24,6 +24,20 @@ test('an edit on the host, of the same size within the same second, is seen on t
     expect(Date.parse(`${time.trim()}Z`)).toBeGreaterThanOrEqual(before - 100);
     expect(Date.parse(`${time.trim()}Z`)).toBeLessThanOrEqual(Date.now());
   }
+
+  // A file that the host cuts off while the guest has it open. Linux asks for ever for what was there; nothing else would run.
+  const cut = join(folder, 'cut');
+  writeFileSync(cut, 'x'.repeat(100));
+  const read = 'dd bs=100 count=1 <&3 2>&1';
+  const reader = output(
+    vm,
+    `exec 3<cut; touch /tmp/opened; while [ -e /tmp/opened ]; do sleep 0.02; done; ${read}; stat -L /proc/self/fd/3 >/dev/null; ${read}`,
+  );
+  await output(vm, 'while [ ! -e /tmp/opened ]; do sleep 0.02; done');
+  truncateSync(cut, 50);
+  await output(vm, 'rm /tmp/opened');
+  // Once the reader has asked for the size, it reads to the new end.
+  expect(await reader).toMatch(/No data available[^]*x{50}[^x]*$/);
 });
 
 test('a read-only share can be read and not changed', async () => {

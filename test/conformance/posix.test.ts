@@ -61,7 +61,7 @@ describe.runIf(isInstalled(compiler)).each(places)('POSIX in $place', ({ start, 
    * only some of it is forgotten: a name of a file that was written meanwhile is looked up as another file.
    */
   const clientLimits: Readonly<Record<Mode, string>> = {
-    none: 'one-name stale-ends',
+    none: 'stale-ends',
     readahead: 'one-name no-append',
     mmap: 'one-name',
     loose: 'keep-cache',

@@ -60,9 +60,13 @@ const table: readonly Impossible[] = [
   },
   {
     modes: ['none', 'readahead', 'mmap'],
-    cases: ['links: link(2): who has one name open reads nothing that was cut off by the other'],
+    cases: [
+      'links: link(2): who has one name open reads nothing that was cut off by the other',
+      'links: link(2): nor where a read begins before that',
+    ],
     reason:
-      'without cache=loose Linux’s 9P client has an inode for each name, and does not ask for the size before it reads',
+      'without cache=loose Linux’s 9P client has an inode for each name, and does not ask for the size before it reads; where ' +
+      'it keeps no pages, it would ask for ever for what was cut off (devices/9p/stale-ends.ts)',
   },
   {
     modes: ['readahead', 'mmap'],

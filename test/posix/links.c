@@ -60,6 +60,7 @@ void links(void)
 	equal("link(2): and is told the new size", other.st_size, 7);
 	need(ftruncate(second, 2));
 	equal("link(2): who has one name open reads nothing that was cut off by the other", pread(file, text, 7, 4), 0);
+	equal("link(2): nor where a read begins before that", pread(file, text, 7, 0), 2);
 	need(close(second));
 	need(unlink("one"));
 	works("link(2): when the name by which it is open is gone, and another is not", link("two", "one"));

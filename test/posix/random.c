@@ -2,8 +2,8 @@
 /* Random operations, each on two file systems: what one does, returns and stores the other must, too. Usage:
  * random FOLDER MODEL SEED COUNT MODES [OPTION ...], both folders empty, as root; MODES is octal, the bits of modes that are set.
  * "one-name": no file gets a second name. "no-append": none is opened to append. "keep-cache": what is cached is forgotten only
- * before the last comparison. "stale-ends": ENODATA where there is nothing to read is no difference. "folder-links": nor is one
- * link of a folder, where its file system does not count them. It prints a line for each difference, at most ten, then
+ * before the last comparison. "stale-ends": ENODATA from a read is no difference, if one after fstat(2) is none. "folder-links":
+ * nor is one link of a folder, where its file system does not count them. It prints a line for each difference, at most ten, then
  * "COUNT done, FAILED of them with errors, STALE stale ends". */
 #include <dirent.h>
 #include <errno.h>
@@ -170,14 +170,15 @@ static void look(const char *path)
 		compare_status(status);
 }
 
-/* pread(2), but for stale ends. */
+/* pread(2), once more where the client took the file for longer than it is: fstat(2) tells it. */
 static long read_at(int side, int file, long length, off_t place)
 {
+	struct stat status;
 	long result = pread(file, seen[side], length, place);
 
 	if (side == 0 && stale_ends && result == -1 && errno == ENODATA) {
 		stale++;
-		return 0;
+		result = fstat(file, &status) == -1 ? -1 : pread(file, seen[side], length, place);
 	}
 	return result;
 }

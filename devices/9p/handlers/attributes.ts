@@ -41,7 +41,9 @@ function checkResize(fid: Fid, size: number): void {
 export const attributeHandlers: Handlers<'Tgetattr' | 'Tsetattr' | 'Tstatfs' | 'Treadlink'> = {
   *Tgetattr({ share: { backend }, session }, { fid: number }) {
     const { file, node } = session.fids.get(number);
-    return attributesReply(yield* wait(file === undefined ? backend.getattr(node) : backend.getattrOpen(file)));
+    const attributes = yield* wait(file === undefined ? backend.getattr(node) : backend.getattrOpen(file));
+    session.fids.knownSizes.tell(node, attributes.size);
+    return attributesReply(attributes);
   },
 
   *Tsetattr({ share: { backend }, session }, body) {
@@ -52,6 +54,7 @@ export const attributeHandlers: Handlers<'Tgetattr' | 'Tsetattr' | 'Tstatfs' | '
     const byName = fid.file === undefined || (changes.size !== undefined && fid.access === openFlags.readOnly);
     if (byName) yield* wait(backend.setattr(fid.node, changes, fid.caller));
     else if (fid.file !== undefined) yield* wait(backend.setattrOpen(fid.file, changes, fid.caller));
+    if (changes.size !== undefined) session.fids.knownSizes.tell(fid.node, changes.size);
     return {};
   },
 

@@ -53,6 +53,11 @@ export const fileHandlers: Handlers<'Tlopen' | 'Tlcreate' | 'Tread' | 'Twrite' |
       fid.file = file;
       fid.ino = attributes.ino;
       fid.access = access;
+      if (fid.type === fileType.file) {
+        const { knownSizes } = request.session.fids;
+        fid.reading = knownSizes.open(fid.node, attributes.size);
+        if ((flags & openFlags.truncate) !== 0) knownSizes.tell(fid.node, attributes.size);
+      }
       // An iounit of 0 leaves the size of transfers to the client: as much as a message holds.
       return { qid: qidOf(attributes), iounit: 0 };
     } catch (error) {
@@ -79,6 +84,7 @@ export const fileHandlers: Handlers<'Tlopen' | 'Tlcreate' | 'Tread' | 'Twrite' |
       fid.file = file;
       fid.ino = attributes.ino;
       fid.access = flags & openFlags.accessMode;
+      fid.reading = request.session.fids.knownSizes.open(node, attributes.size);
       return { qid: qidOf(attributes), iounit: 0 };
     } catch (error) {
       backend.forget(node);
@@ -87,37 +93,44 @@ export const fileHandlers: Handlers<'Tlopen' | 'Tlcreate' | 'Tread' | 'Twrite' |
     }
   },
 
-  *Tread(request, { fid, offset, count: asked }) {
+  *Tread(request, { fid: number, offset, count: asked }) {
     const { fids } = request.session;
     const length = Math.min(asked, request.payloadRoom);
-    const xattr = fids.xattr(fid);
+    const xattr = fids.xattr(number);
     if (xattr instanceof XattrReading) {
       const value = xattr.at(offset, length);
       scatter(value, value.length, request.writable, payloadHeaderLength);
       return { count: value.length };
     }
-    const file = fids.readable(fid);
+    const fid = fids.readable(number);
     // No file reaches beyond 2^53.
     if (length === 0 || offset > Number.MAX_SAFE_INTEGER - length) return { count: 0 };
     const into = request.replyPayload(length);
-    const result = request.share.backend.read(file, offset, into);
-    if (typeof result === 'number') return { count: result };
-    const bytes = yield* wait(result);
-    if (!request.flushed) scatter(bytes, bytes.length, into, 0);
-    return { count: bytes.length };
+    const result = request.share.backend.read(fid.file, offset, into);
+    let count = 0;
+    if (typeof result === 'number') count = result;
+    else {
+      const bytes = yield* wait(result);
+      if (!request.flushed) scatter(bytes, bytes.length, into, 0);
+      count = bytes.length;
+    }
+    const isEndless = count < length && fid.reading?.isEndless(offset, length, count);
+    return isEndless ? new Errno('ENODATA', 'the file has become shorter than its reader knows') : { count };
   },
 
-  *Twrite(request, { fid, offset, count }) {
+  *Twrite(request, { fid: number, offset, count }) {
     const { fids } = request.session;
-    const xattr = fids.xattr(fid);
+    const xattr = fids.xattr(number);
     if (xattr instanceof XattrSetting) {
       xattr.write(offset, request.writePayload(count), count);
       return { count };
     }
-    const file = fids.writable(fid);
+    const fid = fids.writable(number);
     if (count === 0) return { count: 0 };
     if (offset > Number.MAX_SAFE_INTEGER - count) throw new Errno('EFBIG');
-    return { count: yield* wait(request.share.backend.write(file, offset, request.writePayload(count))) };
+    const written = yield* wait(request.share.backend.write(fid.file, offset, request.writePayload(count)));
+    fid.reading?.written(offset + written);
+    return { count: written };
   },
 
   *Tfsync({ share, session }, { fid, datasync }) {

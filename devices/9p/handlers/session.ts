@@ -16,6 +16,7 @@ export function* letGo(backend: Backend, fid: FidEntry): Coroutine<void> {
   try {
     if (fid instanceof Fid && fid.file !== undefined) {
       fid.locks?.end();
+      fid.reading?.close();
       yield* wait(backend.release(fid.file));
     }
   } finally {
