@@ -3,7 +3,7 @@
 import { fileType, noId, openFlags } from './backend.ts';
 import type { Backend, Caller, Node, OpenFile } from './backend.ts';
 import { Errno } from './errno.ts';
-import { LastingMap } from './lasting-map.ts';
+import { NumberedTable } from './numbered-table.ts';
 import type { FidLocks } from './locks.ts';
 import { noFid } from './messages.ts';
 import { KnownSizes } from './stale-ends.ts';
@@ -19,26 +19,32 @@ export const maximumFids = 1 << 20;
 /** The most fids of one session that hold an attribute, up to 64 KiB each. Linux keeps one for the length of a system call. */
 export const maximumXattrFids = 1024;
 
+/** Its fields are only declared, because walks make so many: see Request. */
 export class Fid {
-  node: Node;
+  declare node: Node;
+  declare file: OpenFile | undefined;
   /** `fileType` bits; a file never changes them. */
-  type: number;
+  declare type: number;
   /** Who attached, without a group. */
-  readonly caller: Caller;
-  file: OpenFile | undefined;
+  declare readonly caller: Caller;
   /** `openFlags.accessMode` bits of the open file. */
-  access = 0;
+  declare access: number;
   /** The number of the open file. */
-  ino = 0n;
+  declare ino: bigint;
   /** Of an open file that is no folder. */
-  reading: Reading | undefined;
+  declare reading: Reading | undefined;
   /** Undefined until one is asked for. */
-  locks: FidLocks | undefined;
+  declare locks: FidLocks | undefined;
 
   constructor(node: Node, mode: number, caller: Caller) {
     this.node = node;
+    this.file = undefined;
     this.type = mode & fileType.mask;
     this.caller = caller;
+    this.access = 0;
+    this.ino = 0n;
+    this.reading = undefined;
+    this.locks = undefined;
   }
 
   get isFolder(): boolean {
@@ -67,7 +73,7 @@ export function callerOf(uid: number): Caller {
 
 export class FidTable {
   readonly knownSizes = new KnownSizes();
-  readonly #fids = new LastingMap<number, FidEntry>();
+  readonly #fids = new NumberedTable<FidEntry>();
   readonly #backend: Backend;
   #xattrs = 0;
 

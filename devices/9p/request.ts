@@ -7,10 +7,9 @@ import type { FidTable } from './fids.ts';
 import type { SessionLocks } from './locks.ts';
 import { payloadHeaderLength, writeHeaderLength } from './messages.ts';
 import type { Body, Format, ReplyName, RequestName } from './messages.ts';
-import { claimsOf } from './order.ts';
 import type { Claim, Order } from './order.ts';
 import { slice } from './scatter.ts';
-import type { AnyBody } from './wire.ts';
+import type { AnyBody, Reader, Writer } from './wire.ts';
 
 /**
  * An answer that other requests decide on: it may never come. Is called with what takes the answer later, once; returns what
@@ -36,8 +35,12 @@ export type AnyHandler = (
 /** Where the type of a message leads. */
 export interface Route {
   readonly name: RequestName;
-  readonly format: Format;
   readonly reply: Format;
+  /** Whether bytes follow the fields, which stay where they are. */
+  readonly hasPayload: boolean;
+  /** Reads the whole body, of which `payloadLength` bytes are outside the reader's memory. Throws EINVAL. */
+  readonly decode: (reader: Reader, payloadLength: number) => AnyBody;
+  readonly encode: (writer: Writer, body: AnyBody) => void;
   /** None for Tversion and Tflush, which act on other requests. */
   readonly handler: AnyHandler | undefined;
   readonly answeredReadOnly: boolean;
@@ -73,38 +76,44 @@ export interface Exchange {
   readonly head?: number;
 }
 
+const nothingClaimed: readonly Claim[] = [];
+
+/**
+ * A request. There is one for every message, so its fields are only declared: V8 takes as long to define those of a class as to
+ * read the message.
+ */
 export class Request {
-  readonly share: Share;
-  readonly session: Session;
-  readonly tag: number;
-  readonly readable: readonly Bytes[];
-  readonly writable: readonly Bytes[];
-  readonly head: number | undefined;
+  declare readonly share: Share;
+  declare readonly session: Session;
+  declare readonly tag: number;
+  declare readonly readable: readonly Bytes[];
+  declare readonly writable: readonly Bytes[];
+  declare readonly head: number | undefined;
   /** Bytes of the request. */
-  readonly size: number;
+  declare readonly size: number;
   /** The most bytes that the reply may have: those of its buffer and of the agreed message size. */
-  readonly room: number;
+  declare readonly room: number;
   /** The type as it came, and where it leads: nowhere if there is no such message. */
-  readonly type: number;
-  readonly route: Route | undefined;
+  declare readonly type: number;
+  declare readonly route: Route | undefined;
   /** Undefined until it is decoded. */
-  body: AnyBody | undefined = undefined;
+  declare body: AnyBody | undefined;
   /** The time of arrival, where events are wanted. */
-  arrival: number | undefined = undefined;
+  declare arrival: number | undefined;
 
   /** The client does not wait for it any more: its buffers are gone, and what it would do to fids must not happen. */
-  flushed = false;
+  declare flushed: boolean;
   /** Whether the handler has begun. */
-  started = false;
-  /** Whether it stands in the session's order. */
-  entered = false;
-  coroutine: Coroutine<AnyBody | Errno> | undefined = undefined;
+  declare started: boolean;
+  /** Whether it stands in the session's order, and what it claims there. */
+  declare entered: boolean;
+  declare claims: readonly Claim[];
+  declare coroutine: Coroutine<AnyBody | Errno> | undefined;
   /** Tells, of a request whose answer is postponed, that nobody waits for it any more. */
-  abandon: (() => void) | undefined = undefined;
+  declare abandon: (() => void) | undefined;
   /** Settle the promise of the reply's length, where there is one. */
-  resolve: ((length: number) => void) | undefined = undefined;
-  reject: ((error: unknown) => void) | undefined = undefined;
-  #claims: readonly Claim[] | undefined = undefined;
+  declare resolve: ((length: number) => void) | undefined;
+  declare reject: ((error: unknown) => void) | undefined;
 
   constructor(
     share: Share,
@@ -112,30 +121,30 @@ export class Request {
     type: number,
     route: Route | undefined,
     tag: number,
-    { readable, writable, head }: Exchange,
+    exchange: Exchange,
     size: number,
     room: number,
   ) {
     this.share = share;
     this.session = session;
-    this.type = type;
-    this.route = route;
     this.tag = tag;
-    this.readable = readable;
-    this.writable = writable;
-    this.head = head;
+    this.readable = exchange.readable;
+    this.writable = exchange.writable;
+    this.head = exchange.head;
     this.size = size;
     this.room = room;
-  }
-
-  get claims(): readonly Claim[] {
-    this.#claims ??= this.route === undefined || this.body === undefined ? [] : claimsOf(this.route.name, this.body);
-    return this.#claims;
-  }
-
-  /** Claims nothing from now on. */
-  standAside(): void {
-    this.#claims = [];
+    this.type = type;
+    this.route = route;
+    this.body = undefined;
+    this.arrival = undefined;
+    this.flushed = false;
+    this.started = false;
+    this.entered = false;
+    this.claims = nothingClaimed;
+    this.coroutine = undefined;
+    this.abandon = undefined;
+    this.resolve = undefined;
+    this.reject = undefined;
   }
 
   /** The most bytes of payload that the reply may have. */

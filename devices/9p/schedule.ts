@@ -1,6 +1,7 @@
 // When handlers run: at once where they can, else when their turn comes and what they wait for is there.
 import { isCoroutine } from './coroutine.ts';
 import { Errno } from './errno.ts';
+import { claimsOf } from './order.ts';
 import type { Postponed, Request, Session } from './request.ts';
 import type { AnyBody } from './wire.ts';
 
@@ -59,8 +60,10 @@ export class Schedule {
   }
 
   #enter(request: Request): void {
+    const { route, body, session } = request;
     request.entered = true;
-    request.session.order.enter(request);
+    if (route !== undefined && body !== undefined) request.claims = claimsOf(route.name, body);
+    session.order.enter(request);
   }
 
   #outstand(request: Request): Promise<number> {
@@ -93,7 +96,8 @@ export class Schedule {
   #postpone(request: Request, postponed: Postponed<AnyBody>): undefined {
     request.abandon = postponed((answer) => this.#settle(request, () => this.#reply(request, answer)));
     if (request.entered) this.#leave(request);
-    request.standAside();
+    request.entered = true;
+    request.claims = [];
   }
 
   /** Runs the handler on, with what it has waited for. */

@@ -5,6 +5,7 @@ import type { Backend } from './backend.ts';
 import { Errno } from './errno.ts';
 import type { ErrnoName } from './errno.ts';
 import { FidTable } from './fids.ts';
+import { decoders, encoders } from './frequent-bodies.ts';
 import { answeredReadOnly, handlers } from './handlers/index.ts';
 import { SessionLocks } from './locks.ts';
 import {
@@ -15,7 +16,7 @@ import {
   version9P2000L,
   writeHeaderLength,
 } from './messages.ts';
-import type { Body, Format, RequestName } from './messages.ts';
+import type { Body, Format, MessageName, RequestName } from './messages.ts';
 import { Order } from './order.ts';
 import { Request } from './request.ts';
 import type { AnyHandler, Exchange, Route, Session, Share } from './request.ts';
@@ -46,6 +47,21 @@ export interface ServerOptions {
   readonly now?: () => number;
 }
 
+function decoderOf({ name, fields, hasPayload }: Format): Route['decode'] {
+  const read = (decoders as Partial<Record<MessageName, (reader: Reader) => AnyBody>>)[name];
+  if (read === undefined) return (reader, payloadLength) => reader.body(fields, payloadLength);
+  return (reader, payloadLength) => {
+    const body = read(reader);
+    reader.finish(hasPayload ? (body['count'] as number) : 0, payloadLength);
+    return body;
+  };
+}
+
+function encoderOf({ name, fields }: Format): Route['encode'] {
+  const write = (encoders as Partial<Record<MessageName, Route['encode']>>)[name];
+  return write ?? ((writer, body) => writer.body(fields, body));
+}
+
 function routeOf(format: Format | undefined): Route | undefined {
   if (format === undefined || !format.name.startsWith('T')) return undefined;
   const name = format.name as RequestName;
@@ -53,7 +69,17 @@ function routeOf(format: Format | undefined): Route | undefined {
   if (reply === undefined) throw new Error(`${name} has no reply`);
   // Each handler takes the body that its own format decodes.
   const handler = (handlers as Partial<Record<RequestName, unknown>>)[name] as AnyHandler | undefined;
-  return { name, format, reply, handler, answeredReadOnly: answeredReadOnly.has(name) };
+  const { hasPayload } = format;
+  const decode = decoderOf(format);
+  return {
+    name,
+    reply,
+    hasPayload,
+    decode,
+    encode: encoderOf(reply),
+    handler,
+    answeredReadOnly: answeredReadOnly.has(name),
+  };
 }
 
 const routes = formatByType.map(routeOf);
@@ -156,10 +182,10 @@ export class Server {
     const agreed = session.messageSize ?? this.#maximumMessageSize;
     if (size > agreed) throw new Errno('EMSGSIZE', `a message of ${size} bytes where ${agreed} are agreed`);
     const copied = Math.min(size, writeHeaderLength);
-    const length = route.name === 'Twrite' ? copied : size;
-    gather(readable, copied, length - copied, this.#reader.reserve(length), copied);
+    const length = route.hasPayload ? copied : size;
+    if (length > copied) gather(readable, copied, length - copied, this.#reader.reserve(length), copied);
     this.#reader.seek(headerLength, length);
-    return this.#reader.body(route.format.fields, size - length);
+    return route.decode(this.#reader, size - length);
   }
 
   /** Answers what acts on other requests. */
@@ -209,13 +235,13 @@ export class Server {
   #reply(request: Request, body: AnyBody | Errno): number {
     if (request.flushed || request.route === undefined) return 0;
     if (body instanceof Errno) return this.#refuse(request, body);
-    const format = request.route.reply;
+    const { reply, encode } = request.route;
     const writer = this.#writer;
-    writer.begin(format.type, request.tag);
-    writer.body(format.fields, body);
-    const size = writer.end(format.hasPayload ? (body.count as number) : 0);
+    writer.begin(reply.type, request.tag);
+    encode(writer, body);
+    const size = writer.end(reply.hasPayload ? (body['count'] as number) : 0);
     if (size > request.room) throw new Errno('EMSGSIZE', `a reply of ${size} bytes where ${request.room} have room`);
-    scatter(writer.bytes, writer.length, request.writable, 0);
+    scatter(writer.written(), writer.length, request.writable, 0);
     this.statistics.bytesOut += size;
     this.#report(request, body, undefined, size);
     return size;
@@ -229,7 +255,7 @@ export class Server {
     writer.begin(formats.Rlerror.type, request.tag);
     writer.u32(error.number);
     const size = writer.end(0);
-    scatter(writer.bytes, size, request.writable, 0);
+    scatter(writer.written(), size, request.writable, 0);
     this.statistics.errors++;
     this.statistics.bytesOut += size;
     this.#report(request, undefined, error.code, size);

@@ -86,6 +86,14 @@ export function minimumLength(fields: Fields): number {
 
 const second = 1_000_000_000;
 const two32 = 2 ** 32;
+/** Up to this length a loop over the bytes is faster than a slice (measured in V8). */
+const shortString = 64;
+/** Up to this length messages have views that are kept. */
+const longestKept = 256;
+
+// Splits a 64-bit time into words without arithmetic on bigints, which is slow.
+const wholeTime = new BigInt64Array(1);
+const timeWords = new Uint32Array(wholeTime.buffer);
 
 /** Reads fields from private memory. What does not fit the table is EINVAL. */
 export class Reader {
@@ -124,8 +132,13 @@ export class Reader {
       if (field.kind === 'payload') expected = this.u32();
       body[name] = field.kind === 'payload' ? expected : field.kind === 'list' ? this.#list(field) : this.#value(field);
     }
-    if (this.#at !== this.#end || expected !== payloadLength) throw new Errno('EINVAL', 'message of a wrong length');
+    this.finish(expected, payloadLength);
     return body;
+  }
+
+  /** Refuses a message of which fields are left, or whose payload (outside this memory) is not as long as it says. */
+  finish(expected: number, payloadLength: number): void {
+    if (this.#at !== this.#end || expected !== payloadLength) throw new Errno('EINVAL', 'message of a wrong length');
   }
 
   u8(): number {
@@ -140,11 +153,11 @@ export class Reader {
     return this.#view.getUint32(this.#take(4), true);
   }
 
-  #u64(): bigint {
+  u64(): bigint {
     return this.#view.getBigUint64(this.#take(8), true);
   }
 
-  #size64(): number {
+  size64(): number {
     const at = this.#take(8);
     return this.#view.getUint32(at, true) + this.#view.getUint32(at + 4, true) * two32;
   }
@@ -154,10 +167,20 @@ export class Reader {
     return this.#view.getBigInt64(at, true) * 1_000_000_000n + this.#view.getBigUint64(at + 8, true);
   }
 
-  #str(): Bytes {
+  str(): Bytes {
     const length = this.u16();
     const at = this.#take(length);
-    return this.#bytes.slice(at, at + length);
+    if (length > shortString) return this.#bytes.slice(at, at + length);
+    const value = new Uint8Array(length);
+    for (let i = 0; i < length; i++) value[i] = this.#bytes[at + i] as number;
+    return value;
+  }
+
+  /** A list of at most `limit` strs. */
+  strs(limit: number): Bytes[] {
+    const values: Bytes[] = [];
+    for (let count = this.#count(limit); count > 0; count--) values.push(this.str());
+    return values;
   }
 
   #value(field: Scalar): number | bigint | Bytes | Qid {
@@ -165,11 +188,11 @@ export class Reader {
       case 'u32':
         return this.u32();
       case 'u64':
-        return this.#u64();
+        return this.u64();
       case 'size64':
-        return this.#size64();
+        return this.size64();
       case 'str':
-        return this.#str();
+        return this.str();
       case 'u8':
         return this.u8();
       case 'u16':
@@ -177,7 +200,7 @@ export class Reader {
       case 'time':
         return this.#time();
       case 'qid':
-        return { type: this.u8(), version: this.u32(), path: this.#u64() };
+        return { type: this.u8(), version: this.u32(), path: this.u64() };
       default:
         field satisfies typeof payload;
         return this.u32();
@@ -185,11 +208,15 @@ export class Reader {
   }
 
   #list({ element, limit }: List<Scalar>): (number | bigint | Bytes | Qid)[] {
+    const values = [];
+    for (let count = this.#count(limit); count > 0; count--) values.push(this.#value(element));
+    return values;
+  }
+
+  #count(limit: number): number {
     const count = this.u16();
     if (count > limit) throw new Errno('EINVAL', `a list of ${count} where ${limit} is the most`);
-    const values = [];
-    for (let i = 0; i < count; i++) values.push(this.#value(element));
-    return values;
+    return count;
   }
 
   #take(length: number): number {
@@ -205,6 +232,8 @@ export class Writer {
   bytes: Bytes = new Uint8Array(512);
   #view: DataView = new DataView(this.bytes.buffer);
   length = 0;
+  /** By their length. */
+  #views: Bytes[] = [];
 
   /** Begins a message anew: size[4] type[1] tag[2]. */
   begin(type: number, tag: number): void {
@@ -212,6 +241,12 @@ export class Writer {
     this.u32(0);
     this.u8(type);
     this.u16(tag);
+  }
+
+  /** What was written, without a copy. Views of short messages are kept: to make one costs as much as to copy what it shows. */
+  written(): Bytes {
+    if (this.length > longestKept) return this.bytes.subarray(0, this.length);
+    return (this.#views[this.length] ??= this.bytes.subarray(0, this.length));
   }
 
   /** Ends the message, whose payload (outside this memory) has `payloadLength` bytes. Returns its size. */
@@ -263,26 +298,31 @@ export class Writer {
     this.#view.setBigUint64(at + 5, path, true);
   }
 
-  #size64(value: number): void {
+  size64(value: number): void {
     const at = this.#grow(8);
     this.#view.setUint32(at, value, true);
     this.#view.setUint32(at + 4, value / two32, true);
   }
 
-  /** Divides by the second in 16-bit digits: a division of bigints would cost more than the rest of the message. */
-  #time(nanoseconds: bigint): void {
+  /** Divides by the second as numbers do: a division of bigints would cost more than the rest of the message. */
+  time(nanoseconds: bigint): void {
+    wholeTime[0] = nanoseconds;
+    const low = timeWords[0] as number;
+    const high = (timeWords[1] as number) | 0;
+    // Rounded to 53 bits the quotient is at most 1 beside the true one, so that 32 bits of the rest tell by how much.
+    let seconds = Math.floor((high * two32 + low) / second);
+    let rest = (low - Math.imul(seconds, second)) | 0;
+    if (rest < 0) {
+      seconds--;
+      rest += second;
+    } else if (rest >= second) {
+      seconds++;
+      rest -= second;
+    }
     const at = this.#grow(16);
-    this.#view.setBigInt64(at, nanoseconds, true);
-    const low = this.#view.getUint32(at, true);
-    const middle = this.#view.getUint16(at + 4, true);
-    const high = this.#view.getInt16(at + 6, true);
-    // 2^48 = 281,474 s + 976,710,656 ns and 2^32 = 4 s + 294,967,296 ns: every sum stays below 2^53.
-    const rest = high * 976_710_656 + middle * 294_967_296 + low;
-    const carried = Math.floor(rest / second);
-    const seconds = high * 281_474 + middle * 4 + carried;
     this.#view.setUint32(at, seconds, true);
     this.#view.setInt32(at + 4, Math.floor(seconds / two32), true);
-    this.#view.setUint32(at + 8, rest - carried * second, true);
+    this.#view.setUint32(at + 8, rest, true);
     this.#view.setUint32(at + 12, 0, true);
   }
 
@@ -294,9 +334,9 @@ export class Writer {
       case 'u64':
         return this.u64(value as bigint);
       case 'size64':
-        return this.#size64(value as number);
+        return this.size64(value as number);
       case 'time':
-        return this.#time(value as bigint);
+        return this.time(value as bigint);
       case 'str':
         return this.str(value as Bytes);
       case 'qid':
@@ -321,6 +361,7 @@ export class Writer {
       larger.set(this.bytes);
       this.bytes = larger;
       this.#view = new DataView(larger.buffer);
+      this.#views = [];
     }
     return at;
   }

@@ -1,7 +1,7 @@
 // Messages on what is known of a file besides its data.
 import { fileType, noId, openFlags } from '../backend.ts';
 import type { AttributeChanges } from '../backend.ts';
-import { wait } from '../coroutine.ts';
+import { wait, whenKnown } from '../coroutine.ts';
 import { Errno } from '../errno.ts';
 import type { Fid } from '../fids.ts';
 import { setattrBits } from '../messages.ts';
@@ -39,11 +39,12 @@ function checkResize(fid: Fid, size: number): void {
 }
 
 export const attributeHandlers: Handlers<'Tgetattr' | 'Tsetattr' | 'Tstatfs' | 'Treadlink'> = {
-  *Tgetattr({ share: { backend }, session }, { fid: number }) {
+  Tgetattr({ share: { backend }, session }, { fid: number }) {
     const { file, node } = session.fids.get(number);
-    const attributes = yield* wait(file === undefined ? backend.getattr(node) : backend.getattrOpen(file));
-    session.fids.knownSizes.tell(node, attributes.size);
-    return attributesReply(attributes);
+    return whenKnown(file === undefined ? backend.getattr(node) : backend.getattrOpen(file), (attributes) => {
+      session.fids.knownSizes.tell(node, attributes.size);
+      return attributesReply(attributes);
+    });
   },
 
   *Tsetattr({ share: { backend }, session }, body) {

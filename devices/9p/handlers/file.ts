@@ -1,12 +1,15 @@
 // Messages on the data of a file: open, create, read, write, fsync.
+import type { Bytes } from '../../ports.ts';
 import { fileType, openFlags } from '../backend.ts';
-import { wait } from '../coroutine.ts';
+import { wait, whenKnown } from '../coroutine.ts';
+import type { Coroutine } from '../coroutine.ts';
 import { Errno } from '../errno.ts';
 import type { Fid } from '../fids.ts';
 import { payloadHeaderLength } from '../messages.ts';
+import type { Body } from '../messages.ts';
 import { checkNewName } from '../names.ts';
 import { qidOf } from '../qid.ts';
-import type { Handlers, Share } from '../request.ts';
+import type { Handlers, Request, Share } from '../request.ts';
 import { scatter } from '../scatter.ts';
 import { XattrReading, XattrSetting } from '../xattr.ts';
 
@@ -36,6 +39,25 @@ function checkOpen(fid: Fid, flags: number): void {
   const changes = (flags & openFlags.accessMode) !== openFlags.readOnly || (flags & openFlags.truncate) !== 0;
   if (fid.isFolder && changes) throw new Errno('EISDIR');
   if (!fid.isFolder && (flags & openFlags.directory) !== 0) throw new Errno('ENOTDIR');
+}
+
+/** The answer to a read of `length` bytes that found `count`. */
+function readReply(fid: Fid, offset: number, length: number, count: number): Body<'Rread'> | Errno {
+  const isEndless = count < length && fid.reading?.isEndless(offset, length, count);
+  return isEndless ? new Errno('ENODATA', 'the file has become shorter than its reader knows') : { count };
+}
+
+function* readLater(
+  request: Request,
+  fid: Fid,
+  offset: number,
+  length: number,
+  into: readonly Bytes[],
+  result: Promise<Bytes>,
+): Coroutine<Body<'Rread'> | Errno> {
+  const bytes = yield* wait(result);
+  if (!request.flushed) scatter(bytes, bytes.length, into, 0);
+  return readReply(fid, offset, length, bytes.length);
 }
 
 export const fileHandlers: Handlers<'Tlopen' | 'Tlcreate' | 'Tread' | 'Twrite' | 'Tfsync'> = {
@@ -93,7 +115,7 @@ export const fileHandlers: Handlers<'Tlopen' | 'Tlcreate' | 'Tread' | 'Twrite' |
     }
   },
 
-  *Tread(request, { fid: number, offset, count: asked }) {
+  Tread(request, { fid: number, offset, count: asked }) {
     const { fids } = request.session;
     const length = Math.min(asked, request.payloadRoom);
     const xattr = fids.xattr(number);
@@ -107,18 +129,11 @@ export const fileHandlers: Handlers<'Tlopen' | 'Tlcreate' | 'Tread' | 'Twrite' |
     if (length === 0 || offset > Number.MAX_SAFE_INTEGER - length) return { count: 0 };
     const into = request.replyPayload(length);
     const result = request.share.backend.read(fid.file, offset, into);
-    let count = 0;
-    if (typeof result === 'number') count = result;
-    else {
-      const bytes = yield* wait(result);
-      if (!request.flushed) scatter(bytes, bytes.length, into, 0);
-      count = bytes.length;
-    }
-    const isEndless = count < length && fid.reading?.isEndless(offset, length, count);
-    return isEndless ? new Errno('ENODATA', 'the file has become shorter than its reader knows') : { count };
+    if (typeof result !== 'number') return readLater(request, fid, offset, length, into, result);
+    return readReply(fid, offset, length, result);
   },
 
-  *Twrite(request, { fid: number, offset, count }) {
+  Twrite(request, { fid: number, offset, count }) {
     const { fids } = request.session;
     const xattr = fids.xattr(number);
     if (xattr instanceof XattrSetting) {
@@ -128,9 +143,10 @@ export const fileHandlers: Handlers<'Tlopen' | 'Tlcreate' | 'Tread' | 'Twrite' |
     const fid = fids.writable(number);
     if (count === 0) return { count: 0 };
     if (offset > Number.MAX_SAFE_INTEGER - count) throw new Errno('EFBIG');
-    const written = yield* wait(request.share.backend.write(fid.file, offset, request.writePayload(count)));
-    fid.reading?.written(offset + written);
-    return { count: written };
+    return whenKnown(request.share.backend.write(fid.file, offset, request.writePayload(count)), (written) => {
+      fid.reading?.written(offset + written);
+      return { count: written };
+    });
   },
 
   *Tfsync({ share, session }, { fid, datasync }) {

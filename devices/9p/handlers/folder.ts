@@ -1,7 +1,7 @@
 // Messages on the names in folders.
 import { fileType } from '../backend.ts';
 import type { Backend, Node } from '../backend.ts';
-import { wait } from '../coroutine.ts';
+import { nothing, wait, whenKnown } from '../coroutine.ts';
 import type { Coroutine } from '../coroutine.ts';
 import { Errno } from '../errno.ts';
 import { Fid } from '../fids.ts';
@@ -135,12 +135,11 @@ export const folderHandlers: Handlers<
     return {};
   },
 
-  *Tunlinkat({ share: { backend }, session }, { dirfid, name, flags }) {
+  Tunlinkat({ share: { backend }, session }, { dirfid, name, flags }) {
     const folder = session.fids.folder(dirfid);
     if ((flags & ~removeFolder) !== 0) throw new Errno('EINVAL', `flags 0x${flags.toString(16)}`);
     checkRemovedName(name);
-    yield* wait(backend.unlink(folder.node, name, (flags & removeFolder) !== 0));
-    return {};
+    return whenKnown(backend.unlink(folder.node, name, (flags & removeFolder) !== 0), nothing);
   },
 
   *Tremove({ share: { backend, readOnly }, session }, { fid: number }) {
@@ -157,7 +156,7 @@ export const folderHandlers: Handlers<
         backend.forget(parent);
       }
     } finally {
-      yield* letGo(backend, fid);
+      yield* wait(letGo(backend, fid));
     }
     return {};
   },

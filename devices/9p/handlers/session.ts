@@ -1,27 +1,44 @@
 // Tauth, Tattach and Tclunk: how a client comes to its first fid, and gets rid of one.
-import { wait } from '../coroutine.ts';
+import type { Awaitable, Backend, OpenFile } from '../backend.ts';
+import { nothing, wait, whenKnown } from '../coroutine.ts';
 import type { Coroutine } from '../coroutine.ts';
 import { Errno } from '../errno.ts';
 import { callerOf, Fid } from '../fids.ts';
 import type { FidEntry } from '../fids.ts';
-import type { Backend } from '../backend.ts';
 import { noFid } from '../messages.ts';
 import { qidOf } from '../qid.ts';
 import type { Handlers } from '../request.ts';
 import { XattrReading, XattrSetting } from '../xattr.ts';
 
 /** Releases what a fid held that is in no table any more. */
-export function* letGo(backend: Backend, fid: FidEntry): Coroutine<void> {
+export function letGo(backend: Backend, fid: FidEntry): Awaitable<void> {
   if (fid instanceof XattrReading) return;
+  if (fid instanceof Fid && fid.file !== undefined) return letGoOpen(backend, fid, fid.file);
+  backend.forget(fid.node);
+}
+
+function letGoOpen(backend: Backend, fid: Fid, file: OpenFile): Awaitable<void> {
+  const forget = (): void => backend.forget(fid.node);
+  let released: Awaitable<void>;
   try {
-    if (fid instanceof Fid && fid.file !== undefined) {
-      fid.locks?.end();
-      fid.reading?.close();
-      yield* wait(backend.release(fid.file));
-    }
-  } finally {
-    backend.forget(fid.node);
+    fid.locks?.end();
+    fid.reading?.close();
+    released = backend.release(file);
+  } catch (error) {
+    forget();
+    throw error;
   }
+  if (released instanceof Promise) return released.finally(forget);
+  forget();
+}
+
+function* commit(backend: Backend, setting: XattrSetting): Coroutine<Record<string, never>> {
+  try {
+    yield* setting.commit(backend);
+  } finally {
+    yield* wait(letGo(backend, setting));
+  }
+  return nothing();
 }
 
 export const sessionHandlers: Handlers<'Tauth' | 'Tattach' | 'Tclunk'> = {
@@ -47,14 +64,9 @@ export const sessionHandlers: Handlers<'Tauth' | 'Tattach' | 'Tclunk'> = {
     }
   },
 
-  *Tclunk({ session, share: { backend } }, { fid: number }) {
+  Tclunk({ session, share: { backend } }, { fid: number }) {
     // clunk(5): the fid is gone even if the reply is an error.
     const fid = session.fids.remove(number);
-    try {
-      if (fid instanceof XattrSetting) yield* fid.commit(backend);
-    } finally {
-      yield* letGo(backend, fid);
-    }
-    return {};
+    return fid instanceof XattrSetting ? commit(backend, fid) : whenKnown(letGo(backend, fid), nothing);
   },
 };

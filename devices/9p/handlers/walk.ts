@@ -1,15 +1,15 @@
 // Twalk: from a fid to another, name by name.
 import type { Bytes } from '../../ports.ts';
 import { fileType } from '../backend.ts';
-import type { Awaitable, Backend, Node } from '../backend.ts';
-import { wait } from '../coroutine.ts';
+import type { Attributes, Awaitable, Backend, Node } from '../backend.ts';
 import type { Coroutine } from '../coroutine.ts';
 import { Errno } from '../errno.ts';
 import { Fid } from '../fids.ts';
 import { headerLength } from '../messages.ts';
+import type { Body } from '../messages.ts';
 import { checkName, isDot, isDotDot } from '../names.ts';
 import { qidOf } from '../qid.ts';
-import type { Handlers } from '../request.ts';
+import type { Handlers, Request } from '../request.ts';
 import type { Qid } from '../wire.ts';
 
 /** The node that `name` leads to from a folder, with a new reference; undefined where there is no such name. */
@@ -21,60 +21,135 @@ function step(backend: Backend, node: Node, name: Bytes): Awaitable<Node | undef
   return node;
 }
 
-/** Where the names lead, with a new reference, or why not; the qids of all that was reached are added to `qids`. */
-function* follow(
-  backend: Backend,
-  from: Fid,
-  names: readonly Bytes[],
-  qids: Qid[],
-): Coroutine<{ node: Node; type: number } | Errno> {
-  let { node, type } = from;
-  backend.retain(node);
+/**
+ * A walk on its way. Not a generator as other handlers are: nearly every walk ends at once, and a generator would cost more
+ * than all of it.
+ */
+interface Walk {
+  readonly backend: Backend;
+  readonly names: readonly Bytes[];
+  /** Where the walk has come to, with a reference of its own as long as it goes well. */
+  node: Node;
+  type: number;
+  /** Of all that was reached. */
+  readonly qids: Qid[];
+  /** Whether the next thing to know is the attributes of `node`, rather than where the next name leads. */
+  looks: boolean;
+  /** Why it goes no further. */
+  failure: Errno | undefined;
+}
+
+const noSuchName = new Errno('ENOENT');
+
+/** Goes on until the walk is over (undefined), or something has to be waited for. */
+function start(walk: Walk): Promise<unknown> | undefined {
+  walk.backend.retain(walk.node);
   try {
-    for (const name of names) {
-      if (type !== fileType.folder) throw new Errno('ENOTDIR');
-      const next = yield* wait(step(backend, node, name));
-      backend.forget(node);
-      if (next === undefined) return new Errno('ENOENT');
-      node = next;
-      const attributes = yield* wait(backend.getattr(node));
-      type = attributes.mode & fileType.mask;
-      qids.push(qidOf(attributes));
-    }
-    return { node, type };
+    return walk.names.length === 0 ? undefined : advance(walk, nextNode(walk));
   } catch (error) {
-    backend.forget(node);
-    if (error instanceof Errno) return error;
-    throw error;
+    return fail(walk, error);
   }
 }
 
+/** Goes on with what was waited for. */
+function resume(walk: Walk, value: unknown): Promise<unknown> | undefined {
+  try {
+    return advance(walk, value as Node | undefined | Attributes);
+  } catch (error) {
+    return fail(walk, error);
+  }
+}
+
+function fail(walk: Walk, error: unknown): undefined {
+  walk.backend.forget(walk.node);
+  if (!(error instanceof Errno)) throw error;
+  walk.failure = error;
+}
+
+function nextNode({ backend, names, node, type, qids }: Walk): Awaitable<Node | undefined> {
+  if (type !== fileType.folder) throw new Errno('ENOTDIR');
+  return step(backend, node, names[qids.length] as Bytes);
+}
+
+function advance(walk: Walk, first: Awaitable<Node | undefined | Attributes>): Promise<unknown> | undefined {
+  const { backend, names, qids } = walk;
+  for (let value = first; ;) {
+    if (value instanceof Promise) return value;
+    if (walk.looks) {
+      const attributes = value as Attributes;
+      walk.looks = false;
+      walk.type = attributes.mode & fileType.mask;
+      qids.push(qidOf(attributes));
+      if (qids.length === names.length) return undefined;
+      value = nextNode(walk);
+    } else {
+      backend.forget(walk.node);
+      if (value === undefined) {
+        walk.failure = noSuchName;
+        return undefined;
+      }
+      walk.node = value as Node;
+      walk.looks = true;
+      value = backend.getattr(walk.node);
+    }
+  }
+}
+
+/** The answer of a walk that is over: the fid is made, or moved. */
+function arrive(request: Request, walk: Walk, from: Fid, { fid, newfid }: Body<'Twalk'>): Body<'Rwalk'> | Errno {
+  const { node, type, failure, qids } = walk;
+  const { backend } = request.share;
+  // walk(5): after the first name a failure shortens the reply, and newfid is not made.
+  if (failure !== undefined) return qids.length > 0 ? { qids } : failure;
+  try {
+    request.throwIfFlushed();
+    if (newfid !== fid) request.session.fids.add(newfid, new Fid(node, type, from.caller));
+  } catch (error) {
+    backend.forget(node);
+    throw error;
+  }
+  if (newfid === fid) {
+    backend.forget(from.node);
+    from.node = node;
+    from.type = type;
+  }
+  return { qids };
+}
+
+function* goOn(
+  request: Request,
+  walk: Walk,
+  from: Fid,
+  body: Body<'Twalk'>,
+  first: Promise<unknown>,
+): Coroutine<Body<'Rwalk'> | Errno> {
+  for (let pending: Promise<unknown> | undefined = first; pending !== undefined;) {
+    let value: unknown;
+    try {
+      value = yield pending;
+    } catch (error) {
+      pending = fail(walk, error);
+      continue;
+    }
+    pending = resume(walk, value);
+  }
+  return arrive(request, walk, from, body);
+}
+
 export const walkHandlers: Handlers<'Twalk'> = {
-  *Twalk(request, { fid, newfid, names }) {
+  Twalk(request, body) {
+    const { fid, newfid, names } = body;
     const { fids } = request.session;
-    const { backend } = request.share;
     const from = fids.get(fid);
     if (newfid !== fid) fids.requireFree(newfid);
     // walk(5): an open fid can not be moved.
     else if (from.file !== undefined) throw new Errno('EINVAL', 'the fid is open');
     if (request.room < headerLength + 2 + 13 * names.length) throw new Errno('EMSGSIZE');
 
-    const qids: Qid[] = [];
-    const end = yield* follow(backend, from, names, qids);
-    // walk(5): after the first name a failure shortens the reply, and newfid is not made.
-    if (end instanceof Errno) return qids.length > 0 ? { qids } : end;
-    try {
-      request.throwIfFlushed();
-      if (newfid !== fid) fids.add(newfid, new Fid(end.node, end.type, from.caller));
-    } catch (error) {
-      backend.forget(end.node);
-      throw error;
-    }
-    if (newfid === fid) {
-      backend.forget(from.node);
-      from.node = end.node;
-      from.type = end.type;
-    }
-    return { qids };
+    const { node, type } = from;
+    const { backend } = request.share;
+    const walk: Walk = { backend, names, node, type, qids: [], looks: false, failure: undefined };
+    const pending = start(walk);
+    return pending === undefined ? arrive(request, walk, from, body) : goOn(request, walk, from, body, pending);
   },
 };

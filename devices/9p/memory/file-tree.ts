@@ -39,8 +39,8 @@ interface Open {
   readonly appends: boolean;
 }
 
-function dataOf({ content }: Inode): FileData {
-  if (content.kind === 'file') return content.data;
+function dataOf({ content, data }: Inode): FileData {
+  if (data !== undefined) return data;
   throw new Errno(content.kind === 'folder' ? 'EISDIR' : 'EINVAL');
 }
 
@@ -48,6 +48,8 @@ export abstract class FileTree extends NameTree implements Backend {
   protected readonly space: Space;
   readonly #magic: number;
   readonly #nodes = new Handles<Entry, Node>('node');
+  /** Of the nodes' entries, beside them: to go by way of the entry would be to wait for one more place in memory. */
+  readonly #inodes: (Inode | undefined)[] = [];
   readonly #files = new Handles<Open, OpenFile>('open file');
 
   constructor({ now, space, magic, ...state }: FileTreeOptions) {
@@ -84,6 +86,7 @@ export abstract class FileTree extends NameTree implements Backend {
     const entry = this.#nodes.get(node);
     if (--entry.references > 0) return;
     this.#nodes.remove(node);
+    this.#inodes[node] = undefined;
     entry.node = 0;
     this.#unpin(entry.inode);
   }
@@ -245,6 +248,18 @@ export abstract class FileTree extends NameTree implements Backend {
     return this.#files.get(file).inode;
   }
 
+  /** Gives an entry, which stays where it is, another inode. */
+  protected replaceInode(entry: Entry, inode: Inode): void {
+    const replaced = entry.inode;
+    entry.inode = inode;
+    replaced.nlink--;
+    inode.nlink++;
+    if (entry.references === 0) return;
+    replaced.pins--;
+    inode.pins++;
+    this.#inodes[entry.node] = inode;
+  }
+
   protected entryOf(node: Node): Entry {
     return this.#nodes.get(node);
   }
@@ -288,12 +303,14 @@ export abstract class FileTree extends NameTree implements Backend {
   }
 
   #inode(node: Node): Inode {
-    return this.#nodes.get(node).inode;
+    return this.#inodes[node] ?? this.#nodes.get(node).inode;
   }
 
   #reference(entry: Entry): Node {
     if (entry.references++ === 0) {
-      entry.node = this.#nodes.add(entry);
+      const node = this.#nodes.add(entry);
+      entry.node = node;
+      this.#inodes[node] = entry.inode;
       entry.inode.pins++;
     }
     return entry.node as Node;

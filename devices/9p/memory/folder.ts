@@ -1,10 +1,11 @@
 // The names in a folder: found by name, and listed in an order that removals do not disturb.
 import type { Bytes } from '../../ports.ts';
-import { LastingMap } from '../lasting-map.ts';
 import type { Inode } from './inode.ts';
+import { NameTable } from './name-table.ts';
 
 /** A name of an inode. Nodes are handles of these, and follow them from folder to folder. */
 export class Entry {
+  /** A tree that has handles of entries keeps it beside them as well: see `replaceInode` there. */
   inode: Inode;
   name: Bytes;
   /** The inode of the folder that it is in; itself for the root; undefined once removed. */
@@ -48,9 +49,10 @@ export const dotDotCookie = 2;
 export class Folder {
   /** Its own name, where its ".." is found. */
   self: Entry | undefined = undefined;
-  readonly #byName = new LastingMap<string, Entry>();
-  /** By rising cookie; removed ones leave a gap until there are many. */
-  #listing: { readonly cookie: number; entry: Entry | undefined }[] = [];
+  readonly #byName = new NameTable<Entry>();
+  /** By rising cookie, which is beside it; removed ones leave a gap until there are many. */
+  #listing: (Entry | undefined)[] = [];
+  #cookies: number[] = [];
   /** Of the next entry that is added. */
   nextCookie = dotDotCookie + 1;
 
@@ -59,7 +61,7 @@ export class Folder {
   }
 
   get(name: Bytes): Entry | undefined {
-    return this.#byName.get(keyOf(name));
+    return this.#byName.get(name);
   }
 
   /** Adds an entry under its name, which must be free, at the end of the listing. */
@@ -70,32 +72,40 @@ export class Folder {
   /** Adds an entry, whose name must be free, with a cookie beyond those that are there. */
   restore(entry: Entry, cookie: number): void {
     entry.cookie = cookie;
-    this.#byName.set(keyOf(entry.name), entry);
-    this.#listing.push({ cookie, entry });
+    this.#byName.add(entry);
+    this.#listing.push(entry);
+    this.#cookies.push(cookie);
   }
 
   remove(entry: Entry): void {
-    this.#byName.delete(keyOf(entry.name));
-    const slot = this.#listing[this.#firstAfter(entry.cookie - 1)];
-    if (slot !== undefined) slot.entry = undefined;
+    this.#byName.remove(entry.name);
+    this.#listing[this.#firstAfter(entry.cookie - 1)] = undefined;
+    // Files that come and go again leave nothing behind.
+    while (this.#listing.length > 0 && this.#listing.at(-1) === undefined) {
+      this.#listing.pop();
+      this.#cookies.pop();
+    }
     // Each removal pays for two steps of this.
-    if (this.#listing.length > 2 * this.size + 16) this.#listing = this.#listing.filter((each) => each.entry);
+    if (this.#listing.length > 2 * this.size + 16) {
+      this.#listing = this.#listing.filter((each) => each !== undefined);
+      this.#cookies = this.#listing.map((each) => each?.cookie ?? 0);
+    }
   }
 
   /** The entries behind a cookie, in the order of the listing. */
   *after(cookie: number): Generator<Entry, void> {
     for (let i = this.#firstAfter(cookie); i < this.#listing.length; i++) {
-      const entry = this.#listing[i]?.entry;
+      const entry = this.#listing[i];
       if (entry !== undefined) yield entry;
     }
   }
 
   #firstAfter(cookie: number): number {
     let low = 0;
-    let high = this.#listing.length;
+    let high = this.#cookies.length;
     while (low < high) {
       const middle = (low + high) >>> 1;
-      if ((this.#listing[middle]?.cookie ?? 0) > cookie) high = middle;
+      if ((this.#cookies[middle] ?? 0) > cookie) high = middle;
       else low = middle + 1;
     }
     return low;

@@ -35,6 +35,8 @@ const entrySize = 32;
 export class Inode {
   readonly ino: bigint;
   readonly content: Content;
+  /** A file's, also here: what is asked for most should be one step away. */
+  readonly data: FileData | undefined;
   mode: number;
   nlink = 0;
   uid: number;
@@ -51,6 +53,7 @@ export class Inode {
     this.ino = ino;
     this.mode = mode;
     this.content = content;
+    this.data = content.kind === 'file' ? content.data : undefined;
     this.uid = uid;
     this.gid = gid;
     this.atime = now;
@@ -89,26 +92,30 @@ export class Inode {
   }
 
   attributes(): Attributes {
-    const { content } = this;
+    const { data } = this;
     return {
       ino: this.ino,
       mode: this.mode,
       nlink: this.nlink,
       uid: this.uid,
       gid: this.gid,
-      rdev: content.kind === 'special' ? content.rdev : 0n,
-      size: this.#size(),
+      rdev: data === undefined ? this.#rdev() : 0n,
+      size: data === undefined ? this.#size() : data.length,
       blockSize,
-      blocks: content.kind === 'file' ? content.data.allocated / 512 : 0,
+      blocks: data === undefined ? 0 : data.allocated / 512,
       atime: this.atime,
       mtime: this.mtime,
       ctime: this.ctime,
     };
   }
 
+  #rdev(): bigint {
+    return this.content.kind === 'special' ? this.content.rdev : 0n;
+  }
+
+  /** Of what has no data. */
   #size(): number {
     const { content } = this;
-    if (content.kind === 'file') return content.data.length;
     if (content.kind === 'folder') return content.folder.size * entrySize;
     return content.kind === 'link' ? content.target.length : 0;
   }

@@ -1,6 +1,7 @@
 // The data of a file in memory: chunks where something was written, holes elsewhere.
 import type { Bytes } from '../../ports.ts';
 import { Errno } from '../errno.ts';
+import { copyFromGuest, copyToGuest } from '../guest-copy.ts';
 import type { FileData } from './inode.ts';
 
 /** Bytes in a chunk: large enough that copying outweighs finding it, small enough that a sparse file stays small. */
@@ -14,14 +15,18 @@ export interface Space {
   used: number;
 }
 
+type Chunk = Uint8Array<ArrayBuffer>;
+
 export class SparseData implements FileData {
   /** Bytes of the file. */
   length = 0;
   /** Bytes of memory that the chunks take. */
   allocated = 0;
   readonly #space: Space;
-  /** By number; a chunk may be shorter than `chunkLength`: zeros follow. Bytes beyond the file's end are zeros as well. */
-  readonly #chunks = new Map<number, Uint8Array<ArrayBuffer>>();
+  /** A chunk may be shorter than `chunkLength`: zeros follow. Bytes beyond the file's end are zeros as well. */
+  #first: Chunk | undefined;
+  /** Those behind the first, by number; none where there never was one: most files are small. */
+  #others: Map<number, Chunk> | undefined;
 
   constructor(space: Space) {
     this.#space = space;
@@ -56,8 +61,9 @@ export class SparseData implements FileData {
   resize(length: number): void {
     if (length < this.length) {
       const kept = Math.ceil(length / chunkLength);
-      for (const [number, chunk] of this.#chunks) if (number >= kept) this.#free(number, chunk);
-      this.#chunks.get(kept - 1)?.fill(0, length - (kept - 1) * chunkLength);
+      for (const number of this.#others?.keys() ?? []) if (number >= kept) this.#free(number);
+      if (kept === 0) this.#free(0);
+      else this.#chunk(kept - 1)?.fill(0, length - (kept - 1) * chunkLength);
     }
     this.length = length;
   }
@@ -68,9 +74,9 @@ export class SparseData implements FileData {
       const number = Math.floor((offset + done) / chunkLength);
       const start = offset + done - number * chunkLength;
       const end = Math.min(start + length - done, chunkLength);
-      const chunk = this.#chunks.get(number);
+      const chunk = this.#chunk(number);
       const present = chunk === undefined ? start : Math.max(start, Math.min(end, chunk.length));
-      if (chunk !== undefined && present > start) piece.set(chunk.subarray(start, present), done);
+      if (chunk !== undefined && present > start) copyToGuest(chunk, start, piece, done, present - start);
       done += present - start;
       if (present < end) piece.fill(0, done, done + end - present);
       done += end - present;
@@ -85,16 +91,15 @@ export class SparseData implements FileData {
       const count = Math.min(piece.length - done, chunkLength - start);
       const chunk = this.#chunkFor(number, start + count);
       if (chunk === undefined) break;
-      const isWhole = count === piece.length;
-      chunk.set(isWhole ? piece : piece.subarray(done, done + count), start);
+      copyFromGuest(piece, done, chunk, start, count);
       done += count;
     }
     return done;
   }
 
   /** The chunk with at least `length` bytes; undefined without space for it. */
-  #chunkFor(number: number, length: number): Uint8Array<ArrayBuffer> | undefined {
-    const chunk = this.#chunks.get(number);
+  #chunkFor(number: number, length: number): Chunk | undefined {
+    const chunk = this.#chunk(number);
     if (chunk !== undefined && chunk.length >= length) return chunk;
     const doubled = chunk === undefined ? leastAllocation : 2 * chunk.length;
     const allocation = length > chunkLength / 2 ? chunkLength : Math.max(doubled, 2 ** Math.ceil(Math.log2(length)));
@@ -102,15 +107,24 @@ export class SparseData implements FileData {
     if (this.#space.used + growth > this.#space.capacity) return undefined;
     const larger = new Uint8Array(allocation);
     if (chunk !== undefined) larger.set(chunk);
-    this.#chunks.set(number, larger);
+    if (number === 0) this.#first = larger;
+    else (this.#others ??= new Map()).set(number, larger);
     this.#space.used += growth;
     this.allocated += growth;
     return larger;
   }
 
-  #free(number: number, chunk: Bytes): void {
-    this.#chunks.delete(number);
-    this.#space.used -= chunk.length;
-    this.allocated -= chunk.length;
+  #chunk(number: number): Chunk | undefined {
+    return number === 0 ? this.#first : this.#others?.get(number);
+  }
+
+  #free(number: number): void {
+    const { length } = this.#chunk(number) ?? nothing;
+    if (number === 0) this.#first = undefined;
+    else this.#others?.delete(number);
+    this.#space.used -= length;
+    this.allocated -= length;
   }
 }
+
+const nothing = new Uint8Array(0);

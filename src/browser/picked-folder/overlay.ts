@@ -194,13 +194,7 @@ export class Overlay extends FileTree {
     own.mode = shared.mode;
     own.uid = shared.uid;
     own.gid = shared.gid;
-    entry.inode = own;
-    shared.nlink--;
-    own.nlink++;
-    if (entry.references > 0) {
-      shared.pins--;
-      own.pins++;
-    }
+    this.replaceInode(entry, own);
     dataOf(shared)?.names.delete(entry);
     dataOf(own)?.names.set(entry, undefined);
     this.#sidecar.noteName(entry);
