@@ -43,8 +43,8 @@ async function run({ line, input }: Order): Promise<Outcome> {
 }
 
 declare global {
-  var startGuest: typeof start;
-  var runInGuest: typeof run;
+  var startPosixGuest: typeof start;
+  var runInPosixGuest: typeof run;
 }
-globalThis.startGuest = start;
-globalThis.runInGuest = run;
+globalThis.startPosixGuest = start;
+globalThis.runInPosixGuest = run;

@@ -5,7 +5,7 @@ import { compiler, isInstalled } from '../bench/tools.ts';
 import { capabilities } from '../node/node-fs/shared-folder.ts';
 import { impossibleCases } from '../posix/impossible.ts';
 import { backendsInChromium, startInChromium } from '../posix/in-chromium.ts';
-import { backendsInNode, startInNode } from '../posix/in-node.ts';
+import { backendsInNode, backendsOfRoot, startAsRoot, startInNode } from '../posix/in-node.ts';
 import type { PosixGuest } from '../posix/guest.ts';
 import { modes, type Backend, type Mode } from '../posix/machine.ts';
 
@@ -15,6 +15,7 @@ const patience = isFull ? 30 * 60_000 : 120_000;
 
 const places = [
   { place: 'Node.js', start: startInNode, backends: backendsInNode, isThere: capabilities.xattrs },
+  { place: 'Node.js as root', start: startAsRoot, backends: backendsOfRoot, isThere: process.getuid?.() === 0 },
   { place: 'Chromium', start: startInChromium, backends: backendsInChromium, isThere: isInstalled('chromium') },
 ] as const;
 
@@ -31,7 +32,9 @@ describe.runIf(isInstalled(compiler)).each(places)('POSIX in $place', ({ start, 
     if (isThere) guest = await start();
   }, patience);
 
-  beforeEach(({ skip }) => skip(!isThere, 'the temporary folder has no extended attributes, or there is no Chromium'));
+  beforeEach(({ skip }) =>
+    skip(!isThere, 'for want of extended attributes in the temporary folder, of root, or of Chromium'),
+  );
 
   afterAll(() => guest?.dispose());
 
@@ -72,7 +75,7 @@ describe.runIf(isInstalled(compiler)).each(places)('POSIX in $place', ({ start, 
   test.each(shared)(`${count} random operations on %s, cache=%s`, { timeout: patience }, async (backend, mode) => {
     const own = seed + combinations.findIndex((each) => each[0] === backend && each[1] === mode);
     // A write takes SUID and SGID on the host, whoever writes.
-    const bits = backend === 'folder' || backend === 'mapped' ? 1777 : 7777;
+    const bits = ['folder', 'mapped', 'passthrough'].includes(backend) ? 1777 : 7777;
     const limits = `${clientLimits[mode]}${backend === 'picked-folder' ? ' folder-links' : ''}`;
     const [folder, model] = [`/mnt/${backend}/random`, '/mnt/tmpfs/model'];
     const began = performance.now();

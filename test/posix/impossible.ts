@@ -10,8 +10,8 @@ interface Impossible {
   readonly reason: string;
 }
 
-const shares = ['folder', 'mapped', 'memory', 'opfs', 'indexeddb', 'picked-folder'] as const;
-const onHost = ['folder', 'mapped'] as const;
+const shares = ['folder', 'mapped', 'passthrough', 'memory', 'opfs', 'indexeddb', 'picked-folder'] as const;
+const onHost = ['folder', 'mapped', 'passthrough'] as const;
 const uncached = ['none', 'readahead'] as const;
 
 const table: readonly Impossible[] = [

@@ -9,11 +9,11 @@ export async function startInChromium(): Promise<PosixGuest> {
   const site = await openSite('posix-guest', () => undefined);
   const page = await site.openPage();
   const shared = backendsInChromium.filter((backend) => backend !== 'tmpfs');
-  await page.evaluate(`startGuest(${JSON.stringify(shared)})`);
+  await page.evaluate(`startPosixGuest(${JSON.stringify(shared)})`);
   const machine = {
     run: (line: string, stdin?: Uint8Array): Promise<Outcome> => {
       const input = stdin === undefined ? undefined : Buffer.from(stdin).toString('base64');
-      return page.evaluate(`runInGuest(${JSON.stringify({ line, input })})`);
+      return page.evaluate(`runInPosixGuest(${JSON.stringify({ line, input })})`);
     },
     dispose: () => site.close(),
   };

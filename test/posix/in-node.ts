@@ -7,22 +7,40 @@ import { PosixGuest } from './guest.ts';
 import { shareTag, type Backend } from './machine.ts';
 
 export const backendsInNode = ['tmpfs', 'folder', 'mapped', 'memory'] as const satisfies readonly Backend[];
+/** Its owners are the host's, which root alone gives; apart, because the board has eight slots. */
+export const backendsOfRoot = ['tmpfs', 'passthrough'] as const satisfies readonly Backend[];
 
-export async function startInNode(): Promise<PosixGuest> {
-  const [plain, mapped] = ['vm9-posix-', 'vm9-posix-'].map((prefix) => mkdtempSync(join(tmpdir(), prefix)));
-  const sources: Record<Exclude<(typeof backendsInNode)[number], 'tmpfs'>, ShareSource> = {
-    folder: hostFolder(plain!),
-    mapped: hostFolder(mapped!, { security: 'mapped' }),
-    memory: memory(),
+export function startInNode(): Promise<PosixGuest> {
+  return start(backendsInNode, (backend, newFolder) => {
+    if (backend === 'memory') return memory();
+    return hostFolder(newFolder(), backend === 'mapped' ? { security: 'mapped' } : {});
+  });
+}
+
+export function startAsRoot(): Promise<PosixGuest> {
+  return start(backendsOfRoot, (_, newFolder) => hostFolder(newFolder(), { security: 'passthrough' }));
+}
+
+type SourceOf = (backend: Backend, newFolder: () => string) => ShareSource;
+
+async function start(backends: readonly Backend[], sourceOf: SourceOf): Promise<PosixGuest> {
+  const folders: string[] = [];
+  const newFolder = (): string => {
+    const folder = mkdtempSync(join(tmpdir(), 'vm9-posix-'));
+    folders.push(folder);
+    return folder;
   };
-  const shares = Object.entries(sources).flatMap(([backend, source]) =>
-    (['none', 'mmap'] as const).map((cache) => ({
-      tag: shareTag(backend, cache === 'mmap'),
-      source,
-      mount: 'none',
-      cache,
-    })),
-  );
+  const shares = backends
+    .filter((backend) => backend !== 'tmpfs')
+    .flatMap((backend) => {
+      const source = sourceOf(backend, newFolder);
+      return (['none', 'mmap'] as const).map((cache) => ({
+        tag: shareTag(backend, cache === 'mmap'),
+        source,
+        mount: 'none',
+        cache,
+      }));
+    });
   const vm = createVm({ shares });
   await vm.start();
   const machine = {
@@ -36,8 +54,8 @@ export async function startInNode(): Promise<PosixGuest> {
     },
     dispose: async () => {
       await vm.dispose();
-      for (const folder of [plain!, mapped!]) rmSync(folder, { recursive: true, force: true });
+      for (const folder of folders) rmSync(folder, { recursive: true, force: true });
     },
   };
-  return PosixGuest.prepare(machine, backendsInNode);
+  return PosixGuest.prepare(machine, backends);
 }

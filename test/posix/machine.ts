@@ -1,7 +1,7 @@
 // What the suite wants of a guest, wherever that runs.
 
 /** `tmpfs` is the guest's own, as the yardstick. */
-export type Backend = 'tmpfs' | 'folder' | 'mapped' | 'memory' | 'opfs' | 'indexeddb' | 'picked-folder';
+export type Backend = 'tmpfs' | 'folder' | 'mapped' | 'passthrough' | 'memory' | 'opfs' | 'indexeddb' | 'picked-folder';
 export const modes = ['none', 'readahead', 'mmap', 'loose'] as const;
 export type Mode = (typeof modes)[number];
 
