@@ -19,6 +19,11 @@ const places = [
   { place: 'Chromium', start: startInChromium, backends: backendsInChromium, isThere: isInstalled('chromium') },
 ] as const;
 
+/** Of random operations, for each share and cache mode. */
+const count = Math.ceil(
+  (isFull ? 1_000_000 : 56_000) / (modes.length * places.reduce((sum, { backends }) => sum + backends.length - 1, 0)),
+);
+
 describe.runIf(isInstalled(compiler)).each(places)('POSIX in $place', ({ start, backends, isThere }) => {
   // The yardstick first, which has no modes.
   const combinations = backends.flatMap((backend): readonly (readonly [Backend, Mode])[] =>
@@ -70,7 +75,6 @@ describe.runIf(isInstalled(compiler)).each(places)('POSIX in $place', ({ start, 
     loose: 'keep-cache',
   };
   const shared = combinations.filter(([backend]) => backend !== 'tmpfs');
-  const count = Math.ceil((isFull ? 1_000_000 : 24_000) / shared.length);
 
   test.each(shared)(`${count} random operations on %s, cache=%s`, { timeout: patience }, async (backend, mode) => {
     const own = seed + combinations.findIndex((each) => each[0] === backend && each[1] === mode);
