@@ -12,6 +12,14 @@ export const board = {
   /** Slot n lies n * `stride` behind `base` and interrupts on `firstIrq` + n. */
   virtio: { base: 0x1000_1000, stride: 0x1000, slots: 8, firstIrq: 1 },
   ram: { base: 0x8000_0000 },
+  /** Present where devices are plugged into it. INTA# to INTD# leave the bridge on `firstIrq` and the three after it. */
+  pcie: {
+    ecam: { base: 0x3000_0000, size: 0x1000_0000 },
+    ports: { base: 0x300_0000, size: 0x1_0000 },
+    window32: { base: 0x4000_0000, size: 0x4000_0000 },
+    window64: { base: 0x4_0000_0000, size: 0x4_0000_0000 },
+    firstIrq: 32,
+  },
 } as const;
 
 /** Physical address of virtio-mmio slot `slot`, counted from 0. */

@@ -37,4 +37,11 @@ export {
 export type { WasiFolder, WasiOptions, WasiProcess } from './wasi/process.ts';
 export { describeExit } from './vm-run.ts';
 export type { OutputConsumer } from './worker-link.ts';
-export type { CpuEngine, MachineEvent, MachineStatistics, ShareTraffic, VmExit } from './worker-protocol.ts';
+export type {
+  CpuEngine,
+  MachineEvent,
+  MachineStatistics,
+  ShareTraffic,
+  VirtioTransport,
+  VmExit,
+} from './worker-protocol.ts';

@@ -2,12 +2,12 @@
 import { Clint } from '../devices/clint.ts';
 import type { GuestMemory } from '../devices/guest-memory.ts';
 import { Plic } from '../devices/plic.ts';
-import type { IrqLine, MmioRegion } from '../devices/ports.ts';
+import type { IrqLine } from '../devices/ports.ts';
 import { Rtc } from '../devices/rtc.ts';
 import { TestFinisher } from '../devices/test-finisher.ts';
 import type { Finish } from '../devices/test-finisher.ts';
 import type { Uart } from '../devices/uart.ts';
-import { board, virtioBase } from './board.ts';
+import { board } from './board.ts';
 import type { EntryState } from './boot.ts';
 import { Bus } from './bus.ts';
 import { csrAt } from './cpu/riscv/csr-layout.ts';
@@ -22,6 +22,7 @@ import type { Host } from './host.ts';
 import type { CpuEngine } from './worker-protocol.ts';
 import { Sbi } from './sbi.ts';
 import type { SystemReset } from './sbi.ts';
+import type { PlacedRegion } from './virtio-slots.ts';
 
 export interface CoreOptions {
   readonly host: Host;
@@ -31,8 +32,8 @@ export interface CoreOptions {
   readonly shared: boolean;
   readonly ram: GuestMemory;
   readonly uart: Uart;
-  /** One region per virtio-mmio slot. */
-  readonly virtio: readonly MmioRegion[];
+  /** What the virtio devices are plugged into. */
+  readonly virtio: readonly PlacedRegion[];
   readonly onReset: (reset: SystemReset) => void;
   readonly onFinish: (finish: Finish) => void;
   /** An interrupt line went up: a wait may be over. */
@@ -83,7 +84,7 @@ export class MachineCore {
     bus.attach(board.clint.base, this.clint);
     bus.attach(board.plic.base, this.plic);
     bus.attach(board.uart.base, uart);
-    for (const [slot, region] of options.virtio.entries()) bus.attach(virtioBase(slot), region);
+    for (const { base, region } of options.virtio) bus.attach(base, region);
   }
 
   /** Puts the hart where a firmware would leave it. */

@@ -1,6 +1,6 @@
 // The computer: the only place where CPU and devices meet. QEMU's virt board, with the machine itself as the firmware.
 import { Server } from '../devices/9p/server.ts';
-import type { Bytes, IrqLine, MmioRegion } from '../devices/ports.ts';
+import type { Bytes, IrqLine } from '../devices/ports.ts';
 import { GuestMemory } from '../devices/guest-memory.ts';
 import { Uart } from '../devices/uart.ts';
 import { Virtio9p } from '../devices/virtio/9p.ts';
@@ -8,10 +8,9 @@ import type { ConsolePort } from '../devices/virtio/console-port.ts';
 import { VirtioConsole } from '../devices/virtio/console.ts';
 import type { VirtioDevice, VirtioDeviceOptions } from '../devices/virtio/device.ts';
 import type { VirtioEvent } from '../devices/virtio/events.ts';
-import { EmptyMmioSlot, VirtioMmio } from '../devices/virtio/mmio.ts';
 import { VirtioRng } from '../devices/virtio/rng.ts';
 import { Deferred } from './agent/deferred.ts';
-import { board, virtioIrq } from './board.ts';
+import { board } from './board.ts';
 import { loadGuest } from './boot.ts';
 import { CountedRandomness } from './counted-randomness.ts';
 import { memoryPages } from './cpu/riscv/hart.ts';
@@ -26,6 +25,7 @@ import { PanicWatcher } from './panic.ts';
 import type { ProfileSample } from './profile-samples.ts';
 import { RunLoop } from './run-loop.ts';
 import type { RunTarget } from './run-loop.ts';
+import type { VirtioSlots } from './virtio-slots.ts';
 import type {
   MachineServer,
   MachineShare,
@@ -35,7 +35,7 @@ import type {
 } from './worker-machine.ts';
 import type { MachineEvent, MachineStatistics, ShareTraffic, VmExit } from './worker-protocol.ts';
 
-/** The virtio-mmio slots that are not the shares': the console's and the random generator's. */
+/** The slots that are not the shares': the console's and the random generator's. */
 const deviceSlots = 2;
 
 /** Shares that a machine has room for. */
@@ -68,7 +68,7 @@ export class Machine implements WorkerMachine {
   readonly #ram: GuestMemory;
   readonly #console: VirtioConsole;
   readonly #devices: VirtioDevice[] = [];
-  readonly #slots: MmioRegion[] = [];
+  readonly #slots: VirtioSlots;
   readonly #servers: { readonly tag: string; readonly server: MachineServer }[] = [];
   readonly #counted = new CountedRandomness();
   #panic = new PanicWatcher();
@@ -96,6 +96,7 @@ export class Machine implements WorkerMachine {
     if (options.shares.length > maximumShares) {
       throw new RangeError(`a machine has room for ${maximumShares} shares, not ${options.shares.length}`);
     }
+    this.#slots = options.makeSlots((source) => this.#source(source));
     const pages = memoryPages(memoryBytes);
     this.#memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: sharedMemory });
     this.#ram = new GuestMemory({
@@ -123,7 +124,6 @@ export class Machine implements WorkerMachine {
     this.agentPort = agentPort;
     this.#plug(new VirtioRng({ ...this.#deviceOptions(), fill: (bytes) => this.#entropy(bytes) }));
     for (const share of options.shares) this.#share(share);
-    while (this.#slots.length < board.virtio.slots) this.#slots.push(new EmptyMmioSlot());
   }
 
   /** Runs the guest to its end. Rejects with BootError for a kernel that it cannot start, else only for our mistakes. */
@@ -212,7 +212,7 @@ export class Machine implements WorkerMachine {
       shared: sharedMemory,
       ram: this.#ram,
       uart: this.uart,
-      virtio: this.#slots,
+      virtio: this.#slots.regions(),
       onReset: ({ type }) => this.#reset(type === 'shutdown' ? 'power-off' : 'reboot'),
       onFinish: (finish) => {
         if (finish.kind === 'fail') this.#finish({ reason: 'finisher', code: finish.code });
@@ -228,7 +228,7 @@ export class Machine implements WorkerMachine {
         kernel: image,
         initrd,
         commandLine,
-        machine: { harts: 1 },
+        machine: { harts: 1, socNodes: this.#slots.socNodes },
         entropy: (length) => {
           const bytes = new Uint8Array(length);
           this.#entropy(bytes);
@@ -259,7 +259,7 @@ export class Machine implements WorkerMachine {
       this.#idleBefore += loop.idle;
     }
     // What still is under way must not write into the memory of the next life, nor of nobody.
-    for (const device of this.#devices) device.reset();
+    this.#slots.reset();
     if (end.reason === 'restart') core.hart.clear();
     return end;
   }
@@ -357,7 +357,7 @@ export class Machine implements WorkerMachine {
   }
 
   #plug<Device extends VirtioDevice>(device: Device): Device {
-    this.#slots.push(new VirtioMmio(device, this.#source(virtioIrq(this.#slots.length))));
+    this.#slots.plug(device);
     this.#devices.push(device);
     return device;
   }

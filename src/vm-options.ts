@@ -2,7 +2,7 @@
 import type { Bytes } from '../devices/ports.ts';
 import { defaultMaximumBytes, engineWeight } from './cpu/riscv/translation-bounds.ts';
 import { VmError } from './errors.ts';
-import type { CpuEngine, MachineEvent } from './worker-protocol.ts';
+import type { CpuEngine, MachineEvent, VirtioTransport } from './worker-protocol.ts';
 
 /**
  * Where a share's files are. Made by functions of the host's entry (`hostFolder` in Node.js); it is posted to the VM's
@@ -54,6 +54,8 @@ export interface VmOptions {
    * an engine takes up to sixteen times as much. Default: 256.
    */
   readonly jitCache?: number;
+  /** How the guest reaches its devices: 'mmio' (the default) or 'pci', a PCI Express bus. */
+  readonly transport?: VirtioTransport;
   /** A reboot of the guest ends the machine instead of restarting it. */
   readonly noReboot?: boolean;
   /** Size of the console at the start, in characters. */
@@ -83,7 +85,7 @@ export interface Share {
  */
 export const shareDefaults = { cache: 'none', maximumMessageSize: 512_000 } as const;
 
-/** The board has 8 virtio-mmio slots; the console and the entropy source take one each. */
+/** The board has 8 virtio-mmio slots; the console and the entropy source take one each. As many on PCI. */
 export const maximumShares = 6;
 
 export const defaultMemory = 256;
@@ -92,6 +94,8 @@ export const maximumMemory = 2048;
 export const minimumJitCache = 16;
 export const maximumJitCache = 4096;
 export const defaultJitCache = (defaultMaximumBytes * engineWeight) / 2 ** 20;
+
+export const virtioTransports: readonly VirtioTransport[] = ['mmio', 'pci'];
 
 /** The kernel command line, before what `append` adds. panic=-1: a panicked kernel resets at once, so that it is told. */
 export const builtInCommandLine = 'console=ttyS0 panic=-1 quiet';
@@ -158,6 +162,12 @@ export function planJitCache(mebibytes: number | undefined): number | undefined 
   if (mebibytes === undefined) return undefined;
   checkInteger('jitCache (in MiB)', mebibytes, minimumJitCache, maximumJitCache);
   return (mebibytes * 2 ** 20) / engineWeight;
+}
+
+/** Throws VmError 'bad-option'. */
+export function planTransport(transport: VirtioTransport = 'mmio'): VirtioTransport {
+  if (virtioTransports.includes(transport)) return transport;
+  throw new VmError('bad-option', `transport is ${String(transport)}: it is ${virtioTransports.join(' or ')}`);
 }
 
 /** Throws VmError 'bad-option' where the line is too long for the kernel. */

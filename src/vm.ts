@@ -15,6 +15,7 @@ import {
   planJitCache,
   planMemory,
   planShares,
+  planTransport,
   type Share,
   type ShareSource,
   type VmOptions,
@@ -24,7 +25,7 @@ import { connectShare, leaseShare, VmShareSource, type ShareLease } from './vm-s
 import { WasiProcess, type WasiOptions } from './wasi/process.ts';
 import { prepareWasi } from './wasi/start.ts';
 import { WorkerKeeper, WorkerThread } from './worker-thread.ts';
-import type { MachineEvent, MachineSetup, PreparedMachine, VmExit } from './worker-protocol.ts';
+import type { MachineEvent, MachineSetup, PreparedMachine, VirtioTransport, VmExit } from './worker-protocol.ts';
 
 /** Tells when something is cancelled: what an AbortSignal is in every host. */
 export interface AbortSignalLike {
@@ -67,6 +68,7 @@ export class Vm {
   readonly #commandLine: string;
   readonly #memoryBytes: number;
   readonly #jitCacheBytes: number | undefined;
+  readonly #transport: VirtioTransport;
   readonly #events = new Emitter<VmEvents>();
   readonly #worker: WorkerKeeper;
   readonly #files = new Map<string, ShareFiles>();
@@ -85,6 +87,7 @@ export class Vm {
     this.shares = planShares(options.shares ?? []);
     this.#memoryBytes = planMemory(options.memory);
     this.#jitCacheBytes = planJitCache(options.jitCache);
+    this.#transport = planTransport(options.transport);
     this.#commandLine = planCommandLine(options.append);
     this.console = new VmConsole(options.console);
     this.#trace = options.trace ?? [];
@@ -310,6 +313,7 @@ export class Vm {
       clock,
       cpu,
       jitCacheBytes: this.#jitCacheBytes,
+      transport: this.#transport,
       image: {
         kernel: kernel ?? image?.kernel ?? new Uint8Array(),
         ...(initialFiles !== undefined && { initrd: initialFiles }),

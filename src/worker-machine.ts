@@ -9,6 +9,8 @@ import { VmError } from './errors.ts';
 import { GuestStream, type GuestPort } from './guest-stream.ts';
 import type { Host } from './host.ts';
 import type { TraceSender } from './trace-window.ts';
+import { MmioSlots } from './virtio-slots.ts';
+import type { MakeSlots } from './virtio-slots.ts';
 import type {
   BootImage,
   FromWorker,
@@ -17,6 +19,7 @@ import type {
   MachineStatistics,
   StreamName,
   ToWorker,
+  VirtioTransport,
   VmExit,
 } from './worker-protocol.ts';
 
@@ -59,11 +62,12 @@ export interface MachineShare {
   readonly files: Backend | { readonly relay: MachineServer };
 }
 
-export interface WorkerMachineOptions extends Omit<MachineSetup, 'trace' | 'image'> {
+export interface WorkerMachineOptions extends Omit<MachineSetup, 'trace' | 'image' | 'transport'> {
   readonly host: Host;
   /** What is booted, asked for before each life of the guest and not kept. Throws VmError 'bad-file'. */
   readonly bootImage: () => Promise<BootImage>;
   readonly shares: readonly MachineShare[];
+  readonly makeSlots: MakeSlots;
   /** While the promise it returned is pending the machine stands still, as before a UART that is not ready. */
   onUartOutput(bytes: Bytes): void | Promise<void>;
   /** The UART has room, after `receive` took less than it was given. */
@@ -174,7 +178,8 @@ export class MachineRun {
 
   async #make(): Promise<WorkerMachine> {
     const { setup, host, clientsWait, post } = this.#options;
-    const { trace: _, ...rest } = setup;
+    const { trace: _, transport, ...rest } = setup;
+    const makeSlots = await slotsOf(transport);
     const shares = await this.#options.openShares();
     const uart = new UartPort();
     const machine = this.#options.makeMachine({
@@ -182,6 +187,7 @@ export class MachineRun {
       bootImage: () => this.#nextImage(),
       host,
       shares,
+      makeSlots,
       clientsWait,
       onUartOutput: (bytes) => {
         this.#sawOutput();
@@ -250,6 +256,13 @@ export class MachineRun {
       return trace.posted();
     });
   }
+}
+
+/** PCI is fetched when a machine has it. */
+async function slotsOf(transport: VirtioTransport): Promise<MakeSlots> {
+  if (transport === 'mmio') return (source) => new MmioSlots(source);
+  const { PciSlots } = await import('./pci-slots.ts');
+  return (source) => new PciSlots(source);
 }
 
 /** The UART as a port: a paused one makes the machine wait. */

@@ -22,6 +22,9 @@ export interface ShareSetup {
 /** What runs guest code: the interpreter alone, or with it a translator for what is hot. */
 export type CpuEngine = 'interpreter' | 'translator';
 
+/** How the guest reaches its virtio devices: registers in memory, or PCI functions. */
+export type VirtioTransport = 'mmio' | 'pci';
+
 /** What is booted. It is needed once in each life of a guest, and too large to be kept for the next. */
 export interface BootImage {
   readonly kernel: Bytes;
@@ -36,6 +39,7 @@ export interface MachineSetup {
   readonly cpu: CpuEngine;
   /** Bytes of WebAssembly that are kept of translated code; undefined: the translator's default. */
   readonly jitCacheBytes?: number | undefined;
+  readonly transport: VirtioTransport;
   readonly image: BootImage;
   readonly commandLine: string;
   readonly noReboot: boolean;

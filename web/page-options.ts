@@ -8,7 +8,12 @@ export interface PageOptions {
   readonly store: Store;
   /** MiB of RAM. */
   readonly memory: number;
+  /** How the guest reaches its devices. */
+  readonly transport: Transport;
 }
+
+const transports = ['mmio', 'pci'] as const;
+type Transport = (typeof transports)[number];
 
 const defaultMemory = 256;
 
@@ -21,7 +26,10 @@ export function pageOptions(search: string): PageOptions {
   if (!Number.isInteger(memory) || memory < 64 || memory > 2048) {
     throw new Error(`memory=${query.get('memory')} in the address: it is a whole number of MiB from 64 to 2048`);
   }
-  return { store, memory };
+  const wanted = query.get('transport') ?? 'mmio';
+  const transport = transports.find((one) => one === wanted);
+  if (transport === undefined) throw new Error(`transport=${wanted} in the address is none of ${transports.join(', ')}`);
+  return { store, memory, transport };
 }
 
 function isStore(text: string): text is Store {

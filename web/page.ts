@@ -68,7 +68,8 @@ export class Page {
     const folder = this.picked.granted.value;
     const places = [homePlace(store), ...(folder === undefined ? [] : [pickedPlace(folder)])];
     if (store !== 'memory') void this.storage.persist();
-    await this.session.start({ memory: this.options.memory, places });
+    const { memory, transport } = this.options;
+    await this.session.start({ memory, transport, places });
   }
 
   /** Lets the user pick a folder of the computer, and boots with it. */

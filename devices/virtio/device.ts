@@ -102,6 +102,8 @@ export abstract class VirtioDevice {
   #driverFeatures = 0n;
   #configuration: Uint8Array<ArrayBuffer>;
   #configurationGeneration = 0;
+  /** Of the transport, not of the device: no part of the record, nor changed by a reset. */
+  #memoryPermitted = true;
   #sliceEnd = 0;
   /** Queues whose turn ended with the slice; not part of the record: after a restore each queue is served once. */
   readonly #unfinished = new Set<Queue>();
@@ -124,6 +126,21 @@ export abstract class VirtioDevice {
   attach(transport: Transport): void {
     if (this.#transport !== undefined) throw new Error(`${this.name} is plugged into a transport already`);
     this.#transport = transport;
+  }
+
+  /**
+   * Whether the device may read and write guest memory at all: a PCI function may not while its bus mastering is off. Until
+   * it may again nothing is served; then what waits in the queues is. A request that is under way when the permission goes
+   * can neither be answered nor be given back, so the device needs a reset.
+   */
+  permitMemory(permitted: boolean): void {
+    if (permitted === this.#memoryPermitted) return;
+    this.#memoryPermitted = permitted;
+    this.#unfinished.clear();
+    const { outstanding } = this;
+    if (permitted && this.#live) for (const queue of this.queues) this.#unfinished.add(queue);
+    if (permitted || outstanding === 0) return;
+    this.fail(new GuestFault('bus mastering was switched off with requests under way', { outstanding }));
   }
 
   /** Gives the events from now on to `listener`; undefined for no longer. */
@@ -223,6 +240,11 @@ export abstract class VirtioDevice {
     return value;
   }
 
+  /** Bytes of the configuration space. */
+  get configurationLength(): number {
+    return this.#configuration.length;
+  }
+
   /** §2.5: changes whenever two reads of the configuration space may not belong together. */
   get configurationGeneration(): number {
     return this.#configurationGeneration;
@@ -274,7 +296,7 @@ export abstract class VirtioDevice {
   /** Serves a queue if the driver is ready for it, and notifies the driver of what was used. */
   protected run(queue: Queue): void {
     this.#unfinished.delete(queue);
-    if (!this.#live || !queue.ready) return;
+    if (!this.#live || !this.#memoryPermitted || !queue.ready) return;
     this.#sliceEnd = this.#now() + sliceMilliseconds;
     this.#guard(() => this.serve(queue));
     this.#signal(queue);

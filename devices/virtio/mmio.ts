@@ -2,6 +2,7 @@
 import type { IrqLine, MmioRegion } from '../ports.ts';
 import { feature } from './device.ts';
 import type { Transport, VirtioDevice } from './device.ts';
+import { featureWord, withFeatureWord } from './feature-words.ts';
 import type { Queue, QueuePart } from './queue.ts';
 
 /** §4.2.2: register offsets. */
@@ -232,16 +233,4 @@ export class EmptyMmioSlot implements MmioRegion {
   write(): void {
     // §4.2.3.1.1: a driver writes nothing to a slot whose DeviceID is 0; who does all the same changes nothing.
   }
-}
-
-/** 32 feature bits; word 0 holds bits 0 to 31. Words past the 64th bit are 0. */
-function featureWord(features: bigint, word: number): number {
-  return word < 2 ? Number((features >> BigInt(word * 32)) & 0xffffffffn) : 0;
-}
-
-function withFeatureWord(features: bigint, word: number, value: number): bigint {
-  // Words that do not exist keep their bits, so that a driver that accepts one of them is refused.
-  if (word >= 2) return value === 0 ? features : features | (1n << 127n);
-  const shift = BigInt(word * 32);
-  return (features & ~(0xffffffffn << shift)) | (BigInt(value) << shift);
 }

@@ -107,6 +107,16 @@ export class Queue {
     return this.#state.ready;
   }
 
+  /** Entries, as the driver set them; the most there may be until it does. */
+  get size(): number {
+    return this.#state.size;
+  }
+
+  /** Half of the address that the driver gave to a part. */
+  address(part: QueuePart, half: 'low' | 'high'): number {
+    return this.#state[part][half];
+  }
+
   /** Chains that were popped and not pushed, those of a stopped queue included. */
   get outstanding(): number {
     return this.#outstandingCount + this.#draining.size;

@@ -85,7 +85,7 @@ async function tellStatistics(vm: Vm, beforeStart: number): Promise<void> {
 }
 
 function vmOptions(given: RunArguments, terminal: HostTerminal | undefined): VmOptions {
-  const { memory, kernel, initrd, append, clock, cpu, jitCache, noReboot, traces, profile } = given;
+  const { memory, kernel, initrd, append, clock, cpu, jitCache, transport, noReboot, traces, profile } = given;
   const size = terminal?.size;
   return {
     ...(memory !== undefined && { memory }),
@@ -96,6 +96,7 @@ function vmOptions(given: RunArguments, terminal: HostTerminal | undefined): VmO
     clock,
     cpu,
     ...(jitCache !== undefined && { jitCache }),
+    transport,
     noReboot,
     ...(size !== undefined && { console: size }),
     trace: [...traces.map(({ what }) => what), ...(profile === undefined ? [] : (['profile'] as const))],

@@ -1,6 +1,6 @@
 // The command line: its options as one table, from which both the parser and `--help` are made.
 import { parseArgs } from 'node:util';
-import type { CpuEngine } from '../worker-protocol.ts';
+import type { CpuEngine, VirtioTransport } from '../worker-protocol.ts';
 import {
   builtInCommandLine,
   cacheModes,
@@ -85,6 +85,10 @@ const options = {
       `${defaultJitCache}. Beyond it the oldest goes`,
     ],
   },
+  transport: {
+    value: 'mmio|pci',
+    help: ['how the guest reaches its devices: registers in memory (the default), or a PCI Express bus'],
+  },
   'no-reboot': { help: ['a reboot of the guest ends the program, with status 0'] },
   stats: { help: ['tell on stderr at the end: boot time, MIPS, 9P requests and bytes'] },
   trace: {
@@ -131,6 +135,7 @@ export interface RunArguments {
   readonly cpu: CpuEngine;
   /** In MiB. */
   readonly jitCache?: number;
+  readonly transport: VirtioTransport;
   readonly noReboot: boolean;
   readonly stats: boolean;
   readonly traces: readonly TraceArgument[];
@@ -182,6 +187,7 @@ export function parseArguments(words: readonly string[]): Arguments {
     clock: parseClock(single('clock')),
     cpu,
     ...(jitCache !== undefined && { jitCache: parseJitCache(jitCache) }),
+    transport: parseTransport(single('transport')),
     noReboot: given.switches.has('no-reboot'),
     stats: given.switches.has('stats'),
     traces,
@@ -276,6 +282,12 @@ function parseCpu(text: string | undefined): CpuEngine {
   if (text === undefined || text === 'translator') return 'translator';
   if (text === 'interpreter') return 'interpreter';
   throw bad(`--cpu ${text}: it is translator or interpreter`);
+}
+
+function parseTransport(text: string | undefined): VirtioTransport {
+  if (text === undefined || text === 'mmio') return 'mmio';
+  if (text === 'pci') return 'pci';
+  throw bad(`--transport ${text}: it is mmio or pci`);
 }
 
 function parseTrace(text: string): TraceArgument {

@@ -3,7 +3,9 @@ import { createHash } from 'node:crypto';
 import { at, ramOffset } from '../../src/cpu/riscv/layout.ts';
 import { Machine } from '../../src/machine.ts';
 import { NodeHost } from '../../src/node/host.ts';
-import type { CpuEngine } from '../../src/worker-protocol.ts';
+import { PciSlots } from '../../src/pci-slots.ts';
+import { MmioSlots } from '../../src/virtio-slots.ts';
+import type { CpuEngine, VirtioTransport } from '../../src/worker-protocol.ts';
 
 export interface CountedRun {
   readonly kernel: Uint8Array;
@@ -14,6 +16,8 @@ export interface CountedRun {
   readonly untilAgent?: boolean;
   /** Default: the interpreter. */
   readonly cpu?: CpuEngine;
+  /** Default: mmio. */
+  readonly transport?: VirtioTransport;
 }
 
 export interface CountedResult {
@@ -35,6 +39,7 @@ export async function runCounted({
   commandLine = '',
   untilAgent,
   cpu = 'interpreter',
+  transport = 'mmio',
 }: CountedRun): Promise<CountedResult> {
   const output = createHash('sha256');
   const { machine, memory } = withItsMemory(
@@ -48,6 +53,7 @@ export async function runCounted({
         bootImage: () => Promise.resolve({ kernel, ...(initrd !== undefined && { initrd }) }),
         commandLine,
         shares: [],
+        makeSlots: (source) => (transport === 'pci' ? new PciSlots(source) : new MmioSlots(source)),
         noReboot: true,
         onUartOutput: (bytes) => void output.update(bytes),
         onUartInputRoom: () => undefined,

@@ -7,9 +7,14 @@ import { pageOptions } from '../../web/page-options.ts';
 import { splitArguments } from '../../web/wasi/arguments.ts';
 
 test('the address says where the folder is kept and how much memory there is', () => {
-  expect(pageOptions('')).toEqual({ store: 'storage', memory: 256 });
-  expect(pageOptions('?store=indexeddb&memory=128')).toEqual({ store: 'indexeddb', memory: 128 });
+  expect(pageOptions('')).toEqual({ store: 'storage', memory: 256, transport: 'mmio' });
+  expect(pageOptions('?store=indexeddb&memory=128&transport=pci')).toEqual({
+    store: 'indexeddb',
+    memory: 128,
+    transport: 'pci',
+  });
   expect(() => pageOptions('?store=floppy')).toThrow('store=floppy in the address is none of storage,');
+  expect(() => pageOptions('?transport=usb')).toThrow('transport=usb in the address');
   expect(() => pageOptions('?memory=lots')).toThrow('memory=lots in the address');
 });
 

@@ -24,6 +24,7 @@ export interface ConsoleScreen {
 
 export interface SessionPlan {
   readonly memory: number;
+  readonly transport: 'mmio' | 'pci';
   /** What is shared with the guest, the home folder first. */
   readonly places: readonly Place[];
 }
@@ -59,6 +60,7 @@ export class Session {
     try {
       const vm = createVm({
         memory: plan.memory,
+        transport: plan.transport,
         shares: plan.places.map(({ share }) => share),
         console: this.#screen.size,
       });
