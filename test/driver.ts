@@ -1,9 +1,9 @@
 // The guest's half of virtio for tests: RAM, a driver that speaks to a device's registers, and the driver's side of split
 // virtqueues (VIRTIO 1.3 §2.7), which can also be told to break every rule.
 import { GuestMemory } from '../devices/guest-memory.ts';
-import type { Bytes, IrqLine, MmioRegion } from '../devices/ports.ts';
+import type { Bytes, IrqLine } from '../devices/ports.ts';
 import { deviceStatus, feature } from '../devices/virtio/device.ts';
-import { mmioRegister } from '../devices/virtio/mmio.ts';
+import type { DriverRegister, Registers } from './transports.ts';
 
 /** Flags of a descriptor (§2.7.5). */
 export const descriptorFlag = { next: 1, write: 2, indirect: 4 } as const;
@@ -131,14 +131,14 @@ export class DriverQueue {
   nextUsed = 0;
   readonly #free: number[];
   readonly #chains = new Map<number, readonly number[]>();
-  readonly #notify: (index: number) => void;
+  readonly #notify: (queue: DriverQueue) => void;
 
   constructor(options: {
     readonly ram: GuestRam;
     readonly index: number;
     readonly size: number;
     readonly eventIndex: boolean;
-    readonly notify: (index: number) => void;
+    readonly notify: (queue: DriverQueue) => void;
   }) {
     const { ram, size } = options;
     this.ram = ram;
@@ -206,7 +206,7 @@ export class DriverQueue {
   }
 
   kick(): void {
-    this.#notify(this.index);
+    this.#notify(this);
   }
 
   /** Takes the next used element and asks for a notification of the one after it. */
@@ -252,24 +252,29 @@ export class DriverQueue {
   }
 }
 
-/** A driver on a virtio-mmio slot: brings the device up and exchanges messages with it. */
+/** A driver: brings the device up and exchanges messages with it. */
 export class Driver {
-  readonly region: MmioRegion;
+  readonly registers: Registers;
   readonly ram: GuestRam;
   queues: DriverQueue[] = [];
   features = 0n;
 
-  constructor(region: MmioRegion, ram: GuestRam) {
-    this.region = region;
+  constructor(registers: Registers, ram: GuestRam) {
+    this.registers = registers;
     this.ram = ram;
   }
 
-  read(register: keyof typeof mmioRegister): number {
-    return this.region.read(mmioRegister[register], 4);
+  read(register: DriverRegister): number {
+    return this.registers.read(register);
   }
 
-  write(register: keyof typeof mmioRegister, value: number): void {
-    this.region.write(mmioRegister[register], 4, value);
+  write(register: DriverRegister, value: number): void {
+    this.registers.write(register, value);
+  }
+
+  /** Reads the device configuration space. */
+  configuration(offset: number, size: 1 | 2 | 4): number {
+    return this.registers.configuration(offset, size);
   }
 
   get offered(): bigint {
@@ -305,7 +310,7 @@ export class Driver {
     return (this.status & deviceStatus.featuresOk) !== 0;
   }
 
-  /** §4.2.3.2: sets up a queue with memory of its own. */
+  /** §4.1.5.1.3, §4.2.3.2: sets up a queue with memory of its own. */
   setUpQueue(index: number, size?: number): DriverQueue {
     this.write('queueSel', index);
     const queue = new DriverQueue({
@@ -313,11 +318,17 @@ export class Driver {
       index,
       size: size ?? this.read('queueSizeMax'),
       eventIndex: (this.features & feature.eventIdx) !== 0n,
-      notify: (queueIndex) => this.write('queueNotify', queueIndex),
+      notify: (queue) => this.notify(queue),
     });
     this.configure(queue);
     this.write('queueReady', 1);
     return queue;
+  }
+
+  /** §2.9: tells the device where the ring ends, if it wants to know. */
+  notify({ index, nextAvailable }: DriverQueue): void {
+    const withData = (this.features & feature.notificationData) !== 0n;
+    this.registers.notify(index, withData ? nextAvailable : undefined);
   }
 
   /** Writes where the parts of a queue are, into the selected queue. */
@@ -343,9 +354,7 @@ export class Driver {
 
   /** What an interrupt handler does first: reads the causes and acknowledges them. */
   acknowledge(): number {
-    const causes = this.read('interruptStatus');
-    this.write('interruptAck', causes);
-    return causes;
+    return this.registers.acknowledge();
   }
 
   /**
@@ -373,7 +382,7 @@ export class Driver {
     return new Uint8Array(all.slice(0, length));
   }
 
-  #address(low: keyof typeof mmioRegister, high: keyof typeof mmioRegister, address: number): void {
+  #address(low: DriverRegister, high: DriverRegister, address: number): void {
     this.write(low, address % 2 ** 32);
     this.write(high, Math.floor(address / 2 ** 32));
   }

@@ -38,16 +38,16 @@ function expectOutput(output: string): void {
   rmSync(join(share, 'from-guest'));
 }
 
-test('it reaches the mounted share', async () => {
+test.each(['mmio', 'pci'])('it reaches the mounted share over virtio-%s', async (transport) => {
   const { kernel, initrd, version } = system;
-  const words = ['--kernel', kernel, '--initrd', initrd, '--share', share, '--stats'];
+  const words = ['--kernel', kernel, '--initrd', initrd, '--share', share, '--transport', transport, '--stats'];
   const { status, stdout, stderr } = await runInGuest(command, words);
   expect({ status, stderr }).toEqual({
     status: 0,
     stderr: expect.stringMatching(/^boot: .*\nguest: .*\ntranslator: .*\n9P: .*\n$/),
   });
   expectOutput(stdout.toString());
-  console.log(`Debian's kernel ${version} in vm9:\n${stderr}`);
+  console.log(`Debian's kernel ${version} in vm9 over ${transport}:\n${stderr}`);
 });
 
 test('the same kernel and initial file system reach it under QEMU', async () => {

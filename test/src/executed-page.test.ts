@@ -4,13 +4,13 @@ import { openFlags } from '../../devices/9p/backend.ts';
 import { MemoryBackend } from '../../devices/9p/memory.ts';
 import { Server } from '../../devices/9p/server.ts';
 import { Virtio9p } from '../../devices/virtio/9p.ts';
-import { VirtioMmio } from '../../devices/virtio/mmio.ts';
 import { Hart, memoryPages } from '../../src/cpu/riscv/hart.ts';
 import { ramOffset } from '../../src/cpu/riscv/layout.ts';
 import { decode, encode, make } from '../devices/9p/client.ts';
 import type { Message } from '../devices/9p/client.ts';
 import { Driver, GuestRam, IrqProbe, ramBase } from '../driver.ts';
 import type { DriverQueue } from '../driver.ts';
+import { plug } from '../transports.ts';
 
 const { Tversion, Tattach, Twalk, Tlopen, Tread } = make;
 
@@ -60,7 +60,7 @@ async function shareWith(
       throw error;
     },
   });
-  const driver = new Driver(new VirtioMmio(device, new IrqProbe()), ram);
+  const driver = new Driver(plug(device, new IrqProbe()).registers, ram);
   const queue = driver.start({ size: 16 })[0]!;
   const send = async (message: Message): Promise<void> => {
     const request = encode(message, 1);

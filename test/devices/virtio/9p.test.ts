@@ -4,14 +4,14 @@ import { GuestFault } from '../../../devices/guest-fault.ts';
 import type { NinePExchange } from '../../../devices/virtio/9p.ts';
 import { Virtio9p } from '../../../devices/virtio/9p.ts';
 import { feature } from '../../../devices/virtio/device.ts';
-import { mmioInterrupt, VirtioMmio } from '../../../devices/virtio/mmio.ts';
+import { mmioInterrupt } from '../../../devices/virtio/mmio.ts';
 import { Driver, GuestRam, IrqProbe } from '../../driver.ts';
 import type { DriverQueue } from '../../driver.ts';
+import { plug } from '../../transports.ts';
 
 interface Bench {
   readonly ram: GuestRam;
   readonly device: Virtio9p;
-  readonly slot: VirtioMmio;
   readonly driver: Driver;
   readonly irq: IrqProbe;
   readonly log: string[];
@@ -41,9 +41,8 @@ function ninePBench(tag = 'host'): Bench {
     },
     onFatal: (error) => fatal.push(error),
   });
-  const slot = new VirtioMmio(device, irq);
-  const driver = new Driver(slot, ram);
-  const bench: Bench = { ram, device, slot, driver, irq, log, fatal, resets: 0, answer: () => 7, time: 0 };
+  const driver = new Driver(plug(device, irq).registers, ram);
+  const bench: Bench = { ram, device, driver, irq, log, fatal, resets: 0, answer: () => 7, time: 0 };
   return bench;
 }
 
@@ -85,11 +84,11 @@ function defer(): Deferred {
 }
 
 test('device ID 9, MOUNT_TAG, and le16 length and tag in the configuration space', () => {
-  const { driver, slot } = ninePBench('rö');
+  const { driver } = ninePBench('rö');
   expect(driver.read('deviceId')).toBe(9);
   expect(driver.offered & 1n).toBe(1n);
-  expect(slot.read(0x100, 2)).toBe(3);
-  expect([2, 3, 4, 5].map((offset) => slot.read(0x100 + offset, 1))).toEqual([...Buffer.from('rö'), 0]);
+  expect(driver.configuration(0, 2)).toBe(3);
+  expect([2, 3, 4, 5].map((offset) => driver.configuration(offset, 1))).toEqual([...Buffer.from('rö'), 0]);
 });
 
 test.each(['', 'a\0b', 'x'.repeat(256)])('a mount tag like %j is refused when the device is made', (tag) => {
@@ -97,9 +96,9 @@ test.each(['', 'a\0b', 'x'.repeat(256)])('a mount tag like %j is refused when th
 });
 
 test('the longest mount tag', () => {
-  const { slot } = ninePBench('x'.repeat(255));
-  expect(slot.read(0x100, 2)).toBe(255);
-  expect(slot.read(0x100 + 256, 1)).toBe('x'.charCodeAt(0));
+  const { driver } = ninePBench('x'.repeat(255));
+  expect(driver.configuration(0, 2)).toBe(255);
+  expect(driver.configuration(256, 1)).toBe('x'.charCodeAt(0));
 });
 
 test('an exchange is named by the head of its chain, as the queue’s events are', () => {

@@ -6,9 +6,9 @@ import { Server } from '../../../devices/9p/server.ts';
 import { GuestMemory } from '../../../devices/guest-memory.ts';
 import { Virtio9p } from '../../../devices/virtio/9p.ts';
 import { feature } from '../../../devices/virtio/device.ts';
-import { VirtioMmio } from '../../../devices/virtio/mmio.ts';
 import { Driver, GuestRam, IrqProbe, ramBase } from '../../driver.ts';
 import type { DriverQueue } from '../../driver.ts';
+import { plug } from '../../transports.ts';
 import { Gate, settled } from '../9p/backends.ts';
 import { encode, make } from '../9p/client.ts';
 import type { Message } from '../9p/client.ts';
@@ -43,7 +43,7 @@ function bench(ram = new GuestRam({ length: 1 << 18 })): {
   });
   return {
     ram,
-    driver: new Driver(new VirtioMmio(device, new IrqProbe()), ram),
+    driver: new Driver(plug(device, new IrqProbe()).registers, ram),
     device,
     server,
     backend,

@@ -2,9 +2,9 @@
 import { expect } from 'vitest';
 import type { ConsolePort } from '../../../devices/virtio/console-port.ts';
 import { consoleEvent, VirtioConsole } from '../../../devices/virtio/console.ts';
-import { VirtioMmio } from '../../../devices/virtio/mmio.ts';
 import { Driver, GuestRam, IrqProbe } from '../../driver.ts';
 import type { DriverQueue } from '../../driver.ts';
+import { plug } from '../../transports.ts';
 
 const bufferSize = 64;
 export const agentName = 'vm9.agent';
@@ -18,7 +18,6 @@ export class ConsoleBench {
   readonly log: string[] = [];
   readonly irq = new IrqProbe();
   readonly device: VirtioConsole;
-  readonly slot: VirtioMmio;
   readonly driver: Driver;
   time = 0;
   readonly #buffers = new Map<string, number>();
@@ -32,8 +31,7 @@ export class ConsoleBench {
       ports: [{ console: true }, { name: agentName }],
       ...options,
     });
-    this.slot = new VirtioMmio(this.device, this.irq);
-    this.driver = new Driver(this.slot, this.ram);
+    this.driver = new Driver(plug(this.device, this.irq).registers, this.ram);
   }
 
   get console(): ConsolePort {

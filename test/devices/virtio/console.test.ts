@@ -16,9 +16,9 @@ test('§5.3.1, §5.3.2 device ID 3, a pair of queues for each port and one for c
 });
 
 test('§5.3.4 SIZE and MULTIPORT are offered; columns, rows and the number of ports can be read', () => {
-  const { driver, slot } = new ConsoleBench({ columns: 132, rows: 50 });
+  const { driver } = new ConsoleBench({ columns: 132, rows: 50 });
   expect(driver.offered & 0xffn).toBe(consoleFeature.size | consoleFeature.multiport);
-  expect([slot.read(0x100, 2), slot.read(0x102, 2), slot.read(0x104, 4)]).toEqual([132, 50, 2]);
+  expect([driver.configuration(0, 2), driver.configuration(2, 2), driver.configuration(4, 4)]).toEqual([132, 50, 2]);
 });
 
 test('§5.3.6.2 after DEVICE_READY the ports are added, once', () => {
@@ -116,7 +116,7 @@ test('§5.3.6 resize changes the configuration with an interrupt, and tells each
   const bench = new ConsoleBench({ columns: 80, rows: 24 }).boot();
   bench.driver.acknowledge();
   bench.device.resize(300, 100);
-  expect([bench.slot.read(0x100, 2), bench.slot.read(0x102, 2)]).toEqual([300, 100]);
+  expect([bench.driver.configuration(0, 2), bench.driver.configuration(2, 2)]).toEqual([300, 100]);
   expect(bench.driver.acknowledge()).toBe(mmioInterrupt.usedBuffer | mmioInterrupt.configurationChange);
   expect(bench.messages()).toEqual([[0, consoleEvent.resize, 0, [300 & 0xff, 1, 100, 0]]]);
   bench.device.resize(300, 100);
@@ -254,5 +254,5 @@ test('the record of one console continues in another', () => {
   expect(second.device.state).toEqual(saved);
   expect(second.agent.guestOpen).toBe(true);
   expect(second.agent.room).toBe(65_536 - 3);
-  expect(second.slot.read(0x100, 2)).toBe(90);
+  expect(second.driver.configuration(0, 2)).toBe(90);
 });

@@ -4,9 +4,10 @@ import type { GuestMemory } from '../../../devices/guest-memory.ts';
 import type { Chain } from '../../../devices/virtio/chain.ts';
 import { VirtioDevice } from '../../../devices/virtio/device.ts';
 import type { VirtioEvent } from '../../../devices/virtio/events.ts';
-import { VirtioMmio } from '../../../devices/virtio/mmio.ts';
 import type { Queue } from '../../../devices/virtio/queue.ts';
 import { Driver, GuestRam, IrqProbe } from '../../driver.ts';
+import { plug } from '../../transports.ts';
+import type { Plugged } from '../../transports.ts';
 
 export interface EchoOptions {
   readonly memory: GuestMemory;
@@ -59,13 +60,13 @@ export class EchoDevice extends VirtioDevice {
   }
 }
 
-/** An echo device in a slot, its driver, and what both have said. */
+/** An echo device in its transport, its driver, and what both have said. */
 export function echoBench(
   options: Partial<EchoOptions> & { readonly shared?: boolean; readonly ram?: GuestRam } = {},
 ): {
   readonly ram: GuestRam;
   readonly device: EchoDevice;
-  readonly slot: VirtioMmio;
+  readonly plugged: Plugged;
   readonly irq: IrqProbe;
   readonly driver: Driver;
   readonly log: string[];
@@ -74,6 +75,6 @@ export function echoBench(
   const log: string[] = [];
   const device = new EchoDevice({ memory: ram.memory, log: (line) => log.push(line), ...options });
   const irq = new IrqProbe();
-  const slot = new VirtioMmio(device, irq);
-  return { ram, device, slot, irq, driver: new Driver(slot, ram), log };
+  const plugged = plug(device, irq);
+  return { ram, device, plugged, irq, driver: new Driver(plugged.registers, ram), log };
 }

@@ -6,9 +6,9 @@ import { MemoryBackend } from '../../../devices/9p/memory.ts';
 import { Server } from '../../../devices/9p/server.ts';
 import { Virtio9p } from '../../../devices/virtio/9p.ts';
 import { feature } from '../../../devices/virtio/device.ts';
-import { VirtioMmio } from '../../../devices/virtio/mmio.ts';
 import { descriptorFlag, Driver, GuestRam, IrqProbe, ramBase } from '../../driver.ts';
 import type { DriverQueue, RawDescriptor } from '../../driver.ts';
+import { plug } from '../../transports.ts';
 import { echoBench } from './echo-device.ts';
 
 const ramLength = 1 << 14;
@@ -219,7 +219,7 @@ test('random 9P messages in random pieces: a reply whose size field is the used 
         server: new Server({ backend: new MemoryBackend({ now: () => 0n }) }),
         onFatal: (error) => fatal.push(error),
       });
-      const driver = new Driver(new VirtioMmio(device, new IrqProbe()), ram);
+      const driver = new Driver(plug(device, new IrqProbe()).registers, ram);
       const queue = driver.start()[0]!;
       queue.add([
         { address: ram.place(tversion), length: 21 },

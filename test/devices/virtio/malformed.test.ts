@@ -281,7 +281,7 @@ for (const shared of [true, false]) {
     expect(log[0]).toContain(says);
     // §2.1.2: the driver is told by a configuration change notification.
     expect(irq.asserted).toBe(true);
-    expect(driver.read('interruptStatus')).toBe(mmioInterrupt.configurationChange);
+    expect(driver.acknowledge()).toBe(mmioInterrupt.configurationChange);
     expect(Buffer.compare(ram.u8, before)).toBe(0);
 
     const again = driver.start(options)[0]!;

@@ -237,9 +237,9 @@ test('§2.7.10.2 spurious notifications are stood', () => {
   const { driver, irq, log } = echoBench();
   const queue = driver.start()[0]!;
   for (let count = 0; count < 3; count += 1) queue.kick();
-  driver.write('queueNotify', 1);
-  driver.write('queueNotify', 0xffff);
-  driver.write('queueNotify', 0xffff_ffff);
+  driver.registers.notify(1);
+  driver.registers.notify(0xffff);
+  driver.registers.notify(0xffff_ffff);
   expect(queue.usedIndex).toBe(0);
   expect(irq.asserted).toBe(false);
   expect(log).toEqual([]);
