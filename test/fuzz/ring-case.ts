@@ -1,6 +1,7 @@
 // What the ring fuzzer does to a virtio-9p device, as plain data: what a driver writes into registers and into its RAM, in
 // any order, and when the operations end that its requests wait for.
 import type { ErrnoName } from '../../devices/9p/errno.ts';
+import type { TransportName } from '../transports.ts';
 
 /** Guest RAM of a case, and where things usually are in it: offsets from its start. */
 export const ramLength = 0x8000;
@@ -19,9 +20,15 @@ export const queueSize = 8;
 export const tableEntries = 12;
 
 export type RingStep =
-  /** Writes a register, or what lies beside them. */
-  | { readonly do: 'write'; readonly offset: number; readonly size: 1 | 2 | 4; readonly value: number }
-  | { readonly do: 'read'; readonly offset: number; readonly size: 1 | 2 | 4 }
+  /** Writes a register, or what lies beside them; with `config` one of PCI's configuration space. */
+  | {
+      readonly do: 'write';
+      readonly offset: number;
+      readonly size: 1 | 2 | 4;
+      readonly value: number;
+      readonly config?: true;
+    }
+  | { readonly do: 'read'; readonly offset: number; readonly size: 1 | 2 | 4; readonly config?: true }
   /** Brings the device up with a queue at its usual place, as a driver that means it does. `features` are words. */
   | { readonly do: 'start'; readonly features: readonly [number, number] }
   /** Writes a descriptor: table 0 is the queue's, the others are the indirect ones. Addresses of 64 bits, in two halves. */
@@ -52,10 +59,12 @@ export interface RingCase {
   readonly note?: string;
   /** Whether the server's operations wait until the case lets them end. */
   readonly waits: boolean;
+  /** Default: mmio. */
+  readonly transport?: TransportName;
   readonly steps: readonly RingStep[];
 }
 
-export function ringCaseToJson({ kind, note, waits, steps }: RingCase): string {
-  const head = JSON.stringify({ kind, note, waits }).slice(0, -1);
+export function ringCaseToJson({ kind, note, waits, transport, steps }: RingCase): string {
+  const head = JSON.stringify({ kind, note, waits, transport }).slice(0, -1);
   return `${head},"steps":[\n${steps.map((step) => `  ${JSON.stringify(step)}`).join(',\n')}\n]}\n`;
 }

@@ -1,4 +1,5 @@
 // Cases of rings one after another.
+import type { TransportName } from '../transports.ts';
 import { Dice } from './dice.ts';
 import type { RingCase, RingStep } from './ring-case.ts';
 import { RingRunner, runRings } from './ring-run.ts';
@@ -30,23 +31,24 @@ export class RingFuzzer {
   /** Runs one case. Returns it as short as possible if it broke something. */
   async next(): Promise<{ readonly found: RingCase; readonly violation: Violation } | undefined> {
     const waits = this.#dice.once(3);
+    const transport = this.#dice.pick<TransportName>(['mmio', 'pci']);
     const steps: RingStep[] = [];
     this.counts.cases++;
     try {
-      await this.#run(waits, steps);
+      await this.#run(waits, transport, steps);
       return undefined;
     } catch (error) {
       const violation = violationOf(error);
       const run = async (candidate: readonly RingStep[]): Promise<Violation | undefined> =>
-        replayRings({ kind: 'rings', waits, steps: candidate });
+        replayRings({ kind: 'rings', waits, transport, steps: candidate });
       const shortest = await shrink(steps, violation, run, () => []);
-      return { found: { kind: 'rings', note: violation.what, waits, steps: shortest }, violation };
+      return { found: { kind: 'rings', note: violation.what, waits, transport, steps: shortest }, violation };
     }
   }
 
-  async #run(waits: boolean, steps: RingStep[]): Promise<void> {
-    const runner = new RingRunner(waits);
-    const source = new RingSource(this.#dice);
+  async #run(waits: boolean, transport: TransportName, steps: RingStep[]): Promise<void> {
+    const runner = new RingRunner(waits, transport);
+    const source = new RingSource(this.#dice, transport);
     runner.onOutcome = (outcome) => void this.#seen.add(outcome);
     const length = this.#dice.between(10, longestCase);
     let batch = source.start();

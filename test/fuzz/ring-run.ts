@@ -13,11 +13,13 @@ import { Virtio9p } from '../../devices/virtio/9p.ts';
 import type { NinePExchange } from '../../devices/virtio/9p.ts';
 import { deviceStatus, feature } from '../../devices/virtio/device.ts';
 import type { VirtioEvent } from '../../devices/virtio/events.ts';
-import { mmioRegister, VirtioMmio } from '../../devices/virtio/mmio.ts';
 import { Gate, Ledger } from '../devices/9p/backends.ts';
 import { IrqProbe, ramBase } from '../driver.ts';
+import type { DriverRegister, TransportName } from '../transports.ts';
 import { place, queueSize, ramLength } from './ring-case.ts';
 import type { RingCase, RingStep } from './ring-case.ts';
+import { fuzzedTransport } from './ring-transport.ts';
+import type { FuzzedTransport } from './ring-transport.ts';
 import { Violation } from './violation.ts';
 import { filledMemory } from './worlds.ts';
 
@@ -76,7 +78,7 @@ export class RingRunner {
   readonly #gate = new Gate();
   readonly #server: Server;
   readonly #device: Virtio9p;
-  readonly #slot: VirtioMmio;
+  readonly #transport: FuzzedTransport;
   readonly #irq = new IrqProbe();
   readonly #waits: boolean;
   /** Requests that only another request makes possible: a lock that somebody has. */
@@ -89,7 +91,7 @@ export class RingRunner {
   #faults = 0;
   #lines = 0;
 
-  constructor(waits: boolean) {
+  constructor(waits: boolean, transport: TransportName = 'mmio') {
     this.#waits = waits;
     this.#memory = new RacedMemory(
       { buffer: this.#bytes.buffer, byteOffset: 0, length: ramLength, base: ramBase },
@@ -114,16 +116,14 @@ export class RingRunner {
       onFatal: (error) => (this.#fatal ??= error),
       onEvent: (event) => this.#heard(event),
     });
-    this.#slot = new VirtioMmio(this.#device, this.#irq);
+    this.#transport = fuzzedTransport(transport, this.#device, this.#irq);
   }
 
   async step(step: RingStep): Promise<void> {
     switch (step.do) {
       case 'write':
-        this.#slot.write(step.offset, step.size, step.value);
-        break;
       case 'read':
-        this.#slot.read(step.offset, step.size);
+        this.#transport.access(step);
         break;
       case 'start':
         this.#start(step.features);
@@ -165,7 +165,7 @@ export class RingRunner {
     await this.#settleAll();
     if (this.#device.outstanding > this.#postponed) throw new Violation('a request was never answered');
     this.#check('all has ended');
-    this.#write('status', 0);
+    this.#transport.found().write('status', 0);
     await this.#settleAll();
     this.#check('a reset');
     if (this.#server.fidCount !== 0) throw new Violation('fids are left after a reset');
@@ -213,8 +213,7 @@ export class RingRunner {
       const at = this.#bytes.findIndex((byte, index) => byte !== this.#expected[index]);
       throw new Violation('RAM was written and not reported', `offset 0x${at.toString(16)} after ${after}`);
     }
-    const causes = this.#slot.state.interruptStatus;
-    if (this.#irq.asserted !== (causes !== 0)) throw new Violation('the interrupt line is not what its causes are');
+    if (this.#irq.asserted !== this.#transport.interrupts()) throw new Violation('the interrupt line is not what its causes are');
     if (this.#device.outstanding === 0) this.#ranges = [];
   }
 
@@ -227,6 +226,7 @@ export class RingRunner {
         if (kind === 'writable') this.#ranges.push([address - ramBase, address - ramBase + length]);
       this.onOutcome(`pop ${event.descriptors.map(({ kind }) => kind[0]).join('')}`);
     } else if (event.type === 'push') {
+      if (!this.#transport.mayUseMemory()) throw new Violation('a chain was used without bus mastering');
       this.onOutcome(`push ${Math.min(event.length, 64)}`);
     }
   }
@@ -286,38 +286,36 @@ export class RingRunner {
   #notify(value: number): void {
     if (this.#isNewRing) this.rings++;
     this.#isNewRing = false;
-    this.#write('queueNotify', value);
+    this.#transport.notify(value);
   }
 
   #start([low, high]: readonly [number, number]): void {
-    this.#write('status', 0);
+    const registers = this.#transport.found();
+    const write = (register: DriverRegister, value: number): void => registers.write(register, value);
+    write('status', 0);
     this.#nextAvailable = 0;
     this.#bytes.fill(0, place.available, place.indirect[0]);
     this.#driverWrote(place.available, place.indirect[0] - place.available);
     const { acknowledge, driver, featuresOk, driverOk } = deviceStatus;
-    this.#write('status', acknowledge | driver);
+    write('status', acknowledge | driver);
     for (const [word, value] of [low, high].entries()) {
-      this.#write('driverFeaturesSel', word);
-      this.#write('driverFeatures', value);
+      write('driverFeaturesSel', word);
+      write('driverFeatures', value);
     }
-    this.#write('status', acknowledge | driver | featuresOk);
-    this.#write('queueSel', 0);
-    this.#write('queueSize', queueSize);
+    write('status', acknowledge | driver | featuresOk);
+    write('queueSel', 0);
+    write('queueSize', queueSize);
     for (const [register, at] of [
       ['queueDesc', place.table],
       ['queueDriver', place.available],
       ['queueDevice', place.used],
     ] as const) {
-      this.#write(`${register}Low`, ramBase + at);
-      this.#write(`${register}High`, 0);
+      write(`${register}Low`, ramBase + at);
+      write(`${register}High`, 0);
     }
-    this.#write('queueReady', 1);
-    this.#write('status', acknowledge | driver | featuresOk | driverOk);
+    write('queueReady', 1);
+    write('status', acknowledge | driver | featuresOk | driverOk);
     this.#isNewRing = true;
-  }
-
-  #write(register: keyof typeof mmioRegister, value: number): void {
-    this.#slot.write(mmioRegister[register], 4, value);
   }
 
   async #settle({ which, error }: RingStep & { readonly do: 'settle' }): Promise<void> {
@@ -354,8 +352,8 @@ async function turn(): Promise<void> {
 }
 
 /** Runs a case as it is written. Throws what it broke. */
-export async function runRings({ waits, steps }: RingCase): Promise<void> {
-  const runner = new RingRunner(waits);
+export async function runRings({ waits, transport, steps }: RingCase): Promise<void> {
+  const runner = new RingRunner(waits, transport);
   for (const step of steps) await runner.step(step);
   await runner.end();
 }

@@ -2,8 +2,9 @@
 // registers in any order.
 import { encodeMessage } from '../../devices/9p/client-message.ts';
 import { noFid } from '../../devices/9p/messages.ts';
-import { mmioRegister } from '../../devices/virtio/mmio.ts';
+import { configRegister, pciCommand } from '../../devices/pci/configuration.ts';
 import { descriptorFlag, ramBase } from '../driver.ts';
+import type { TransportName } from '../transports.ts';
 import type { Dice } from './dice.ts';
 import { FidModel } from './fid-model.ts';
 import { encoded } from './message-run.ts';
@@ -11,10 +12,10 @@ import { MessageSource } from './message-source.ts';
 import { place, queueSize, ramLength, tableEntries } from './ring-case.ts';
 import type { RingStep } from './ring-case.ts';
 import { usualFeatures } from './ring-run.ts';
+import { registerOffsets, registerSpace } from './ring-transport.ts';
 
 const { next, write, indirect } = descriptorFlag;
 const bytes = (text: string): Uint8Array => new Uint8Array(Buffer.from(text, 'latin1'));
-const registers = Object.values(mmioRegister);
 const words = [
   0, 0, 1, 1, 2, 3, 4, 7, 8, 11, 15, 64, 128, 256, 0xffff, 0x1_0000, 0x7fff_ffff, 0x8000_0000, 0xffff_ffff,
 ];
@@ -49,14 +50,24 @@ function at(offset: number): Address {
   return [ramBase + offset, 0];
 }
 
+/** As a processor makes its accesses to devices. */
+function aligned(at: number, size: 1 | 2 | 4): { readonly offset: number; readonly size: 1 | 2 | 4 } {
+  return { offset: at - (at % size), size };
+}
+
+/** Where the capability is that reaches into the BAR: the first. */
+const accessCapability = 0x40;
+
 export class RingSource {
   readonly #dice: Dice;
+  readonly #transport: TransportName;
   readonly #messages: MessageSource;
   /** Fids that a case has, if its first requests came through. */
   readonly #model = new FidModel();
 
-  constructor(dice: Dice) {
+  constructor(dice: Dice, transport: TransportName = 'mmio') {
     this.#dice = dice;
+    this.#transport = transport;
     this.#messages = new MessageSource(dice, 'memory');
     this.#model.fids.set(0, 'folder').set(1, 'file').set(2, 'open file').set(3, 'folder');
   }
@@ -68,9 +79,10 @@ export class RingSource {
       case 0:
         return this.start();
       case 1:
-        return [{ do: 'write', offset: this.#register(), size: dice.pick([4, 4, 4, 1, 2]), value: this.#word() }];
+        if (this.#transport === 'pci' && dice.once(2)) return this.#configuration();
+        return [this.#write(this.#register(), dice.pick([4, 4, 4, 1, 2]))];
       case 2:
-        return [{ do: 'read', offset: this.#register(), size: dice.pick([4, 4, 1, 2]) }];
+        return [{ do: 'read', ...aligned(this.#register(), dice.pick([4, 4, 1, 2])) }];
       case 3:
         return [this.#descriptor(dice.below(3), dice.below(queueSize))];
       case 4:
@@ -221,7 +233,50 @@ export class RingSource {
 
   #register(): number {
     const dice = this.#dice;
-    return dice.once(6) ? 4 * dice.below(0x400) : dice.pick(registers);
+    const space = registerSpace[this.#transport];
+    return dice.once(6) ? 4 * dice.below(space / 4) : dice.pick(registerOffsets[this.#transport]);
+  }
+
+  #write(at: number, size: 1 | 2 | 4): RingStep & { readonly do: 'write' } {
+    return { do: 'write', ...aligned(at, size), value: this.#word() % 2 ** (8 * size) };
+  }
+
+  /** Memory and bus mastering go and come, the BAR moves, and configuration space is a way into it. */
+  #configuration(): readonly RingStep[] {
+    const dice = this.#dice;
+    const write = (offset: number, size: 1 | 2 | 4, value: number): RingStep => ({
+      do: 'write',
+      config: true,
+      offset,
+      size,
+      value,
+    });
+    switch (dice.below(5)) {
+      case 0: {
+        const { memorySpace, busMaster, interruptDisable } = pciCommand;
+        const command = dice.pick([0, memorySpace, memorySpace | busMaster, memorySpace | busMaster | interruptDisable]);
+        return [write(configRegister.command, 2, command)];
+      }
+      case 1:
+        return [write(configRegister.bar0 + 4 * dice.below(2), 4, dice.pick([0, ramBase, 0xffff_ffff, dice.word()]))];
+      case 2:
+      case 3: {
+        const size = dice.pick([1, 2, 4] as const);
+        const target = this.#register();
+        return [
+          write(accessCapability + 4, 1, dice.once(8) ? dice.below(8) : 0),
+          write(accessCapability + 8, 4, dice.once(8) ? dice.word() : target - (target % size)),
+          write(accessCapability + 12, 4, dice.once(8) ? dice.word() : size),
+          dice.once(2)
+            ? { do: 'read', config: true, offset: accessCapability + 16, size: 4 }
+            : write(accessCapability + 16, 4, this.#word()),
+        ];
+      }
+      default: {
+        const size = dice.pick([1, 2, 4] as const);
+        return [write(size * dice.below(0x1000 / size), size, this.#word() % 2 ** (8 * size))];
+      }
+    }
   }
 
   #word(): number {
