@@ -59,12 +59,11 @@ function pciNode(): DeviceNode {
   const device = (number: number): number => number << 11;
   const halves = (value: number): [number, number] => [Math.floor(value / 2 ** 32), value % 2 ** 32];
   /** Addresses of memory are the same on both sides of the bridge; ports begin at 0. */
-  const range = (kind: number, from: number, { base, size }: { readonly base: number; readonly size: number }): number[] => [
-    kind,
-    ...halves(from),
-    ...halves(base),
-    ...halves(size),
-  ];
+  const range = (
+    kind: number,
+    from: number,
+    { base, size }: { readonly base: number; readonly size: number },
+  ): number[] => [kind, ...halves(from), ...halves(base), ...halves(size)];
   const indexes = Array.from({ length: wires }, (_, index) => index);
   return {
     name: `pci@${ecam.base.toString(16)}`,
@@ -87,14 +86,7 @@ function pciNode(): DeviceNode {
       'interrupt-map-mask': cells(device(wires - 1), 0, 0, 7),
       'interrupt-map': cells(
         ...indexes.flatMap((number) =>
-          indexes.flatMap((pin) => [
-            device(number),
-            0,
-            0,
-            pin + 1,
-            plicPhandle,
-            firstIrq + ((number + pin) % wires),
-          ]),
+          indexes.flatMap((pin) => [device(number), 0, 0, pin + 1, plicPhandle, firstIrq + ((number + pin) % wires)]),
         ),
       ),
     },

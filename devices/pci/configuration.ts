@@ -45,7 +45,7 @@ export interface PciBarLayout {
   /** Its register, 0 to 5. */
   readonly index: number;
   readonly bits: 32 | 64;
-  /** Bytes, a power of 2 and at least 16. */
+  /** Bytes, a power of 2 from 16 to 2^31. */
   readonly size: number;
 }
 
@@ -137,17 +137,15 @@ export class PciConfiguration {
     // Software keeps in it to which input the pin leads.
     writable.setUint8(configRegister.interruptLine, 0xff);
     const memory = this.#bars.length === 0 ? 0 : pciCommand.memorySpace | pciCommand.busMaster;
-    writable.setUint16(
-      configRegister.command,
-      memory | (interruptPin === 0 ? 0 : pciCommand.interruptDisable),
-      true,
-    );
+    writable.setUint16(configRegister.command, memory | (interruptPin === 0 ? 0 : pciCommand.interruptDisable), true);
   }
 
   #makeBar(bar: PciBarLayout): void {
     const { bits, size } = bar;
     const register = barRegister(bar);
-    if (size < 16 || Math.log2(size) % 1 !== 0) throw new RangeError(`a BAR of ${size} bytes: it is a power of 2`);
+    if (size < 16 || size > 2 ** 31 || Math.log2(size) % 1 !== 0) {
+      throw new RangeError(`a BAR of ${size} bytes: it has a power of 2 of them, from 16 to 2^31`);
+    }
     // §6.2.5.1: the size is told by the bits that stay 0 when ones are written.
     new DataView(this.#writable.buffer).setUint32(register, -size >>> 0, true);
     if (bits === 32) return;
@@ -161,14 +159,14 @@ export class PciConfiguration {
     let at = firstCapability;
     return capabilities.map(({ id, body, writableFrom = body.length }) => {
       const offset = at;
+      // §6.7: each begins at a multiple of 4.
+      at = Math.ceil((offset + 2 + body.length) / 4) * 4;
+      if (at > configurationSize) throw new RangeError('the capabilities do not fit into configuration space');
       this.#initial[link] = offset;
       this.#initial[offset] = id;
       this.#initial.set(body, offset + 2);
       this.#writable.fill(0xff, offset + 2 + writableFrom, offset + 2 + body.length);
       link = offset + 1;
-      // §6.7: each begins at a multiple of 4.
-      at = Math.ceil((offset + 2 + body.length) / 4) * 4;
-      if (at > configurationSize) throw new RangeError('the capabilities do not fit into configuration space');
       return offset;
     });
   }

@@ -90,7 +90,11 @@ export function capabilitiesOf(device: VirtioDevice, bar: PciBarLayout): PciCapa
     body.setUint32(6, offset, true);
     body.setUint32(10, length, true);
     if (extra !== undefined) body.setUint32(14, extra, true);
-    return { id: vendorSpecific, body: new Uint8Array(body.buffer), ...(writableFrom !== undefined && { writableFrom }) };
+    return {
+      id: vendorSpecific,
+      body: new Uint8Array(body.buffer),
+      ...(writableFrom !== undefined && { writableFrom }),
+    };
   };
   const { common, isr, device: deviceOffset, notify } = structure;
   const deviceLength = device.configurationLength;

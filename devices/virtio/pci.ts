@@ -115,7 +115,8 @@ export class VirtioPci implements PciFunction, Transport {
     if (this.#reachesData(offset, size)) {
       const window = this.#window();
       // §4.1.4.9.1: what is read there is put into pci_cfg_data.
-      if (window !== undefined) this.#configuration.write(this.#data, window.size, this.#read(window.offset, window.size));
+      if (window !== undefined)
+        this.#configuration.write(this.#data, window.size, this.#read(window.offset, window.size));
     }
     return this.#configuration.read(offset, size);
   }
@@ -124,7 +125,8 @@ export class VirtioPci implements PciFunction, Transport {
     this.#configuration.write(offset, size, value);
     if (this.#reachesData(offset, size)) {
       const window = this.#window();
-      if (window !== undefined) this.#write(window.offset, window.size, this.#configuration.read(this.#data, window.size));
+      if (window !== undefined)
+        this.#write(window.offset, window.size, this.#configuration.read(this.#data, window.size));
     }
     this.#configured();
   }

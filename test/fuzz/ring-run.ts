@@ -213,7 +213,8 @@ export class RingRunner {
       const at = this.#bytes.findIndex((byte, index) => byte !== this.#expected[index]);
       throw new Violation('RAM was written and not reported', `offset 0x${at.toString(16)} after ${after}`);
     }
-    if (this.#irq.asserted !== this.#transport.interrupts()) throw new Violation('the interrupt line is not what its causes are');
+    if (this.#irq.asserted !== this.#transport.interrupts())
+      throw new Violation('the interrupt line is not what its causes are');
     if (this.#device.outstanding === 0) this.#ranges = [];
   }
 

@@ -254,7 +254,12 @@ export class RingSource {
     switch (dice.below(5)) {
       case 0: {
         const { memorySpace, busMaster, interruptDisable } = pciCommand;
-        const command = dice.pick([0, memorySpace, memorySpace | busMaster, memorySpace | busMaster | interruptDisable]);
+        const command = dice.pick([
+          0,
+          memorySpace,
+          memorySpace | busMaster,
+          memorySpace | busMaster | interruptDisable,
+        ]);
         return [write(configRegister.command, 2, command)];
       }
       case 1:
