@@ -18,6 +18,8 @@ export interface CountedRun {
   readonly cpu?: CpuEngine;
   /** Default: mmio. */
   readonly transport?: VirtioTransport;
+  /** A reboot restarts the guest; default: it ends the run. */
+  readonly restarts?: boolean;
 }
 
 export interface CountedResult {
@@ -40,6 +42,7 @@ export async function runCounted({
   untilAgent,
   cpu = 'interpreter',
   transport = 'mmio',
+  restarts = false,
 }: CountedRun): Promise<CountedResult> {
   const output = createHash('sha256');
   const { machine, memory } = withItsMemory(
@@ -54,7 +57,7 @@ export async function runCounted({
         commandLine,
         shares: [],
         makeSlots: (source) => (transport === 'pci' ? new PciSlots(source) : new MmioSlots(source)),
-        noReboot: true,
+        noReboot: !restarts,
         onUartOutput: (bytes) => void output.update(bytes),
         onUartInputRoom: () => undefined,
         log: (line) => void output.update(line),

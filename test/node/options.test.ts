@@ -87,6 +87,7 @@ describe('a command line', () => {
       tty: false,
       clock: 'host',
       cpu: 'translator',
+      transport: 'mmio',
       noReboot: false,
       stats: false,
       traces: [],
@@ -125,6 +126,10 @@ describe('a command line', () => {
     expect(parseArguments(['--jit-cache', '64'])).toMatchObject({ jitCache: 64 });
   });
 
+  test.each(['mmio', 'pci'])('--transport %s', (transport) => {
+    expect(parseArguments(['--transport', transport])).toMatchObject({ transport });
+  });
+
   test.each([['x.html'], ['a/b.folded']])('--profile %s', (profile) => {
     expect(parseArguments(['--profile', profile])).toMatchObject({ profile });
   });
@@ -143,6 +148,7 @@ describe('a command line', () => {
     [['--memory', '1.5'], '"1.5" is not a whole number'],
     [['--memory', '1', '--memory', '2'], '--memory is given 2 times'],
     [['--clock', 'wall'], 'it is host or icount'],
+    [['--transport', 'usb'], '--transport usb: it is mmio or pci'],
     [['--trace', '9p,'], 'it is 9p or jit'],
     [['--trace', 'virtio'], 'it is 9p or jit'],
     [['--trace', 'jit', '--trace', 'jit,file'], '--trace jit is given twice'],
@@ -167,7 +173,7 @@ test('--help names every option and the built-in kernel command line, in at most
   for (const option of ['share', 'exec', 'tty', 'memory', 'kernel', 'initrd', 'append', 'stats', 'trace', 'clock']) {
     expect(text).toContain(`--${option}`);
   }
-  for (const option of ['cpu', 'jit-cache', 'profile', 'no-reboot', 'quiet', 'version', 'help'])
+  for (const option of ['cpu', 'jit-cache', 'transport', 'profile', 'no-reboot', 'quiet', 'version', 'help'])
     expect(text).toContain(`--${option}`);
   expect(text).toContain(builtInCommandLine);
   expect(text.split('\n').filter((line) => line.length > 120)).toEqual([]);

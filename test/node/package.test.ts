@@ -114,11 +114,18 @@ test("README's programs fit the types, and can be bundled; the one for Node.js r
   expect(output.split('\n')).toContain('package.json');
 }, 60_000);
 
-test('the devices can be plugged into a host of a few lines', () => {
-  copyFileSync(join(repository, 'examples/toy-host.js'), join(consumer, 'toy-host.js'));
-  const output = execFileSync(process.execPath, ['toy-host.js'], { cwd: consumer, encoding: 'utf8' });
-  expect(output).toBe("{ used: 1, type: 101, msize: 8192, version: '9P2000.L' }\n");
-}, 30_000);
+test.each([
+  ['toy-host.js', "{ used: 1, type: 101, msize: 8192, version: '9P2000.L' }\n"],
+  ['toy-pci-host.js', "{ cause: 1, used: 1, type: 101, msize: 8192, version: '9P2000.L' }\n"],
+])(
+  'the devices can be plugged into a host of a few lines: %s',
+  (name, expected) => {
+    copyFileSync(join(repository, 'examples', name), join(consumer, name));
+    const output = execFileSync(process.execPath, [name], { cwd: consumer, encoding: 'utf8' });
+    expect(output).toBe(expected);
+  },
+  30_000,
+);
 
 test('vm9 holds the built program and its types, and nothing else', () => {
   const wanted =

@@ -5,6 +5,7 @@ import {
   maximumShares,
   planCommandLine,
   planJitCache,
+  planTransport,
   planMemory,
   planShares,
   shareDefaults,
@@ -60,6 +61,12 @@ describe('the bound of translated code', () => {
   test.each([[15], [4097], [16.5], [Number.NaN]])('refuses %d', (mebibytes) => {
     expect(() => planJitCache(mebibytes)).toThrow('jitCache (in MiB)');
   });
+});
+
+test('the transport is mmio unless it is given; another word is refused', () => {
+  expect([planTransport(), planTransport('pci')]).toEqual(['mmio', 'pci']);
+  // As a program without types could say.
+  expect(() => planTransport('PCI' as 'pci')).toThrow('transport is PCI: it is mmio or pci');
 });
 
 describe('memory', () => {
