@@ -3,6 +3,8 @@ import { expect, test } from 'vitest';
 import { configRegister, pciCommand } from '../../devices/pci/configuration.ts';
 import { Plic } from '../../devices/plic.ts';
 import { TestFinisher } from '../../devices/test-finisher.ts';
+import { deviceStatus } from '../../devices/virtio/device.ts';
+import { commonRegister, pciInterrupt, structure } from '../../devices/virtio/pci-layout.ts';
 import { board } from '../../src/board.ts';
 import { Bus } from '../../src/bus.ts';
 import { PciSlots } from '../../src/pci-slots.ts';
@@ -52,21 +54,27 @@ test('the tree’s node is what QEMU 7.2 writes', () => {
 });
 
 /** The board's bus with PCI, two echo devices and some of what else is there. */
-function makeBoard(): { readonly bus: Bus; readonly raised: Set<number>; readonly finished: unknown[] } {
+function makeBoard(): {
+  readonly bus: Bus;
+  readonly devices: readonly EchoDevice[];
+  readonly raised: Set<number>;
+  readonly finished: unknown[];
+} {
   const raised = new Set<number>();
   const finished: unknown[] = [];
   const slots = new PciSlots((source) => ({
     set: (asserted) => void (asserted ? raised.add(source) : raised.delete(source)),
   }));
-  for (const length of [1 << 16, 1 << 16]) {
-    slots.plug(new EchoDevice({ memory: new GuestRam({ length }).memory, log: () => undefined }));
-  }
+  const devices = [1, 2].map(
+    () => new EchoDevice({ memory: new GuestRam({ length: 1 << 16 }).memory, log: () => undefined }),
+  );
+  for (const device of devices) slots.plug(device);
   const bus = new Bus();
   const wire = { set: (): void => undefined };
   bus.attach(board.plic.base, new Plic([{ machine: wire, supervisor: wire }]));
   bus.attach(board.testFinisher.base, new TestFinisher((finish) => finished.push(finish)));
   for (const { base, region } of slots.regions()) bus.attach(base, region);
-  return { bus, raised, finished };
+  return { bus, devices, raised, finished };
 }
 
 const { ecam, window32, window64, ports } = board.pcie;
@@ -86,6 +94,27 @@ test('devices are 1, 2 … of the bus, and the virtio-mmio slots are empty', () 
   expect(ids).toEqual([0x0008_1b36, 0x106a_1af4, 0x106a_1af4, 0xffff_ffff]);
   expect(bus.load(board.virtio.base + 8, 4)).toBe(true);
   expect(bus.low).toBe(0);
+});
+
+test('the interrupts of devices 1 and 2 are sources 33 and 34', () => {
+  const { bus, devices, raised } = makeBoard();
+  for (const device of [1, 2]) {
+    const at = window64.base + 0x4000 * device;
+    place(bus, device, at);
+    const store = (register: keyof typeof commonRegister, size: 1 | 4, value: number): void =>
+      void bus.store(at + commonRegister[register], size, value, 0);
+    const { acknowledge, driver, featuresOk, driverOk } = deviceStatus;
+    store('deviceStatus', 1, acknowledge | driver);
+    store('driverFeatureSelect', 4, 1);
+    store('driverFeature', 4, 1);
+    store('deviceStatus', 1, acknowledge | driver | featuresOk);
+    store('deviceStatus', 1, acknowledge | driver | featuresOk | driverOk);
+    devices[device - 1]?.setConfiguration(0, new Uint8Array([9]));
+    expect([...raised]).toEqual([32 + device]);
+    bus.load(at + structure.isr, 1);
+    expect(bus.low).toBe(pciInterrupt.configuration);
+    expect([...raised]).toEqual([]);
+  }
 });
 
 test.each([

@@ -3,7 +3,8 @@ import { describe, expect, test } from 'vitest';
 import { configRegister, pciCommand, pciStatus } from '../../../devices/pci/configuration.ts';
 import { deviceStatus, feature } from '../../../devices/virtio/device.ts';
 import { commonRegister, pciCapability, pciInterrupt } from '../../../devices/virtio/pci-layout.ts';
-import type { VirtioPci, VirtioPciOptions } from '../../../devices/virtio/pci.ts';
+import { VirtioPci } from '../../../devices/virtio/pci.ts';
+import type { VirtioPciOptions } from '../../../devices/virtio/pci.ts';
 import { VirtioRng } from '../../../devices/virtio/rng.ts';
 import { Driver, GuestRam, IrqProbe } from '../../driver.ts';
 import { plugIntoPci, PciRegisters, virtioCapabilities } from '../../pci-driver.ts';
@@ -215,6 +216,14 @@ test('§4.1.4.3.2 queue_enable takes a 1 and nothing else; a device reset takes 
   driver.write('status', 0);
   expect(readCommon('queueEnable', 2)).toBe(0);
   expect(readCommon('queueSize', 2)).toBe(16);
+  driver.configure({ size: 16, table: 0x8000_0000, available: 0x8000_1000, used: 0x8000_2000 });
+  for (const [value, enabled] of [
+    [0xffff, 0],
+    [1, 1],
+  ] as const) {
+    writeCommon('queueEnable', 2, value);
+    expect(readCommon('queueEnable', 2)).toBe(enabled);
+  }
 });
 
 test.each([
@@ -545,4 +554,24 @@ test('a driver that finds the function anew, its BAR elsewhere, goes on with the
   const moved = new Driver(new PciRegisters(bus, 4, 0x7_8000_0000), ram);
   expect(moved.status).toBe(acknowledge | driverBit | featuresOk | driverOk);
   expect(moved.exchange(moved.start()[0]!, [new Uint8Array([5])], [8])[0]).toBe(5);
+});
+
+test('a record brings a function back that no driver has found yet: its BAR, its interrupt, its way to memory', () => {
+  const ram = new GuestRam();
+  const first = bench({ memory: ram.memory });
+  const { driver } = first;
+  const queue = new Driver(driver.registers, ram).start()[0]!;
+  queue.add([{ address: ram.allocate(8), length: 8, writable: true }]);
+  queue.kick();
+  const device = new EchoDevice({ memory: ram.memory, log: () => undefined });
+  const irq = new IrqProbe();
+  const pci = new VirtioPci(device, irq);
+  device.state = structuredClone(first.device.state);
+  pci.state = structuredClone(first.pci.state);
+  expect(pci.bars[0].base).toBe(first.pci.bars[0].base);
+  expect(irq.asserted).toBe(true);
+  expect(pci.readConfig(configRegister.status, 2)).toBe(pciStatus.capabilities | pciStatus.interrupt);
+  queue.add([{ address: ram.allocate(8), length: 8, writable: true }]);
+  device.poll();
+  expect(queue.usedIndex).toBe(2);
 });
