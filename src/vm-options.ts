@@ -167,7 +167,7 @@ export function planJitCache(mebibytes: number | undefined): number | undefined 
 /** Throws VmError 'bad-option'. */
 export function planTransport(transport: VirtioTransport = 'mmio'): VirtioTransport {
   if (virtioTransports.includes(transport)) return transport;
-  throw new VmError('bad-option', `transport is ${String(transport)}: it is ${virtioTransports.join(' or ')}`);
+  throw new VmError('bad-option', `transport is ${transport}: it is ${virtioTransports.join(' or ')}`);
 }
 
 /** Throws VmError 'bad-option' where the line is too long for the kernel. */

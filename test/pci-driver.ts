@@ -180,7 +180,7 @@ export function plugIntoPci(
       return pci.state;
     },
     set state(state) {
-      pci.state = state as VirtioPci['state'];
+      pci.state = state;
     },
   };
 }

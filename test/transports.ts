@@ -79,7 +79,7 @@ export function plugIntoMmio(
       return slot.state;
     },
     set state(state) {
-      slot.state = state as VirtioMmio['state'];
+      slot.state = state;
     },
   };
 }

@@ -28,7 +28,8 @@ export function pageOptions(search: string): PageOptions {
   }
   const wanted = query.get('transport') ?? 'mmio';
   const transport = transports.find((one) => one === wanted);
-  if (transport === undefined) throw new Error(`transport=${wanted} in the address is none of ${transports.join(', ')}`);
+  if (transport === undefined)
+    throw new Error(`transport=${wanted} in the address is none of ${transports.join(', ')}`);
   return { store, memory, transport };
 }
 

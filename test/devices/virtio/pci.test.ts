@@ -75,7 +75,7 @@ test('§4.1.2 the function says that it is a virtio device without a legacy inte
 test('§4.1.4 each structure has a capability, aligned and within the BAR', () => {
   const { bus } = bench({ queueSizes: [16, 8] });
   const found = virtioCapabilities(bus, 4);
-  expect([...found.keys()].sort()).toEqual([1, 2, 3, 4, 5]);
+  expect(new Set(found.keys())).toEqual(new Set([1, 2, 3, 4, 5]));
   for (const [type, { at, bar, offset, length }] of found) {
     const isLong = type === pciCapability.notify || type === pciCapability.pciAccess;
     expect(bus.readConfig(4, at + 2, 1)).toBe(isLong ? 20 : 16);
