@@ -13,6 +13,7 @@ import {
   hostFolder,
   type CpuEngine,
   type HostFolderOptions,
+  type VirtioTransport,
   type VmStatistics,
 } from 'vm9';
 import { Agent, type AgentPort, type AgentPortEvents } from '../../src/agent.ts';
@@ -57,8 +58,9 @@ export async function startVm9(
   share: string,
   cpu: CpuEngine = 'translator',
   options: HostFolderOptions = {},
+  transport: VirtioTransport = 'mmio',
 ): Promise<Guest> {
-  const vm = createVm({ cpu, shares: [{ source: hostFolder(share, options), mount: 'none' }] });
+  const vm = createVm({ cpu, transport, shares: [{ source: hostFolder(share, options), mount: 'none' }] });
   await vm.start();
   await vm.ready;
   return {

@@ -38,6 +38,7 @@ const parts: Readonly<Record<string, Part>> = {
   v86: { title: 'The 9P server alone, beside that of v86', script: 'v86', needs: ['npm'] },
   stores: { title: 'Stores of the browser, in Chromium', script: 'stores', needs: ['chromium'] },
   files: { title: 'Files of a share, by cache mode and message size', script: 'files', needs: [compiler] },
+  transports: { title: 'Files of a share over PCI and over mmio', script: 'transports', needs: [compiler] },
   metadata: { title: 'Names and attributes of a share', script: 'metadata', needs: [compiler] },
   transfers: { title: 'Contents of a share’s files', script: 'transfers', needs: [compiler] },
   trees: { title: 'Trees of many files', script: 'trees', needs: ['git'] },

@@ -6,22 +6,26 @@ import { runCounted } from '../cpu/counted-machine.ts';
 
 const image = (name: string): Uint8Array => readFileSync(new URL(`../../guest-images/images/${name}`, import.meta.url));
 
-it('boots to the agent twice with the same instructions, output and memory', async () => {
-  const boot = {
-    kernel: image('vmlinux-riscv64.gz'),
-    initrd: image('initramfs-riscv64.cpio.gz'),
-    memoryBytes: 128 << 20,
-    commandLine: 'console=ttyS0',
-    untilAgent: true,
-  };
-  const first = await runCounted(boot);
-  const second = await runCounted(boot);
-  console.log(`${first.instructions} instructions to the agent, memory ${first.memory}`);
-  expect(first.reason).toBe('stopped');
-  expect(first.instructions).toBeGreaterThan(10_000_000);
-  expect(second).toEqual(first);
+it.each(['mmio', 'pci'] as const)(
+  'boots to the agent twice, and once translated, over virtio-%s',
+  async (transport) => {
+    const boot = {
+      kernel: image('vmlinux-riscv64.gz'),
+      initrd: image('initramfs-riscv64.cpio.gz'),
+      memoryBytes: 128 << 20,
+      commandLine: 'console=ttyS0',
+      untilAgent: true,
+      transport,
+    };
+    const first = await runCounted(boot);
+    const second = await runCounted(boot);
+    console.log(`${first.instructions} instructions to the agent over ${transport}, memory ${first.memory}`);
+    expect(first.reason).toBe('stopped');
+    expect(first.instructions).toBeGreaterThan(10_000_000);
+    expect(second).toEqual(first);
 
-  // Whatever runs the code: the translator stops where the interpreter does, and leaves what it leaves.
-  const translated = await runCounted({ ...boot, cpu: 'translator' });
-  expect({ ...translated, memory: first.memory }).toEqual(first);
-});
+    // Whatever runs the code: the translator stops where the interpreter does, and leaves what it leaves.
+    const translated = await runCounted({ ...boot, cpu: 'translator' });
+    expect({ ...translated, memory: first.memory }).toEqual(first);
+  },
+);
