@@ -7,7 +7,8 @@ export const board = {
   testFinisher: { base: 0x10_0000, size: 0x1000 },
   rtc: { base: 0x10_1000, size: 0x1000, irq: 11 },
   clint: { base: 0x200_0000, size: 0x1_0000 },
-  plic: { base: 0xc00_0000, size: 0x60_0000 },
+  /** `phandle` is what nodes of the device tree call it that interrupt through it. */
+  plic: { base: 0xc00_0000, size: 0x60_0000, phandle: 1 },
   uart: { base: 0x1000_0000, size: 0x100, irq: 10, clockFrequency: 3_686_400 },
   /** Slot n lies n * `stride` behind `base` and interrupts on `firstIrq` + n. */
   virtio: { base: 0x1000_1000, stride: 0x1000, slots: 8, firstIrq: 1 },

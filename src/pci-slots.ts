@@ -6,11 +6,10 @@ import { VirtioPci } from '../devices/virtio/pci.ts';
 import { board } from './board.ts';
 import { cells, empty, longs, strings } from './device-tree.ts';
 import type { DeviceNode } from './device-tree.ts';
-import { plicPhandle } from './virt-tree.ts';
-import { MmioSlots } from './virtio-slots.ts';
 import type { PlacedRegion, VirtioSlots } from './virtio-slots.ts';
 
-const { ecam, ports, window32, window64, firstIrq } = board.pcie;
+const { plic, pcie } = board;
+const { ecam, ports, window32, window64, firstIrq } = pcie;
 
 /** Interrupt wires of the bridge, and pins of a device. */
 const wires = 4;
@@ -18,13 +17,13 @@ const wires = 4;
 export class PciSlots implements VirtioSlots {
   readonly socNodes: readonly DeviceNode[] = [pciNode()];
   readonly #host: PciHost;
-  /** Without a device in any of them, as on QEMU's board. */
-  readonly #mmio: MmioSlots;
+  readonly #empty: VirtioSlots;
   #devices = 0;
 
-  constructor(source: (source: number) => IrqLine) {
+  /** `empty` are the slots without a device in any of them, which are there as on QEMU's board. */
+  constructor(source: (source: number) => IrqLine, empty: VirtioSlots) {
     const wire = (index: number): IrqLine => source(firstIrq + index);
-    this.#mmio = new MmioSlots(source);
+    this.#empty = empty;
     this.#host = new PciHost({
       windows: [window32, window64],
       portSize: ports.size,
@@ -40,7 +39,7 @@ export class PciSlots implements VirtioSlots {
   regions(): PlacedRegion[] {
     const host = this.#host;
     return [
-      ...this.#mmio.regions(),
+      ...this.#empty.regions(),
       { base: ecam.base, region: host.ecam },
       { base: ports.base, region: host.ports },
       ...host.windows,
@@ -86,7 +85,7 @@ function pciNode(): DeviceNode {
       'interrupt-map-mask': cells(device(wires - 1), 0, 0, 7),
       'interrupt-map': cells(
         ...indexes.flatMap((number) =>
-          indexes.flatMap((pin) => [device(number), 0, 0, pin + 1, plicPhandle, firstIrq + ((number + pin) % wires)]),
+          indexes.flatMap((pin) => [device(number), 0, 0, pin + 1, plic.phandle, firstIrq + ((number + pin) % wires)]),
         ),
       ),
     },

@@ -27,8 +27,6 @@ export interface VirtTreeOptions {
 /** In the order of Volume I, "ISA Extension Naming Conventions", as QEMU's `riscv,isa` has them. */
 export const defaultExtensions: readonly string[] = 'i m a f d c zicsr zifencei zba zbb zbs sstc'.split(' ');
 
-/** Phandle of the interrupt controller, for nodes that interrupt through it. */
-export const plicPhandle = 1;
 const finisherPhandle = 2;
 const cpuPhandle = (hart: number): number => 16 + 2 * hart;
 const hartInterruptsPhandle = (hart: number): number => 17 + 2 * hart;
@@ -164,7 +162,7 @@ function soc({ harts, virtioSlots = board.virtio.slots, socNodes = [] }: VirtTre
         '#interrupt-cells': cells(1),
         '#address-cells': cells(0),
         'riscv,ndev': cells(plicSources),
-        phandle: cells(plicPhandle),
+        phandle: cells(board.plic.phandle),
       }),
       device('serial', board.uart, ['ns16550a'], {
         ...interrupt(board.uart.irq),
@@ -197,7 +195,7 @@ function device(
 }
 
 function interrupt(source: number): DeviceNode['properties'] {
-  return { interrupts: cells(source), 'interrupt-parent': cells(plicPhandle) };
+  return { interrupts: cells(source), 'interrupt-parent': cells(board.plic.phandle) };
 }
 
 /** Two lines of a controller to each hart. */

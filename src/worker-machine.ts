@@ -262,7 +262,7 @@ export class MachineRun {
 async function slotsOf(transport: VirtioTransport): Promise<MakeSlots> {
   if (transport === 'mmio') return (source) => new MmioSlots(source);
   const { PciSlots } = await import('./pci-slots.ts');
-  return (source) => new PciSlots(source);
+  return (source) => new PciSlots(source, new MmioSlots(source));
 }
 
 /** The UART as a port: a paused one makes the machine wait. */

@@ -56,7 +56,8 @@ export async function runCounted({
         bootImage: () => Promise.resolve({ kernel, ...(initrd !== undefined && { initrd }) }),
         commandLine,
         shares: [],
-        makeSlots: (source) => (transport === 'pci' ? new PciSlots(source) : new MmioSlots(source)),
+        makeSlots: (source) =>
+          transport === 'pci' ? new PciSlots(source, new MmioSlots(source)) : new MmioSlots(source),
         noReboot: !restarts,
         onUartOutput: (bytes) => void output.update(bytes),
         onUartInputRoom: () => undefined,

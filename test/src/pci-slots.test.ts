@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { configRegister, pciCommand } from '../../devices/pci/configuration.ts';
 import { Plic } from '../../devices/plic.ts';
+import type { IrqLine } from '../../devices/ports.ts';
 import { TestFinisher } from '../../devices/test-finisher.ts';
 import { deviceStatus } from '../../devices/virtio/device.ts';
 import { commonRegister, pciInterrupt, structure } from '../../devices/virtio/pci-layout.ts';
@@ -9,12 +10,15 @@ import { board } from '../../src/board.ts';
 import { Bus } from '../../src/bus.ts';
 import { PciSlots } from '../../src/pci-slots.ts';
 import { virtDeviceTree } from '../../src/virt-tree.ts';
+import { MmioSlots } from '../../src/virtio-slots.ts';
 import { runCounted } from '../cpu/counted-machine.ts';
 import { assemble } from '../cpu/riscv/assembler.ts';
 import { EchoDevice } from '../devices/virtio/echo-device.ts';
 import { GuestRam } from '../driver.ts';
 import { cellsOf, nodeAt, parseTree, stringsOf } from './flat-tree.ts';
 import { makeImage } from './kernel-files.ts';
+
+const noWire = (): IrqLine => ({ set: () => undefined });
 
 test('the tree’s node is what QEMU 7.2 writes', () => {
   const root = parseTree(
@@ -23,7 +27,7 @@ test('the tree’s node is what QEMU 7.2 writes', () => {
       harts: 1,
       commandLine: '',
       rngSeed: new Uint8Array(32),
-      socNodes: new PciSlots(() => ({ set: () => undefined })).socNodes,
+      socNodes: new PciSlots(noWire, new MmioSlots(noWire)).socNodes,
     }),
   );
   const node = nodeAt(root, '/soc/pci@30000000');
@@ -63,16 +67,16 @@ function makeBoard(): {
 } {
   const raised = new Set<number>();
   const finished: unknown[] = [];
-  const slots = new PciSlots((source) => ({
-    set: (asserted) => void (asserted ? raised.add(source) : raised.delete(source)),
-  }));
+  const source = (number: number): IrqLine => ({
+    set: (asserted) => void (asserted ? raised.add(number) : raised.delete(number)),
+  });
+  const slots = new PciSlots(source, new MmioSlots(source));
   const devices = [1, 2].map(
     () => new EchoDevice({ memory: new GuestRam({ length: 1 << 16 }).memory, log: () => undefined }),
   );
   for (const device of devices) slots.plug(device);
   const bus = new Bus();
-  const wire = { set: (): void => undefined };
-  bus.attach(board.plic.base, new Plic([{ machine: wire, supervisor: wire }]));
+  bus.attach(board.plic.base, new Plic([{ machine: noWire(), supervisor: noWire() }]));
   bus.attach(board.testFinisher.base, new TestFinisher((finish) => finished.push(finish)));
   for (const { base, region } of slots.regions()) bus.attach(base, region);
   return { bus, devices, raised, finished };
