@@ -82,6 +82,10 @@ export interface DeviceState {
  *     const device = new Virtio9p({ memory, log, now, server, tag: 'host', onFatal });
  *     const slot = new VirtioMmio(device, irqLine);       // an MmioRegion of 0x1000 bytes for the bus
  *
+ * or, where it is to be a PCI function,
+ *
+ *     const pci = new VirtioPci(device, irqLine);         // for a PciHost, or any other PCI bus
+ *
  * and its run loop, at the end of every slice, calls `device.poll()` while `device.pending`, and turns its event loop
  * while `device.outstanding` is not 0. A call into a device throws only for a mistake of ours, never for the guest's.
  *
