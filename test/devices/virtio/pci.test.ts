@@ -1,122 +1,14 @@
-// VIRTIO 1.3 §4.1: a virtio device as a PCI function.
+// VIRTIO 1.3 §4.1.4.3 to §4.1.5: the registers of a virtio device as a PCI function.
 import { describe, expect, test } from 'vitest';
-import { configRegister, pciCommand, pciStatus } from '../../../devices/pci/configuration.ts';
+import { configRegister, pciStatus } from '../../../devices/pci/configuration.ts';
 import { deviceStatus, feature } from '../../../devices/virtio/device.ts';
 import { commonRegister, pciCapability, pciInterrupt } from '../../../devices/virtio/pci-layout.ts';
-import { VirtioPci } from '../../../devices/virtio/pci.ts';
-import type { VirtioPciOptions } from '../../../devices/virtio/pci.ts';
-import { VirtioRng } from '../../../devices/virtio/rng.ts';
-import { Driver, GuestRam, IrqProbe } from '../../driver.ts';
-import { plugIntoPci, PciRegisters, virtioCapabilities } from '../../pci-driver.ts';
-import type { PciBus, Size } from '../../pci-driver.ts';
-import { EchoDevice, echoDeviceId } from './echo-device.ts';
-import type { EchoOptions } from './echo-device.ts';
+import type { Size } from '../../pci-driver.ts';
+import { addOne, pciBench } from './pci-bench.ts';
 
-const { command, bar0 } = configRegister;
-const { memorySpace, busMaster, interruptDisable } = pciCommand;
-const { acknowledge, driver: driverBit, featuresOk, driverOk } = deviceStatus;
+const { command } = configRegister;
+const { driverOk } = deviceStatus;
 const sizes: readonly Size[] = [1, 2, 4];
-
-interface Bench {
-  readonly ram: GuestRam;
-  readonly device: EchoDevice;
-  readonly pci: VirtioPci;
-  readonly bus: PciBus;
-  readonly irq: IrqProbe;
-  readonly driver: Driver;
-  readonly log: string[];
-  readonly readConfig: (offset: number, size: Size) => number;
-  readonly writeConfig: (offset: number, size: Size, value: number) => void;
-  /** Of the common configuration, in any width. */
-  readonly readCommon: (register: keyof typeof commonRegister, size: Size) => number;
-  readonly writeCommon: (register: keyof typeof commonRegister, size: Size, value: number) => void;
-  /** Where a structure is in memory. */
-  readonly place: (type: number) => number;
-}
-
-function bench({ barBits, ...options }: Partial<EchoOptions> & VirtioPciOptions = {}): Bench {
-  const ram = new GuestRam();
-  const log: string[] = [];
-  const device = new EchoDevice({ memory: ram.memory, log: (line) => log.push(line), ...options });
-  const irq = new IrqProbe();
-  const { pci, bus, registers } = plugIntoPci(device, irq, barBits === undefined ? {} : { barBits });
-  const place = (type: number): number => registers.place(type);
-  const common = (register: keyof typeof commonRegister): number =>
-    place(pciCapability.common) + commonRegister[register];
-  return {
-    ram,
-    device,
-    pci,
-    bus,
-    irq,
-    driver: new Driver(registers, ram),
-    log,
-    readConfig: (offset, size) => bus.readConfig(registers.device, offset, size),
-    writeConfig: (offset, size, value) => bus.writeConfig(registers.device, offset, size, value),
-    readCommon: (register, size) => bus.read(common(register), size),
-    writeCommon: (register, size, value) => bus.write(common(register), size, value),
-    place,
-  };
-}
-
-function addOne({ ram, driver }: Bench, queue = driver.queues[0]!): number {
-  return queue.add([{ address: ram.allocate(8), length: 8, writable: true }]);
-}
-
-test('§4.1.2 the function says that it is a virtio device without a legacy interface', () => {
-  const { readConfig } = bench();
-  expect(readConfig(configRegister.vendorId, 2)).toBe(0x1af4);
-  expect(readConfig(configRegister.deviceId, 2)).toBe(0x1040 + echoDeviceId);
-  expect(readConfig(configRegister.revision, 1)).toBeGreaterThanOrEqual(1);
-  expect(readConfig(configRegister.subsystemId, 2)).toBeGreaterThanOrEqual(0x40);
-  expect(readConfig(configRegister.interruptPin, 1)).toBe(1);
-});
-
-test('§4.1.4 each structure has a capability, aligned and within the BAR', () => {
-  const { bus } = bench({ queueSizes: [16, 8] });
-  const found = virtioCapabilities(bus, 4);
-  expect(new Set(found.keys())).toEqual(new Set([1, 2, 3, 4, 5]));
-  for (const [type, { at, bar, offset, length }] of found) {
-    const isLong = type === pciCapability.notify || type === pciCapability.pciAccess;
-    expect(bus.readConfig(4, at + 2, 1)).toBe(isLong ? 20 : 16);
-    expect(bar).toBe(0);
-    expect(offset % 4).toBe(0);
-    expect(offset + length).toBeLessThanOrEqual(0x4000);
-  }
-  // Up to and with queue_reset, which RING_RESET needs.
-  expect(found.get(pciCapability.common)!.length).toBe(commonRegister.queueReset + 2);
-  expect(found.get(pciCapability.device)!.length).toBe(5);
-});
-
-test('§4.1.4.4.1 the notification addresses of all queues are within the structure, 4 bytes for each', () => {
-  const { bus, readCommon, writeCommon } = bench({ queueSizes: [16, 8, 4] });
-  const { at, length } = virtioCapabilities(bus, 4).get(pciCapability.notify)!;
-  const multiplier = bus.readConfig(4, at + 16, 4);
-  expect(Math.log2(multiplier) % 2).toBe(0);
-  const offsets = [0, 1, 2].map((queue) => {
-    writeCommon('queueSelect', 2, queue);
-    return readCommon('queueNotifyOff', 2) * multiplier;
-  });
-  expect(new Set(offsets).size).toBe(3);
-  for (const offset of offsets) expect(offset + 4).toBeLessThanOrEqual(length);
-});
-
-test('§4.1.4.6 a type without configuration space has no capability for it', () => {
-  const memory = new GuestRam().memory;
-  const rng = new VirtioRng({ memory, log: () => undefined, now: () => 0, fill: () => undefined });
-  const { bus } = plugIntoPci(rng, new IrqProbe());
-  expect(virtioCapabilities(bus, 4).has(pciCapability.device)).toBe(false);
-});
-
-test.each([32, 64] as const)('its BAR has 16 KiB and %i bits', (barBits) => {
-  const { driver, readConfig, writeConfig } = bench({ barBits });
-  const queue = driver.start()[0]!;
-  expect([...driver.exchange(queue, [new Uint8Array([1, 2])], [8])]).toEqual([1, 2]);
-  writeConfig(bar0, 4, 0xffff_ffff);
-  writeConfig(bar0 + 4, 4, 0xffff_ffff);
-  expect(readConfig(bar0, 4)).toBe(barBits === 64 ? 0xffff_c004 : 0xffff_c000);
-  expect(readConfig(bar0 + 4, 4)).toBe(barBits === 64 ? 0xffff_ffff : 0);
-});
 
 describe('§4.1.3.1 each field of the common configuration', () => {
   const widths = Object.entries(commonRegister).map(([name, offset]) => {
@@ -125,7 +17,7 @@ describe('§4.1.3.1 each field of the common configuration', () => {
   });
 
   test.each(widths)('%s (0x%x) answers accesses of %i bytes only', (name, offset, width) => {
-    const { bus, device, pci, place } = bench({ queueSizes: [16, 8] });
+    const { bus, device, pci, place } = pciBench({ queueSizes: [16, 8] });
     const at = place(pciCapability.common) + offset;
     const before = { device: device.state, transport: pci.state };
     for (const size of sizes.filter((each) => each !== width && at % each === 0)) {
@@ -145,7 +37,7 @@ describe('§4.1.3.1 each field of the common configuration', () => {
 });
 
 test('what lies between the structures, and behind them, reads 0 and takes any store', () => {
-  const { bus, device, pci, place } = bench();
+  const { bus, device, pci, place } = pciBench();
   const before = { device: device.state, transport: pci.state };
   const base = place(pciCapability.common);
   for (const offset of [0x3c, 0x40, 0xffc, 0x1004, 0x1ffc, 0x2008, 0x2ffc, 0x3ffc]) {
@@ -158,7 +50,7 @@ test('what lies between the structures, and behind them, reads 0 and takes any s
 });
 
 test('§4.1.4.3.1 selectors and accepted features read back, word by word', () => {
-  const { driver, readCommon, writeCommon } = bench();
+  const { driver, readCommon, writeCommon } = pciBench();
   driver.accept(feature.version1 | feature.eventIdx);
   for (const [word, value] of [
     [0, Number(feature.eventIdx)],
@@ -176,7 +68,7 @@ test('§4.1.4.3.1 selectors and accepted features read back, word by word', () =
 });
 
 test('§4.1.4.3.1 a queue that does not exist has size 0, and nothing of it can be set', () => {
-  const { readCommon, writeCommon, device } = bench({ queueSizes: [16, 8] });
+  const { readCommon, writeCommon, device } = pciBench({ queueSizes: [16, 8] });
   const before = device.state;
   expect(readCommon('numQueues', 2)).toBe(2);
   for (const queue of [2, 0xffff]) {
@@ -192,7 +84,7 @@ test('§4.1.4.3.1 a queue that does not exist has size 0, and nothing of it can 
 });
 
 test('§4.1.4.3 a queue’s addresses are of 64 bits, read and written by halves', () => {
-  const { readCommon, writeCommon } = bench();
+  const { readCommon, writeCommon } = pciBench();
   const halves = [
     'queueDescLow',
     'queueDescHigh',
@@ -206,7 +98,7 @@ test('§4.1.4.3 a queue’s addresses are of 64 bits, read and written by halves
 });
 
 test('§4.1.4.3.2 queue_enable takes a 1 and nothing else; a device reset takes it back', () => {
-  const { driver, readCommon, writeCommon } = bench();
+  const { driver, readCommon, writeCommon } = pciBench();
   driver.start();
   writeCommon('queueSelect', 2, 0);
   for (const value of [0, 2, 0xffff]) {
@@ -231,7 +123,7 @@ test.each([
   ['with its first address only', 1],
   ['with two of three', 2],
 ])('a queue that is enabled %s needs a reset, and RAM stays as it is', (_, given) => {
-  const { driver, ram, readCommon, writeCommon, log } = bench();
+  const { driver, ram, readCommon, writeCommon, log } = pciBench();
   driver.negotiate();
   const before = ram.u8.slice();
   for (const half of (['queueDescLow', 'queueDriverLow'] as const).slice(0, given)) writeCommon(half, 4, 0x8000_0000);
@@ -245,7 +137,7 @@ test.each([
 });
 
 test('§4.1.4.3.2 a queue without RING_RESET is not reset', () => {
-  const { driver, readCommon, writeCommon } = bench();
+  const { driver, readCommon, writeCommon } = pciBench();
   driver.start({ features: feature.version1 });
   writeCommon('queueSelect', 2, 0);
   writeCommon('queueReset', 2, 1);
@@ -254,7 +146,7 @@ test('§4.1.4.3.2 a queue without RING_RESET is not reset', () => {
 });
 
 test('§4.1.4.5 the ISR status tells the causes and takes them back in one read', () => {
-  const parts = bench();
+  const parts = pciBench();
   const { device, driver, irq, readConfig, place, bus } = parts;
   driver.start();
   addOne(parts);
@@ -273,21 +165,8 @@ test('§4.1.4.5 the ISR status tells the causes and takes them back in one read'
   expect(bus.read(place(pciCapability.isr), 1)).toBe(0);
 });
 
-test('an interrupt that the command register disables waits until it no longer does', () => {
-  const parts = bench();
-  const { driver, irq, writeConfig, readConfig } = parts;
-  driver.start();
-  writeConfig(command, 2, memorySpace | busMaster | interruptDisable);
-  addOne(parts);
-  driver.queues[0]!.kick();
-  expect(irq.asserted).toBe(false);
-  expect(readConfig(configRegister.status, 2) & pciStatus.interrupt).toBe(pciStatus.interrupt);
-  writeConfig(command, 2, memorySpace | busMaster);
-  expect(irq.asserted).toBe(true);
-});
-
 test('§4.1.5.1.2.1 no vector can be mapped: the registers read NO_VECTOR, and the interrupt is that of the pin', () => {
-  const parts = bench();
+  const parts = pciBench();
   const { driver, irq, readCommon, writeCommon } = parts;
   driver.start();
   for (const register of ['configMsixVector', 'queueMsixVector'] as const) {
@@ -306,7 +185,7 @@ test.each([
   ['§4.1.5.2 16 bits', feature.version1, 2, 1],
   ['§2.9 with NOTIFICATION_DATA 32 bits', feature.version1 | feature.notificationData, 4, (1 << 16) | 1],
 ] as const)('%s at a queue’s address notify of it', (_, features, size, value) => {
-  const parts = bench({ queueSizes: [16, 16] });
+  const parts = pciBench({ queueSizes: [16, 16] });
   const { driver, bus, place } = parts;
   const [first, second] = driver.start({ features });
   addOne(parts, first);
@@ -318,7 +197,7 @@ test.each([
 });
 
 test('a notification beside the addresses, of one byte, or of a queue that does not exist, is none', () => {
-  const parts = bench();
+  const parts = pciBench();
   const { driver, bus, place } = parts;
   const queue = driver.start()[0]!;
   addOne(parts);
@@ -331,7 +210,7 @@ test('a notification beside the addresses, of one byte, or of a queue that does 
 });
 
 test('§4.1.4.3.1 config_generation is a byte that changes with the configuration', () => {
-  const { device, readCommon } = bench();
+  const { device, readCommon } = pciBench();
   const seen = new Set<number>();
   for (let count = 0; count < 256; count += 1) {
     seen.add(readCommon('configGeneration', 1));
@@ -341,7 +220,7 @@ test('§4.1.4.3.1 config_generation is a byte that changes with the configuratio
 });
 
 test('registers that are read only stay, whatever is written', () => {
-  const { bus, driver, place, readCommon } = bench();
+  const { bus, driver, place, readCommon } = pciBench();
   for (let offset = 0; offset < 0x4000; offset += 2) {
     if (offset !== commonRegister.deviceStatus) bus.write(place(pciCapability.common) + offset, 2, 0xffff);
   }
@@ -354,7 +233,7 @@ test('registers that are read only stay, whatever is written', () => {
 });
 
 test('§4.1.4.3.1 a reset of the device takes back selectors and interrupt, but leaves the function where it is', () => {
-  const parts = bench();
+  const parts = pciBench();
   const { driver, irq, pci, readConfig } = parts;
   driver.start();
   addOne(parts);
@@ -369,209 +248,4 @@ test('§4.1.4.3.1 a reset of the device takes back selectors and interrupt, but 
     queueSelect: 0,
     interruptStatus: 0,
   });
-});
-
-test('a reset of the bus makes everything as it was made', () => {
-  const fresh = bench();
-  fresh.bus.host.reset();
-  const made = fresh.pci.state;
-  const parts = bench();
-  const { bus, driver, irq, device, pci } = parts;
-  driver.start();
-  addOne(parts);
-  driver.queues[0]!.kick();
-  bus.host.reset();
-  expect(irq.asserted).toBe(false);
-  expect(device.status).toBe(0);
-  expect(pci.state).toEqual(made);
-  expect(pci.bars[0].base).toBeUndefined();
-});
-
-describe('§4.1.4.9 configuration space reaches into the BAR', () => {
-  /** The capability, and what a driver writes into it. */
-  function window({ bus }: Bench): {
-    readonly data: number;
-    readonly aim: (offset: number, length: number, bar?: number) => void;
-  } {
-    const { at } = virtioCapabilities(bus, 4).get(pciCapability.pciAccess)!;
-    const aim = (offset: number, length: number, bar = 0): void => {
-      bus.writeConfig(4, at + 4, 1, bar);
-      bus.writeConfig(4, at + 8, 4, offset);
-      bus.writeConfig(4, at + 12, 4, length);
-    };
-    return { data: at + 16, aim };
-  }
-
-  test('before memory is decoded, in each width', () => {
-    const parts = bench();
-    const { readConfig, writeConfig, driver } = parts;
-    const { data, aim } = window(parts);
-    writeConfig(command, 2, busMaster);
-    aim(commonRegister.deviceStatus, 1);
-    writeConfig(data, 1, acknowledge | driverBit);
-    expect(readConfig(data, 1)).toBe(acknowledge | driverBit);
-    aim(commonRegister.queueSize, 2);
-    expect(readConfig(data, 4) & 0xffff).toBe(16);
-    aim(commonRegister.driverFeature, 4);
-    writeConfig(data, 4, 0x2000_0000);
-    expect(readConfig(data, 4)).toBe(0x2000_0000);
-    writeConfig(command, 2, memorySpace | busMaster);
-    expect(driver.status).toBe(acknowledge | driverBit);
-  });
-
-  test('also to notify, and to take the interrupt back', () => {
-    const parts = bench();
-    const { driver, irq, readConfig, writeConfig } = parts;
-    const { data, aim } = window(parts);
-    const queue = driver.start()[0]!;
-    addOne(parts);
-    aim(0x3000, 2);
-    writeConfig(data, 2, 0);
-    expect(queue.usedIndex).toBe(1);
-    aim(0x1000, 1);
-    expect(readConfig(data, 1)).toBe(pciInterrupt.queue);
-    expect(irq.asserted).toBe(false);
-  });
-
-  test.each([
-    ['another BAR', 0x14, 1, 1],
-    ['a BAR that no function has', 0x14, 1, 255],
-    ['no length', 0x14, 0, 0],
-    ['a length of 3', 0x14, 3, 0],
-    ['a length of 8', 0x10, 8, 0],
-    ['a length of 2^32 - 1', 0x14, 0xffff_ffff, 0],
-    ['an offset that is not a multiple of the length', 0x16, 4, 0],
-    ['an offset at the end of the BAR', 0x4000, 4, 0],
-    ['an offset that wraps', 0xffff_fffc, 4, 0],
-  ])('%s leads nowhere', (_, offset, length, bar) => {
-    const parts = bench();
-    const { device, pci, readConfig, writeConfig } = parts;
-    const { data, aim } = window(parts);
-    aim(offset, length, bar);
-    const before = device.state;
-    writeConfig(data, 4, 0x0101_0101);
-    expect(readConfig(data, 4)).toBe(0x0101_0101);
-    expect(device.state).toEqual(before);
-    expect(pci.state).toMatchObject({ deviceFeatureSelect: 0, queueSelect: 0 });
-  });
-});
-
-describe('without bus mastering', () => {
-  test('nothing of guest memory is read or written; what waits is served when it is back', () => {
-    const parts = bench();
-    const { driver, device, ram, irq, writeConfig } = parts;
-    const queue = driver.start()[0]!;
-    writeConfig(command, 2, memorySpace);
-    addOne(parts);
-    const before = ram.u8.slice();
-    queue.kick();
-    device.poll();
-    expect(Buffer.compare(ram.u8, before)).toBe(0);
-    expect(irq.asserted).toBe(false);
-    expect(device.pending).toBe(false);
-    writeConfig(command, 2, memorySpace | busMaster);
-    expect(device.pending).toBe(true);
-    device.poll();
-    expect(queue.usedIndex).toBe(1);
-    expect(irq.asserted).toBe(true);
-  });
-
-  test('a driver may come up; its buffers are taken once the device may', () => {
-    const parts = bench();
-    const { driver, device, writeConfig } = parts;
-    writeConfig(command, 2, memorySpace);
-    driver.negotiate();
-    const queue = driver.setUpQueue(0);
-    addOne(parts, queue);
-    driver.write('status', driver.status | driverOk);
-    expect(driver.status).toBe(acknowledge | driverBit | featuresOk | driverOk);
-    expect([queue.usedIndex, device.pending]).toEqual([0, false]);
-    writeConfig(command, 2, memorySpace | busMaster);
-    device.poll();
-    expect(queue.usedIndex).toBe(1);
-  });
-
-  test('requests under way are given up: the device needs a reset, and touches no buffer any more', () => {
-    const parts = bench();
-    const { driver, device, ram, irq, log, writeConfig } = parts;
-    const queue = driver.start()[0]!;
-    device.hold = true;
-    addOne(parts);
-    queue.kick();
-    writeConfig(command, 2, memorySpace);
-    expect(driver.needsReset).toBe(true);
-    expect(log).toEqual([
-      'echo: bus mastering was switched off with requests under way (outstanding 1); the device needs a reset',
-    ]);
-    // An interrupt by the pin is no access to memory.
-    expect(irq.asserted).toBe(true);
-    const before = ram.u8.slice();
-    device.answer(device.held[0]!);
-    writeConfig(command, 2, memorySpace | busMaster);
-    device.poll();
-    expect(Buffer.compare(ram.u8, before)).toBe(0);
-    device.hold = false;
-    expect([...driver.exchange(driver.start()[0]!, [new Uint8Array([3])], [8])]).toEqual([3]);
-  });
-
-  test('of a turn that was not over nothing is left to poll', () => {
-    let time = 0;
-    const parts = bench({ now: () => (time += 2) });
-    const { driver, device, writeConfig } = parts;
-    const queue = driver.start()[0]!;
-    addOne(parts);
-    addOne(parts);
-    queue.kick();
-    expect(device.pending).toBe(true);
-    writeConfig(command, 2, memorySpace);
-    expect(device.pending).toBe(false);
-    device.poll();
-    expect(queue.usedIndex).toBe(1);
-  });
-});
-
-test('without memory decoding the registers are out of reach, and the device goes on', () => {
-  const parts = bench();
-  const { driver, device, bus, irq, place, writeConfig } = parts;
-  const queue = driver.start()[0]!;
-  device.hold = true;
-  addOne(parts);
-  queue.kick();
-  writeConfig(command, 2, busMaster);
-  expect(bus.read(place(pciCapability.common) + commonRegister.deviceStatus, 1)).toBe(0xff);
-  bus.write(place(pciCapability.common) + commonRegister.deviceStatus, 1, 0);
-  device.answer(device.held[0]!);
-  expect(queue.usedIndex).toBe(1);
-  expect(irq.asserted).toBe(true);
-  writeConfig(command, 2, memorySpace | busMaster);
-  expect(driver.acknowledge()).toBe(pciInterrupt.queue);
-});
-
-test('a driver that finds the function anew, its BAR elsewhere, goes on with the same device', () => {
-  const parts = bench();
-  const { driver, bus, ram } = parts;
-  driver.start();
-  const moved = new Driver(new PciRegisters(bus, 4, 0x7_8000_0000), ram);
-  expect(moved.status).toBe(acknowledge | driverBit | featuresOk | driverOk);
-  expect(moved.exchange(moved.start()[0]!, [new Uint8Array([5])], [8])[0]).toBe(5);
-});
-
-test('a record brings a function back that no driver has found yet: its BAR, its interrupt, its way to memory', () => {
-  const ram = new GuestRam();
-  const first = bench({ memory: ram.memory });
-  const { driver } = first;
-  const queue = new Driver(driver.registers, ram).start()[0]!;
-  queue.add([{ address: ram.allocate(8), length: 8, writable: true }]);
-  queue.kick();
-  const device = new EchoDevice({ memory: ram.memory, log: () => undefined });
-  const irq = new IrqProbe();
-  const pci = new VirtioPci(device, irq);
-  device.state = structuredClone(first.device.state);
-  pci.state = structuredClone(first.pci.state);
-  expect(pci.bars[0].base).toBe(first.pci.bars[0].base);
-  expect(irq.asserted).toBe(true);
-  expect(pci.readConfig(configRegister.status, 2)).toBe(pciStatus.capabilities | pciStatus.interrupt);
-  queue.add([{ address: ram.allocate(8), length: 8, writable: true }]);
-  device.poll();
-  expect(queue.usedIndex).toBe(2);
 });
