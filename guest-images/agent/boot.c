@@ -16,8 +16,7 @@ static void mount_or_complain(const char *type, const char *path, unsigned long 
 		complain(path, -error);
 }
 
-/* The content of a small file of the initramfs, until the next call. Empty when there is no such file. */
-static char *read_file(const char *path)
+char *boot_read_file(const char *path)
 {
 	static char content[16384];
 	int file = sys_open(path, O_RDONLY | O_CLOEXEC, 0);
@@ -66,7 +65,7 @@ static void link_applet(const char *name)
 /* The names of busybox's programs. */
 static void link_applets(void)
 {
-	char *applets = read_file("/etc/applets");
+	char *applets = boot_read_file("/etc/applets");
 
 	sys_chdir("/bin");
 	each_line(applets, link_applet);
@@ -78,7 +77,7 @@ void boot_first(void)
 	mount_or_complain("devtmpfs", "/dev", MS_NOSUID, "mode=0755");
 	mount_or_complain("sysfs", "/sys", MS_NOSUID | MS_NODEV | MS_NOEXEC, NULL);
 	/* The paths of modules in the order in which to load them. Our own kernel needs none. */
-	each_line(read_file("/etc/modules"), load_module);
+	each_line(boot_read_file("/etc/modules"), load_module);
 }
 
 /* Brings the loopback device up; the kernel gives it 127.0.0.1. */

@@ -3,6 +3,7 @@
 
 #include "mount.h"
 #include "port.h"
+#include "root.h"
 
 #include <linux/random.h>
 
@@ -15,6 +16,7 @@ struct outcome {
 static struct mounting {
 	__u32 id; /* 0: free */
 	int report;
+	bool is_root;
 } mountings[MAX_MOUNTS];
 
 const char *request_mount(__u32 id, struct payload *payload)
@@ -24,6 +26,7 @@ const char *request_mount(__u32 id, struct payload *payload)
 	struct string options = payload_string(payload);
 	struct mounting *mounting = mountings;
 	int report[2], pid;
+	bool is_root;
 
 	if (!payload_finished(payload) || id == 0)
 		return "a malformed Mount";
@@ -33,6 +36,7 @@ const char *request_mount(__u32 id, struct payload *payload)
 		port_reply(id, EAGAIN, "32 mounts are under way: no more at once");
 		return NULL;
 	}
+	is_root = strcmp(string_end(path), "/") == 0;
 	if (sys_pipe2(report, O_CLOEXEC) < 0 || (pid = sys_fork()) < 0) {
 		port_reply(id, ENOMEM, "no process for the mount");
 		return NULL;
@@ -40,12 +44,13 @@ const char *request_mount(__u32 id, struct payload *payload)
 	if (pid == 0) {
 		struct outcome outcome = { 0 };
 
-		outcome.error = mount_share(string_end(tag), string_end(path), string_end(options), &outcome.text);
+		outcome.error = is_root ? root_prepare(string_end(tag), string_end(options), &outcome.text)
+					: mount_share(string_end(tag), string_end(path), string_end(options), &outcome.text);
 		sys_write(report[1], &outcome, sizeof outcome);
 		sys_exit(0);
 	}
 	sys_close(report[1]);
-	*mounting = (struct mounting){ id, report[0] };
+	*mounting = (struct mounting){ id, report[0], is_root };
 	return NULL;
 }
 
@@ -69,6 +74,8 @@ static void finish(struct mounting *mounting)
 		text_add(&outcome.text, "the process that was to mount has died", NULL);
 	}
 	sys_close(mounting->report);
+	if (mounting->is_root && !outcome.error)
+		outcome.error = root_enter(&outcome.text);
 	port_reply(mounting->id, outcome.error, outcome.text.bytes);
 	mounting->id = 0;
 }

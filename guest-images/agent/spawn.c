@@ -1,15 +1,22 @@
 /* SPDX-License-Identifier: MIT */
 #include "spawn.h"
 
+#include "boot.h"
+
 #define HOME "/root"
 #define PATH "PATH=/usr/local/bin:/usr/bin:/bin:/usr/local/sbin:/usr/sbin:/sbin"
+
+#define SHELL_NAME "SHELL="
+static char shell_variable[256] = SHELL_NAME "/bin/sh";
+/* An absolute path. */
+static char *const login_shell = shell_variable + sizeof SHELL_NAME - 1;
 
 static char *const own_environment[] = {
 	PATH,
 	"HOME=" HOME,
 	"USER=root",
 	"LOGNAME=root",
-	"SHELL=/bin/sh",
+	shell_variable,
 	"LANG=C.UTF-8",
 };
 #define OWN_VARIABLES (sizeof own_environment / sizeof *own_environment)
@@ -67,10 +74,12 @@ static int execute(char **argv, char **env, const char *file)
 /* The agent blocks signals and stands back in the scheduler; nothing that it starts may inherit that. */
 static void become(const struct spawn *spawn, char **env, int report)
 {
-	static char *login_shell[] = { "-sh", NULL };
+	char shell_name[sizeof shell_variable] = "-";
+	char *shell_argv[] = { shell_name, NULL };
 	static const signal_set none = 0;
 	struct mishap mishap = { 0, AT_TERMINAL };
 
+	strlcat(shell_name, strrchr(login_shell, '/') + 1, sizeof shell_name);
 	sys_sigprocmask(SIG_SETMASK, &none);
 	sys_set_scheduler(SCHED_NORMAL);
 	sys_setsid();
@@ -84,7 +93,7 @@ static void become(const struct spawn *spawn, char **env, int report)
 	}
 	if (!mishap.error) {
 		mishap.step = AT_PROGRAM;
-		mishap.error = *spawn->argv ? execute(spawn->argv, env, *spawn->argv) : execute(login_shell, env, "/bin/sh");
+		mishap.error = *spawn->argv ? execute(spawn->argv, env, *spawn->argv) : execute(shell_argv, env, login_shell);
 	}
 	sys_write(report, &mishap, sizeof mishap);
 	sys_exit(127);
@@ -121,7 +130,7 @@ static int explain(const struct spawn *spawn, const struct mishap *mishap, struc
 		text_add(failure, "the working directory ", *spawn->cwd ? spawn->cwd : HOME, NULL);
 		break;
 	case AT_PROGRAM:
-		text_add(failure, "the program ", *spawn->argv ? *spawn->argv : "/bin/sh", NULL);
+		text_add(failure, "the program ", *spawn->argv ? *spawn->argv : login_shell, NULL);
 		break;
 	}
 	text_add(failure, ": ", error_text(mishap->error), NULL);
@@ -152,4 +161,23 @@ int spawn(const struct spawn *spawn, struct text *failure)
 	length = sys_read(report[0], &mishap, sizeof mishap);
 	sys_close(report[0]);
 	return length == sizeof mishap ? explain(spawn, &mishap, failure) : pid;
+}
+
+void spawn_find_shell(void)
+{
+	/* passwd(5): the last of seven fields. */
+	char *line = boot_read_file("/etc/passwd"), *end, *shell;
+
+	while (*line && strncmp(line, "root:", 5) != 0) {
+		end = strchr(line, '\n');
+		line = end ? end + 1 : line + strlen(line);
+	}
+	end = strchr(line, '\n');
+	if (end)
+		*end = 0;
+	shell = strrchr(line, ':');
+	if (!shell || *++shell != '/' || strlen(shell) >= sizeof shell_variable - (login_shell - shell_variable))
+		return;
+	if (sys_executable(shell))
+		strcpy(login_shell, shell);
 }

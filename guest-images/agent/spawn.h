@@ -19,4 +19,7 @@ struct spawn {
  */
 int spawn(const struct spawn *spawn, struct text *failure);
 
+/* Takes root's login shell from /etc/passwd, if it can be executed. Until then it is /bin/sh. */
+void spawn_find_shell(void);
+
 #endif

@@ -22,6 +22,7 @@
 #define AF_INET 2
 #define AF_NETLINK 16
 #define SOCK_DGRAM 2
+#define X_OK 1
 #define SOCK_CLOEXEC O_CLOEXEC
 #define SOCK_NONBLOCK O_NONBLOCK
 #define MNT_DETACH 2
@@ -87,6 +88,16 @@ VM9_UNUSED static int sys_set_scheduler(int policy)
 	const struct { int priority; } parameters = { 0 };
 
 	return my_syscall3(__NR_sched_setscheduler, 0, policy, &parameters);
+}
+
+VM9_UNUSED static bool sys_executable(const char *path)
+{
+	return my_syscall3(__NR_faccessat, AT_FDCWD, path, X_OK) == 0;
+}
+
+VM9_UNUSED static int sys_sethostname(const char *name, size_t length)
+{
+	return my_syscall2(__NR_sethostname, name, length);
 }
 
 VM9_UNUSED static void sys_sync(void)

@@ -2,12 +2,14 @@
 // Run by hand: node test/guest-images/run.js [KERNEL INITRAMFS]
 import { createHash, randomBytes } from 'node:crypto';
 import { deepStrictEqual, match, ok, rejects, strictEqual } from 'node:assert/strict';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { gunzipSync } from 'node:zlib';
 import { Agent, type Command, type ExecRequest, type Exit } from '../../src/agent.ts';
 import { guestFrameReader, textOf } from '../../src/agent/frames.ts';
+import { readCpio } from './cpio.ts';
 import { startQemu, type QemuGuest, type QemuOptions } from './qemu.ts';
 
 const images = new URL('../../guest-images/images/', import.meta.url).pathname;
@@ -317,6 +319,21 @@ const machineChecks: Record<string, (start: (options?: Partial<QemuOptions>) => 
     await agent.mount({ tag: 'host', path: '/mnt/host' });
     strictEqual((await run(agent, 'cat /mnt/host/marker')).stdout, 'written by the host\n');
   },
+  'a share becomes the root, once, and the agent is found again there': async (start) => {
+    const guest = await start();
+    const agent = new Agent(guest.agent);
+    await rejects(agent.mount({ tag: 'nothing', path: '/' }), { errno: 2, message: /no virtio-9p device has this tag/ });
+    await agent.mount({ tag: 'host', path: '/' });
+    strictEqual((await run(agent, 'busybox cat /marker')).stdout, 'written by the host\n');
+    await rejects(agent.mount({ tag: 'host', path: '/' }), { errno: 16, message: /the root is a share already/ });
+    agent.close();
+    await sleep(300);
+    const again = new Agent(await guest.reconnect());
+    const { stdout } = await run(again, 'busybox cat /marker; busybox ls -d /newroot 2>&1; busybox pwd; test -c /dev/hvc0 && echo hvc0');
+    strictEqual(stdout, 'written by the host\nls: /newroot: No such file or directory\n/root\nhvc0\n');
+    await again.powerOff();
+    strictEqual(await guest.exited, 0);
+  },
   'a machine without a port has a shell on its console, and leaving it switches off': async (start) => {
     const guest = await start({ withoutConsole: true });
     await until('a prompt', () => guest.serial().includes('vm9'));
@@ -328,6 +345,10 @@ const machineChecks: Record<string, (start: (options?: Partial<QemuOptions>) => 
 
 const share = mkdtempSync(join(tmpdir(), 'vm9-share-'));
 writeFileSync(join(share, 'marker'), 'written by the host\n');
+for (const name of ['bin', 'root']) mkdirSync(join(share, name));
+const busybox = readCpio(gunzipSync(readFileSync(initramfs))).find(({ path }) => path === 'bin/busybox');
+writeFileSync(join(share, 'bin/busybox'), busybox!.data, { mode: 0o755 });
+symlinkSync('busybox', join(share, 'bin/sh'));
 const wanted = process.env['ONLY'];
 const guests: QemuGuest[] = [];
 let failures = 0;
