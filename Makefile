@@ -78,7 +78,7 @@ deps: ## install the tools that some suites need, with apt
 guest: ## build the guest images anew (SOURCE=FILE or LATEST=1: another kernel source)
 	@SOURCE='$(SOURCE)' LATEST='$(LATEST)' guest-images/build.sh
 
-debian: ## unpack a Debian for the guest, with gcc, python3 and git: DIR=FOLDER (PACKAGES="NAME ...": more)
+debian: $(installed) dist/cli.js ## make a Debian for the guest, with gcc, python3 and git: DIR=FOLDER (PACKAGES="NAME ...": more)
 	@DIR='$(DIR)' PACKAGES='$(PACKAGES)' scripts/debian/build.sh
 
 dist/cli.js: $(installed) $(sources)

@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# Unpacks a Debian 13 (trixie) system for riscv64, to be shared with a guest. Usage: make debian DIR=FOLDER
+# Makes a Debian 13 (trixie) system for riscv64, to be a guest's root. Usage: make debian DIR=FOLDER
 #
 #   PACKAGES="NAME ..."  more packages than those in packages.sh
 #   MIRROR=URI           a Debian mirror, if apt on this machine uses none
 #   BUILD=FOLDER         where apt's lists and the packages are kept (180 MB); guest-images/build/debian-tree without it
 #
-# Nothing of the packages is executed here: settle.sh does what their scripts would have done. DIR is there as a whole or not at
-# all: everything happens in DIR.unfinished, where a run goes on that was interrupted. Root is not needed; files then belong to
-# who runs this, as far as the host is concerned.
+# Nothing of the packages is executed here: their scripts run in the guest. DIR is there as a whole or not at all: everything happens
+# in DIR.unfinished, where a run goes on that was interrupted. Root is not needed: files belong to who runs this, as far as the
+# host is concerned; other owners are kept in extended attributes.
 set -euo pipefail
 
 HERE=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -32,6 +32,7 @@ work=$DIR.unfinished
 tree=$work/tree
 
 if [[ -e $DIR/$mark ]]; then
+  [[ -e $DIR/etc/shadow ]] || fail "$DIR was never configured, as trees of earlier versions were not: remove it, or give another folder"
   for package in ${PACKAGES:-}; do
     grep -q "^$package " "$DIR/$mark" || fail "$DIR is there already, without $package: give another folder, or remove it"
   done
@@ -44,7 +45,7 @@ fi
 [[ ! -e $work || -e $work/$mark || -z $(ls -A -- "$work") ]] || fail "$work is in the way, and is none of an earlier run"
 
 missing=
-for tool in apt-get apt-cache dpkg-deb tar awk flock sha256sum; do
+for tool in apt-get apt-cache dpkg-deb tar awk flock sha256sum node; do
   command -v $tool > /dev/null || missing+=" $tool"
 done
 [[ -z $missing ]] || fail "not installed:$missing (make debian gets its packages with the apt of Debian and its relatives)"
@@ -67,13 +68,16 @@ BUILD=$(cd "$BUILD" && pwd)
 . "$HERE/unpack.sh"
 # shellcheck source=settle.sh
 . "$HERE/settle.sh"
+# shellcheck source=configure.sh
+. "$HERE/configure.sh"
 
 list=$work/packages
 get_packages "$list" "$work"
 unpack_packages "$list" "$work"
 settle "$tree"
+configure "$work"
 cut -d' ' -f1-3 "$list" > "$tree/$mark"
 
 mv -T -- "$tree" "$DIR" || fail "$tree cannot be renamed to $DIR"
 rm -rf -- "$work"
-say "$DIR has $(wc -l < "$DIR/$mark") packages, $(du -sm "$DIR" | cut -f1) MB. Try: node run-vm.js --share $DIR,cache=loose --exec './enter gcc --version'"
+say "$DIR has $(wc -l < "$DIR/$mark") packages, $(du -sm "$DIR" | cut -f1) MB. Try: node run-vm.js --root $DIR"

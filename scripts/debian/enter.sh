@@ -1,6 +1,6 @@
 #!/bin/sh
 # Runs a command in this Debian, or a shell: ./enter [COMMAND [ARGUMENT]...]
-# For root of the Linux that has mounted the tree, whose programs are for the same processor.
+# For root of the Linux that has mounted the tree, whose programs are for the same processor: where the tree is no root, but a share.
 set -e
 tree=$(cd "$(dirname "$0")" && pwd)
 

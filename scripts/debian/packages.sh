@@ -3,8 +3,9 @@
 # shellcheck source=../../guest-images/scripts/fetch.sh
 . "$HERE/../../guest-images/scripts/fetch.sh"
 
-# Beside what is essential or required. gcc only recommends the C library's headers; apt is there for those who look for it.
-wanted='apt gcc libc6-dev make python3 git sqlite3'
+# Beside what is essential or required. gcc only recommends the C library's headers; apt is there for those who look for it, and its
+# script calls adduser.
+wanted='adduser apt gcc libc6-dev make procps python3 git sqlite3'
 
 # The machine's choices of versions say nothing about this tree. apt's locks are beside the status file, which is empty.
 tree_apt() {

@@ -1,4 +1,4 @@
-// Programs of Debian's packages do their work in the guest: what `make debian` unpacks, by chroot on a share.
+// Programs of Debian's packages do their work in the guest: what `make debian` makes, by chroot on a share.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';

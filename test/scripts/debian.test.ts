@@ -1,4 +1,5 @@
-// How `make debian` unpacks its tree, with stand-ins for apt, dpkg and the mirror: two packages, one of which is base-files.
+// How `make debian` makes its tree, with stand-ins for apt, dpkg, the mirror and the guest: two packages, one of which is
+// base-files.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import {
@@ -39,6 +40,13 @@ const commands = {
         case "$2" in *$KILLED_AT*) kill -9 $PPID ;; esac ;;
       -e) mkdir "$3" && tar -xf "$2" -C "$3" --strip-components=1 control ;;
     esac`,
+  // The guest, in which dpkg makes /etc/shadow: run-vm.js --quiet --root TREE,security=default --exec COMMAND.
+  node: `
+    echo "guest" >>"$LOG"
+    tree=$(echo "\${4%,security=default}" | sed 's/,,/,/g')
+    cat >"$tree/owners"
+    if test -n "$REFUSED"; then echo "$REFUSED" >&2; exit 1; fi
+    case $6 in *'dpkg --configure -a'*) touch "$tree/etc/shadow" ;; esac`,
 };
 
 let folder: string;
@@ -48,6 +56,8 @@ interface Package {
   readonly name: string;
   readonly files: Readonly<Record<string, string>>;
   readonly links?: Readonly<Record<string, string>>;
+  /** Whose its files are, beside root. */
+  readonly group?: number;
   readonly control?: Readonly<Record<string, string>>;
 }
 
@@ -56,6 +66,7 @@ const packages: Package[] = [
     name: 'mawk',
     files: { 'bin/mawk': 'a program', 'etc/mawkrc': 'settings' },
     control: { postinst: 'touch "$DIR.was-run"\n', conffiles: '/etc/mawkrc\n' },
+    group: 42,
   },
   {
     name: 'base-files',
@@ -77,7 +88,7 @@ function writeIn(root: string, files: Readonly<Record<string, string>>): void {
 }
 
 /** Puts a package's file on the mirror. Returns its paragraph of the mirror's list. */
-function publish({ name, files, links = {}, control = {} }: Package): string {
+function publish({ name, files, links = {}, control = {}, group = 0 }: Package): string {
   const parts = join(folder, 'parts', name);
   writeIn(join(parts, 'data'), files);
   for (const [path, target] of Object.entries(links)) symlinkSync(target, join(parts, 'data', path));
@@ -85,7 +96,8 @@ function publish({ name, files, links = {}, control = {} }: Package): string {
   writeIn(join(parts, 'control'), { control: description, ...control });
   rmSync(join(parts, 'data/var/run/.empty'), { force: true });
   const file = join(folder, 'mirror', `${name}_1%3a2.0_riscv64.deb`);
-  spawnSync('tar', ['-cf', 'data.tar', '-C', 'data', '.'], { cwd: parts });
+  const owner = ['--numeric-owner', '--owner=0', `--group=${group}`];
+  spawnSync('tar', ['-cf', 'data.tar', ...owner, '-C', 'data', '.'], { cwd: parts });
   spawnSync('tar', ['-cf', file, 'control', 'data.tar'], { cwd: parts });
   const digest = createHash('sha256').update(readFileSync(file)).digest('hex');
   return `${description}SHA256: ${digest}\n\n`;
@@ -122,6 +134,7 @@ function make(environment: Readonly<Record<string, string>> = {}) {
     MIRROR: `${folder}/mirror`,
     LOG: `${folder}/log`,
     KILLED_AT: 'nothing',
+    REFUSED: '',
     DIR: tree,
     ...environment,
   };
@@ -132,24 +145,50 @@ function make(environment: Readonly<Record<string, string>> = {}) {
 const read = (path: string): string => readFileSync(join(tree, path), 'utf8');
 const calls = (): string[] => readFileSync(join(folder, 'log'), 'utf8').trimEnd().split('\n');
 
-test('packages are unpacked, links of base-files first, and settled without running their scripts', () => {
+test('packages are unpacked, links of base-files first, and configured by the guest alone', () => {
   expect(make()).toMatchObject({ status: 0 });
   expect(read('usr/bin/mawk')).toBe('a program');
   expect(readlinkSync(join(tree, 'bin'))).toBe('usr/bin');
-  expect(readlinkSync(join(tree, 'usr/bin/nawk'))).toBe('/etc/alternatives/nawk');
-  expect(readlinkSync(join(tree, 'etc/alternatives/nawk'))).toBe('/usr/bin/mawk');
+  expect(readlinkSync(join(tree, 'usr/bin/awk'))).toBe('mawk');
   expect(readlinkSync(join(tree, 'var/run'))).toBe('/run');
   expect(read('etc/passwd')).toMatch(/^root:/);
   expect(statSync(join(tree, 'tmp')).mode & 0o7777).toBe(0o1777);
   expect(statSync(join(tree, 'enter')).mode & 0o777).toBe(0o755);
   expect(readdirSync(folder).filter((name) => name.startsWith('tree'))).toEqual(['tree']);
+  expect(calls().at(-1)).toBe('guest');
+  expect(read('owners').split('\n').toSorted()).toEqual(
+    ['', '0:42\t/', '0:42\t/bin/', '0:42\t/bin/mawk', '0:42\t/etc/', '0:42\t/etc/mawkrc'].toSorted(),
+  );
 });
 
-test('dpkg finds what is installed, with its files, scripts and settings', () => {
+test('scripts that fail in the guest are told of, and repeated by the next run', () => {
+  expect(make({ REFUSED: 'dpkg: error' })).toMatchObject({
+    status: 1,
+    said: expect.stringMatching(/dpkg: error\n.*did not come to their end: run it again/),
+  });
+  expect(existsSync(tree)).toBe(false);
+  rmSync(join(folder, 'log'));
+  expect(make({ MIRROR: '/nowhere' })).toMatchObject({ status: 0 });
+  expect(calls()).toEqual(['guest']);
+});
+
+test('a comma in the name of the folder is none of the option’s', () => {
+  tree = join(folder, 'a,b');
+  expect(make()).toMatchObject({ status: 0 });
+  expect(read('usr/bin/mawk')).toBe('a program');
+});
+
+test('a tree of an earlier version, which was never configured, is named', () => {
+  make();
+  rmSync(join(tree, 'etc/shadow'));
+  expect(make()).toMatchObject({ status: 1, said: expect.stringMatching(/never configured.*remove it/) });
+});
+
+test('dpkg finds what is unpacked, with its files, scripts and settings', () => {
   make();
   const digest = createHash('md5').update('settings').digest('hex');
   expect(read('var/lib/dpkg/status')).toContain(
-    'Package: mawk\nStatus: install ok installed\nVersion: 1:2.0\nArchitecture: riscv64\nInstalled-Size: 1000\n' +
+    'Package: mawk\nStatus: install ok unpacked\nVersion: 1:2.0\nArchitecture: riscv64\nInstalled-Size: 1000\n' +
       `Conffiles:\n /etc/mawkrc ${digest}\n\n`,
   );
   expect(read('var/lib/dpkg/info/mawk.list').split('\n').toSorted()).toEqual(
@@ -171,7 +210,11 @@ test('a run that is killed leaves no tree, and the next one goes on where it was
   expect(existsSync(tree)).toBe(false);
   rmSync(join(folder, 'log'));
   expect(make({ MIRROR: '/nowhere' })).toMatchObject({ status: 0 });
-  expect(calls()).toEqual(['dpkg-deb --fsys-tarfile mawk_1%3a2.0_riscv64.deb', 'dpkg-deb -e mawk_1%3a2.0_riscv64.deb']);
+  expect(calls()).toEqual([
+    'dpkg-deb --fsys-tarfile mawk_1%3a2.0_riscv64.deb',
+    'dpkg-deb -e mawk_1%3a2.0_riscv64.deb',
+    'guest',
+  ]);
   expect(read('usr/bin/mawk')).toBe('a program');
   expect(read('var/lib/dpkg/status').match(/^Package: /gm)).toHaveLength(2);
 });
@@ -217,7 +260,8 @@ test('what is not installed on the machine is named', () => {
   const links = join(folder, 'links');
   mkdirSync(links);
   for (const name of readdirSync('/usr/bin'))
-    if (!/^(apt-|dpkg)/.test(name)) symlinkSync(`/usr/bin/${name}`, join(links, name));
+    if (!/^(apt-|dpkg|node$)/.test(name)) symlinkSync(`/usr/bin/${name}`, join(links, name));
+  symlinkSync(process.execPath, join(links, 'node'));
   expect(make({ PATH: links })).toMatchObject({
     status: 1,
     said: expect.stringMatching(/not installed: apt-get apt-cache dpkg-deb \(/),
