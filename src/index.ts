@@ -29,6 +29,7 @@ export {
   maximumShares,
   shareDefaults,
   type CacheMode,
+  type RootOptions,
   type Share,
   type ShareOptions,
   type ShareSource,

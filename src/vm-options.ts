@@ -32,6 +32,9 @@ export interface ShareOptions {
   readonly maximumMessageSize?: number;
 }
 
+/** A share that is the guest's root. Default: tag `root`, cache `loose`, since nobody else changes a system that runs. */
+export type RootOptions = Omit<ShareOptions, 'mount'>;
+
 export interface VmOptions {
   /** MiB of RAM. */
   readonly memory?: number;
@@ -42,6 +45,11 @@ export interface VmOptions {
   /** Added to the kernel command line. */
   readonly append?: string;
   readonly shares?: readonly ShareOptions[];
+  /**
+   * A Linux system for riscv64 that is the guest's `/`, mounted by the built-in initial file system. It needs `/bin/sh`; the login
+   * shell is root's of `/etc/passwd`.
+   */
+  readonly root?: RootOptions;
   /** 'icount' derives time from retired instructions: two runs with the same input are identical. */
   readonly clock?: 'host' | 'icount';
   /**
@@ -85,6 +93,12 @@ export interface Share {
  */
 export const shareDefaults = { cache: 'none', maximumMessageSize: 512_000 } as const;
 
+/** What differs for the root: see RootOptions. */
+export const rootDefaults = { tag: 'root', cache: 'loose' } as const;
+
+/** Where the root is mounted, and no other share can be. */
+export const rootMount = '/';
+
 /** The board has 8 virtio-mmio slots; the console and the entropy source take one each. As many on PCI. */
 export const maximumShares = 6;
 
@@ -103,8 +117,18 @@ export const builtInCommandLine = 'console=ttyS0 panic=-1 quiet';
 /** Linux on RISC-V keeps 1,024 bytes of it, the last one a NUL. */
 const maximumCommandLine = 1023;
 
-/** Fills in defaults and checks what can be checked before anything starts. Throws VmError 'bad-option'. */
-export function planShares(shares: readonly ShareOptions[]): Share[] {
+/**
+ * Fills in defaults and checks what can be checked before anything starts. The root comes last: the first share is the one that
+ * is meant where none is named. Throws VmError 'bad-option'.
+ */
+export function planShares(others: readonly ShareOptions[], root?: RootOptions): Share[] {
+  if (others.some(({ mount }) => mount === rootMount)) {
+    throw new VmError(
+      'bad-option',
+      `mount=${rootMount}: what is to be the guest's root is given as root, not as a share`,
+    );
+  }
+  const shares = root === undefined ? others : [...others, { ...rootDefaults, ...root, mount: rootMount }];
   if (shares.length > maximumShares) {
     throw new VmError(
       'bad-option',

@@ -10,7 +10,7 @@ import { observed } from './observed.ts';
 import type { OnLoading, Platform } from './platform.ts';
 import type { VmConsole } from './vm-console.ts';
 import type { BootStage, VmEvents, VmStatistics } from './vm-events.ts';
-import type { Share } from './vm-options.ts';
+import { rootMount, type Share } from './vm-options.ts';
 import { WorkerLink } from './worker-link.ts';
 import { closingTime, type WorkerHold } from './worker-thread.ts';
 import type { FromWorker, MachineEvent, PreparedMachine, MachineStatistics, VmExit } from './worker-protocol.ts';
@@ -261,7 +261,10 @@ export class VmRun {
     this.#reach('agent');
     if (this.#context.hasHostClock) await this.#setClock(agent);
     // One after another: a share can be mounted on a folder of an earlier one.
-    for (const { tag, mount, readOnly, cache, maximumMessageSize } of this.#context.shares) {
+    const rootFirst = this.#context.shares.toSorted(
+      (a, b) => Number(b.mount === rootMount) - Number(a.mount === rootMount),
+    );
+    for (const { tag, mount, readOnly, cache, maximumMessageSize } of rootFirst) {
       if (mount === undefined) continue;
       const options = `msize=${maximumMessageSize},cache=${cache}${readOnly ? ',ro' : ''}`;
       try {

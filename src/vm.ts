@@ -16,6 +16,7 @@ import {
   planMemory,
   planShares,
   planTransport,
+  rootMount,
   type Share,
   type ShareSource,
   type VmOptions,
@@ -84,7 +85,10 @@ export class Vm {
   constructor(platform: Platform, options: VmOptions = {}) {
     this.#platform = platform;
     this.#options = options;
-    this.shares = planShares(options.shares ?? []);
+    this.shares = planShares(options.shares ?? [], options.root);
+    if (options.root !== undefined && options.initrd !== undefined) {
+      throw new VmError('bad-option', 'root is mounted by the built-in initial file system: leave out initrd');
+    }
     this.#memoryBytes = planMemory(options.memory);
     this.#jitCacheBytes = planJitCache(options.jitCache);
     this.#transport = planTransport(options.transport);
@@ -369,7 +373,7 @@ export class Vm {
   }
 
   #firstMount(): string | undefined {
-    return this.shares.find((share) => share.mount !== undefined)?.mount;
+    return this.shares.find(({ mount }) => mount !== undefined && mount !== rootMount)?.mount;
   }
 
   async #started(): Promise<VmRun> {

@@ -1,6 +1,6 @@
 // The command `vm9`: from words to a machine, and from its end to an exit status.
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
-import { createVm, hostFolder, VmError, type ShareOptions, type Vm, type VmOptions } from './index.ts';
+import { createVm, hostFolder, rootFolder, VmError, type ShareOptions, type Vm, type VmOptions } from './index.ts';
 import { helpText, parseArguments, type RunArguments, type TraceArgument } from './options.ts';
 import { Profile } from './profile/profile.ts';
 import { Progress } from './progress.ts';
@@ -92,7 +92,8 @@ function vmOptions(given: RunArguments, terminal: HostTerminal | undefined): VmO
     ...(kernel !== undefined && { kernel: readNamedFile('--kernel', kernel) }),
     ...(initrd !== undefined && { initrd: initrd === 'none' ? initrd : readNamedFile('--initrd', initrd) }),
     ...(append !== undefined && { append }),
-    shares: given.shares.map(shareOptions),
+    shares: given.shares.map((share) => shareOptions('--share', share, hostFolder)),
+    ...(given.root !== undefined && { root: shareOptions('--root', given.root, rootFolder) }),
     clock,
     cpu,
     ...(jitCache !== undefined && { jitCache }),
@@ -103,11 +104,15 @@ function vmOptions(given: RunArguments, terminal: HostTerminal | undefined): VmO
   };
 }
 
-function shareOptions({ folder, files, ...options }: ShareArgument): ShareOptions {
+function shareOptions(
+  option: '--share' | '--root',
+  { folder, files, ...options }: ShareArgument,
+  sourceOf: typeof hostFolder,
+): ShareOptions {
   try {
-    return { source: hostFolder(folder, files), ...options };
+    return { source: sourceOf(folder, files), ...options };
   } catch (error) {
-    throw error instanceof VmError ? new VmError(error.code, `--share ${error.message}`, { cause: error }) : error;
+    throw error instanceof VmError ? new VmError(error.code, `${option} ${error.message}`, { cause: error }) : error;
   }
 }
 

@@ -5,6 +5,7 @@ import { nodePlatform } from './platform.ts';
 
 export * from '../index.ts';
 export { hostFolder } from './host-folder.ts';
+export { rootFolder } from './root-folder.ts';
 export type { HostFolderOptions } from './host-folder-options.ts';
 export type { IdRange } from './node-fs/owners.ts';
 

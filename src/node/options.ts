@@ -9,10 +9,11 @@ import {
   maximumJitCache,
   minimumJitCache,
   maximumShares,
+  rootDefaults,
   shareDefaults,
 } from '../vm-options.ts';
 import { bad, parseNumber } from './option-values.ts';
-import { parseShare, type ShareArgument } from './share-argument.ts';
+import { parseRoot, parseShare, type ShareArgument } from './share-argument.ts';
 
 interface OptionRow {
   readonly short?: string;
@@ -43,6 +44,13 @@ const options = {
       '  fmode=, dmode=    octal modes of what is made on the host in mapped; default: 0600 and 0700',
       '  hide=GLOB         what the guest does not have: a name in any folder, or with a slash a path from DIR on',
       'map, uidmap, gidmap and hide may be given several times. A comma in DIR or in a value is written twice.',
+    ],
+  },
+  root: {
+    value: 'DIR[,OPTION…]',
+    help: [
+      'a folder with a Linux system for riscv64, such as make debian unpacks, in which the guest runs: its /.',
+      `Options as for a share, but mount; default: cache=${rootDefaults.cache},security=mapped,tag=${rootDefaults.tag}`,
     ],
   },
   exec: {
@@ -125,6 +133,7 @@ export interface TraceArgument {
 export interface RunArguments {
   readonly action: 'run';
   readonly shares: readonly ShareArgument[];
+  readonly root?: Omit<ShareArgument, 'mount'>;
   readonly exec?: string;
   readonly tty: boolean;
   readonly memory?: number;
@@ -163,6 +172,10 @@ export function parseArguments(words: readonly string[]): Arguments {
   const memory = single('memory');
   const kernel = single('kernel');
   const initrd = single('initrd');
+  const root = single('root');
+  if (root !== undefined && initrd !== undefined) {
+    throw bad('--root is mounted by the built-in initial file system: leave out --initrd');
+  }
   const append = given.values.get('append')?.join(' ');
   const profile = single('profile');
   if (profile !== undefined && !/.\.(html|folded)$/.test(profile)) {
@@ -178,6 +191,7 @@ export function parseArguments(words: readonly string[]): Arguments {
   return {
     action: 'run',
     shares: (given.values.get('share') ?? []).map(parseShare),
+    ...(root !== undefined && { root: parseRoot(root) }),
     ...(exec !== undefined && { exec }),
     tty,
     ...(memory !== undefined && { memory: parseNumber('--memory', memory) }),

@@ -1,4 +1,4 @@
-// One `--share`: a folder and its options, separated by commas.
+// One `--share` or `--root`: a folder and its options, separated by commas.
 import { cacheModes, type CacheMode } from '../vm-options.ts';
 import { checkHostFolder, securityModels, type HostFolderOptions } from './host-folder-options.ts';
 import type { IdRange } from './node-fs/owners.ts';
@@ -37,20 +37,31 @@ const repeatable: ReadonlySet<string> = new Set<Key>(['map', 'uidmap', 'gidmap',
 
 /** Reads `DIR[,OPTION…]`, where `,,` is a comma. Throws VmError 'bad-option' that says what is wrong. */
 export function parseShare(text: string): ShareArgument {
+  return parseFolder(`--share ${text}`, text);
+}
+
+/** The same for a root, whose place needs no word. */
+export function parseRoot(text: string): Omit<ShareArgument, 'mount'> {
+  const { mount, ...root } = parseFolder(`--root ${text}`, text);
+  if (mount !== undefined) throw bad(`--root ${text}: mount is for --share: this folder is the guest's /`);
+  return root;
+}
+
+/** `argument` is the option as it was written. */
+function parseFolder(argument: string, text: string): ShareArgument {
   const [folder = '', ...settings] = splitAtCommas(text);
-  if (folder === '') throw bad(`--share ${text}: it starts with the folder`);
+  if (folder === '') throw bad(`${argument}: it starts with the folder`);
   const seen = new Map<string, string[]>();
   for (const setting of settings) {
     const equals = setting.indexOf('=');
     const key = equals < 0 ? setting : setting.slice(0, equals);
     const hasValue = equals >= 0;
     if (!Object.hasOwn(keys, key)) {
-      throw bad(`--share ${text}: "${setting}" is none of ${Object.values(keys).join(', ')} (a comma is written ,,)`);
+      throw bad(`${argument}: "${setting}" is none of ${Object.values(keys).join(', ')} (a comma is written ,,)`);
     }
-    if (hasValue === (key === 'ro'))
-      throw bad(`--share ${text}: ${key} ${hasValue ? 'has no value' : 'needs a value'}`);
+    if (hasValue === (key === 'ro')) throw bad(`${argument}: ${key} ${hasValue ? 'has no value' : 'needs a value'}`);
     const values = seen.get(key) ?? [];
-    if (values.length > 0 && !repeatable.has(key)) throw bad(`--share ${text}: ${key} is given twice`);
+    if (values.length > 0 && !repeatable.has(key)) throw bad(`${argument}: ${key} is given twice`);
     seen.set(key, [...values, setting.slice(equals + 1)]);
   }
   const of = (key: Key): string | undefined => seen.get(key)?.[0];
@@ -58,20 +69,20 @@ export function parseShare(text: string): ShareArgument {
   const mount = of('mount');
   const cache = of('cache');
   const msize = of('msize');
-  const files = parseFiles(text, (key) => seen.get(key) ?? []);
+  const files = parseFiles(argument, (key) => seen.get(key) ?? []);
   return {
     folder,
     ...(tag !== undefined && { tag }),
     ...(mount !== undefined && { mount }),
     readOnly: seen.has('ro'),
-    ...(cache !== undefined && { cache: parseCacheMode(text, cache) }),
-    ...(msize !== undefined && { maximumMessageSize: parseNumber(`--share ${text}: msize`, msize) }),
+    ...(cache !== undefined && { cache: parseCacheMode(argument, cache) }),
+    ...(msize !== undefined && { maximumMessageSize: parseNumber(`${argument}: msize`, msize) }),
     ...(Object.keys(files).length > 0 && { files }),
   };
 }
 
-function parseFiles(share: string, of: (key: Key) => readonly string[]): HostFolderOptions {
-  const problem = (what: string): Error => bad(`--share ${share}: ${what}`);
+function parseFiles(argument: string, of: (key: Key) => readonly string[]): HostFolderOptions {
+  const problem = (what: string): Error => bad(`${argument}: ${what}`);
   const ranges = (key: Key): IdRange[] => of(key).map((text) => parseRange(problem, key, text));
   const mode = (key: Key): number | undefined => {
     const [text] = of(key);
@@ -122,8 +133,8 @@ function splitAtCommas(text: string): string[] {
   return parts;
 }
 
-function parseCacheMode(share: string, text: string): CacheMode {
+function parseCacheMode(argument: string, text: string): CacheMode {
   const mode = cacheModes.find((known) => known === text);
-  if (mode === undefined) throw bad(`--share ${share}: cache=${text} is none of ${cacheModes.join(', ')}`);
+  if (mode === undefined) throw bad(`${argument}: cache=${text} is none of ${cacheModes.join(', ')}`);
   return mode;
 }

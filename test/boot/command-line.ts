@@ -26,7 +26,12 @@ export interface RunOptions {
 
 /** Runs `node run-vm.js` with `words`. */
 export function runVm(words: readonly string[], options: RunOptions = {}): Promise<Outcome> {
-  const child = spawn(process.execPath, [runVmPath, ...words], {
+  return runProgram([process.execPath, runVmPath, ...words], options);
+}
+
+/** Runs a program with its words, such as one that runs `node run-vm.js` as somebody else. */
+export function runProgram([program = '', ...words]: readonly string[], options: RunOptions = {}): Promise<Outcome> {
+  const child = spawn(program, words, {
     cwd: options.cwd,
     env: { ...process.env, ...options.env },
   });

@@ -21,6 +21,7 @@ describe('one line, status 2:', () => {
       Array.from({ length: 7 }, () => ['--share', 'a']).flat(),
       '7 shares, but the machine has slots for 6: leave some out',
     ],
+    [['--root', 'a'], expect.stringMatching(/^--root a: there is no bin\/sh in it: a riscv64 system is needed/)],
     [['--memory', '1'], 'memory (in MiB) is 1: it must be a whole number from 16 to 2048'],
     [['--kernel', 'nope'], '--kernel nope: there is no such file'],
     [['--initrd', 'a'], '--initrd a: it is a folder, not a file'],

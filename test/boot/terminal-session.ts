@@ -16,9 +16,12 @@ export class TerminalSession {
   #waiting: (() => void) | undefined;
   #over = false;
 
-  /** Starts `node run-vm.js` with `words`, which may hold no quotes; `after` is a shell command that follows it. */
-  constructor(words: readonly string[], { after = '', columns = 80, rows = 24 } = {}) {
-    const command = [process.execPath, runVmPath, ...words.map((word) => `'${word}'`)].join(' ');
+  /**
+   * Starts `node run-vm.js` with `words`, which may hold no quotes; `before` are words that run it, as somebody else, and
+   * `after` is a shell command that follows it.
+   */
+  constructor(words: readonly string[], { before = [] as string[], after = '', columns = 80, rows = 24 } = {}) {
+    const command = [...before, process.execPath, runVmPath, ...words.map((word) => `'${word}'`)].join(' ');
     const line = `stty cols ${columns} rows ${rows}; ${command}; status=$?; ${after === '' ? '' : `${after};`} exit $status`;
     this.#script = spawn('script', ['-qec', line, '/dev/null'], { env: { ...process.env, TERM: 'xterm' } });
     this.#script.stdout.on('data', (bytes: Buffer) => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { helpText, parseArguments, type RunArguments } from '../../src/node/options.ts';
-import { parseShare } from '../../src/node/share-argument.ts';
+import { parseRoot, parseShare } from '../../src/node/share-argument.ts';
 import { builtInCommandLine } from '../../src/vm-options.ts';
 
 describe('--share DIR[,tag=NAME][,mount=PATH|none][,ro][,cache=MODE][,msize=N]', () => {
@@ -76,6 +76,31 @@ describe('--share DIR[,tag=NAME][,mount=PATH|none][,ro][,cache=MODE][,msize=N]',
     ['src,dmode=755', 'are for security=mapped'],
   ])('refuses %j', (text, reason) => {
     expect(() => parseShare(text)).toThrow(reason);
+  });
+});
+
+describe('--root DIR', () => {
+  test('takes what a share takes, but no place', () => {
+    expect(parseRoot('a,,b,cache=mmap,security=default,ro')).toEqual({
+      folder: 'a,b',
+      cache: 'mmap',
+      files: { security: 'default' },
+      readOnly: true,
+    });
+    expect(parseArguments(['--root', 'debian', '--share', 'src'])).toMatchObject({
+      root: { folder: 'debian', readOnly: false },
+      shares: [{ folder: 'src' }],
+    });
+  });
+
+  test.each([
+    [['--root', ''], '--root : it starts with the folder'],
+    [['--root', 'a,mount=/x'], "--root a,mount=/x: mount is for --share: this folder is the guest's /"],
+    [['--root', 'a,cache=lose'], '--root a,cache=lose: cache=lose is none of'],
+    [['--root', 'a', '--root', 'b'], '--root is given 2 times'],
+    [['--root', 'a', '--initrd', 'none'], 'leave out --initrd'],
+  ])('refuses %j', (words, reason) => {
+    expect(() => parseArguments(words)).toThrow(reason);
   });
 });
 
@@ -173,7 +198,7 @@ test('--help names every option and the built-in kernel command line, in at most
   for (const option of ['share', 'exec', 'tty', 'memory', 'kernel', 'initrd', 'append', 'stats', 'trace', 'clock']) {
     expect(text).toContain(`--${option}`);
   }
-  for (const option of ['cpu', 'jit-cache', 'transport', 'profile', 'no-reboot', 'quiet', 'version', 'help'])
+  for (const option of ['root', 'cpu', 'jit-cache', 'transport', 'profile', 'no-reboot', 'quiet', 'version', 'help'])
     expect(text).toContain(`--${option}`);
   expect(text).toContain(builtInCommandLine);
   expect(text.split('\n').filter((line) => line.length > 120)).toEqual([]);

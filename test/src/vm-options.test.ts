@@ -29,6 +29,21 @@ describe('shares', () => {
     expect(planShares([{ source, mount: 'none' }])[0]?.mount).toBeUndefined();
   });
 
+  test('the root is the last, at /, cached as what nobody else changes', () => {
+    expect(planShares([{ source }], { source })).toMatchObject([
+      { tag: 'host', mount: '/mnt/host', cache: 'none' },
+      { tag: 'root', mount: '/', cache: 'loose', readOnly: false },
+    ]);
+    expect(planShares([], { source, tag: 'debian', cache: 'mmap', readOnly: true })).toMatchObject([
+      { tag: 'debian', mount: '/', cache: 'mmap', readOnly: true },
+    ]);
+  });
+
+  test('the root takes a slot, as a share does', () => {
+    const shares = Array.from({ length: maximumShares }, (_, at) => ({ source, tag: `t${at}` }));
+    expect(() => planShares(shares, { source })).toThrow(`slots for ${maximumShares}`);
+  });
+
   test('defaults of the mount', () => {
     expect(planShares([{ source }])[0]).toMatchObject({ ...shareDefaults, readOnly: false });
   });
@@ -36,6 +51,7 @@ describe('shares', () => {
   test.each([
     [[{ tag: 'a' }, { tag: 'a' }], 'two shares have the tag "a"'],
     [[{ mount: '/x' }, { mount: '/x' }], 'two shares are to be mounted at /x'],
+    [[{ mount: '/' }], 'is given as root, not as a share'],
     [[{ mount: 'x' }], 'neither an absolute path nor none'],
     [[{ tag: '' }], '1 to 31 bytes'],
     [[{ tag: 'ä'.repeat(16) }], '1 to 31 bytes'],

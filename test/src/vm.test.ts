@@ -93,6 +93,50 @@ describe('start', () => {
     await vm.dispose();
   });
 
+  test('the root is mounted before the shares, whose first is where commands run', async () => {
+    let agent: FakeAgent | undefined;
+    const boot = (machine: FakeMachine): void => {
+      agent = new FakeAgent(machine.agentPort, agree);
+    };
+    const { vm } = makeVm({ root: { source }, shares: [{ source }] }, { boot });
+    await vm.start();
+    await vm.ready;
+    const mounts = agent?.requests.flatMap((frame) => (frame.name === 'Mount' ? [frame.body] : []));
+    expect(mounts?.map(({ path, options }) => [path, options].map((text) => Buffer.from(text).toString()))).toEqual([
+      ['/', 'msize=512000,cache=loose'],
+      ['/mnt/host', 'msize=512000,cache=none'],
+    ]);
+    void vm.exec('true').started.catch(() => undefined);
+    await settle();
+    const cwd = agent?.requests.flatMap((frame) =>
+      frame.name === 'Exec' ? [Buffer.from(frame.body.cwd).toString()] : [],
+    );
+    expect(cwd).toEqual(['/mnt/host']);
+    await vm.dispose();
+  });
+
+  test('a root alone leaves commands in HOME, and is the share that is meant where none is named', async () => {
+    let agent: FakeAgent | undefined;
+    const boot = (machine: FakeMachine): void => {
+      agent = new FakeAgent(machine.agentPort, agree);
+    };
+    const { vm } = makeVm({ root: { source } }, { boot });
+    expect(vm.fs()).toBe(vm.fs('root'));
+    await vm.start();
+    await vm.ready;
+    void vm.exec('true').started.catch(() => undefined);
+    await settle();
+    const cwd = agent?.requests.flatMap((frame) =>
+      frame.name === 'Exec' ? [Buffer.from(frame.body.cwd).toString()] : [],
+    );
+    expect(cwd).toEqual(['']);
+    await vm.dispose();
+  });
+
+  test('a root needs the built-in initial file system', () => {
+    expect(() => makeVm({ root: { source }, initrd: Uint8Array.of(1) })).toThrow('leave out initrd');
+  });
+
   test('rejects for a share that cannot be opened, and ends the worker', async () => {
     const { vm, platform } = makeVm(
       { shares: [{ source }] },

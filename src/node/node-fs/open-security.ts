@@ -57,11 +57,11 @@ export function openSecurity(options: SecurityOptions, { stat, root, native, log
   if (model === 'default') return new DefaultSecurity({ owners, umask, kept, sparesPrivileges, log });
   if (kept === undefined)
     throw new Error(
-      'security=mapped needs koffi, on Linux with /proc: install it with npm install koffi, or leave out security=mapped',
+      'security=mapped needs koffi, on Linux with /proc: install it with npm install koffi, or give security=default',
     );
   if (!kept.canKeep(stat, () => ({ link: root })))
     throw new Error(
-      'security=mapped needs extended attributes, which the file system of this folder does not have: use a folder on ext4, XFS or Btrfs, or leave out security=mapped',
+      'security=mapped needs extended attributes, which the file system of this folder does not have: use a folder on ext4, XFS or Btrfs, or give security=default',
     );
   const { fileMode = mappedModes.file, folderMode = mappedModes.folder } = options;
   return new MappedSecurity({ owners, kept, fileMode, folderMode });

@@ -178,9 +178,10 @@ export class Profile {
   /** A file of a share is read on this side, anything else in the guest. */
   async #readProgram(path: string): Promise<Uint8Array> {
     for (const { mount, tag } of this.#vm.shares) {
-      if (mount === undefined || !path.startsWith(`${mount}/`)) continue;
+      const above = mount === '/' ? '' : mount;
+      if (above === undefined || !path.startsWith(`${above}/`)) continue;
       try {
-        return await this.#vm.fs(tag).readFile(path.slice(mount.length));
+        return await this.#vm.fs(tag).readFile(path.slice(above.length));
       } catch (error) {
         // Something else may be mounted there.
         ignoreGuest(error);
