@@ -2,7 +2,7 @@
 // dpkg. The host's root makes the machine's user an unprivileged one.
 import { execFileSync, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { lstatSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { chownSync, lstatSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, beforeEach, expect, onTestFinished, test } from 'vitest';
@@ -165,7 +165,7 @@ test('dpkg installs a package, which runs and is known, and removes it', { timeo
   const file = execFileSync(script, [packages, 'hello'], { encoding: 'utf8' }).trim();
   const folder = temporaryFolder();
   writeFileSync(join(folder, basename(file)), readFileSync(file));
-  if (isRoot) execFileSync('chown', ['-R', `${user}:${user}`, folder]);
+  if (isRoot) for (const path of [folder, join(folder, basename(file))]) chownSync(path, user!, user!);
   const installed = await outputOf(
     `dpkg -i /mnt/host/*.deb >/dev/null; dpkg -s hello | sed -n '/^Status/p'; hello; dpkg --verify hello`,
     ['--share', `${folder},ro`],
@@ -214,4 +214,14 @@ test('a root that may not be written', { timeout: patience }, async () => {
     status: 0,
     stdout: "touch: cannot touch '/srv/new': Read-only file system\nx\n",
   });
+});
+
+test('a profile knows the programs, though no busybox is there to ask', { timeout: patience }, async () => {
+  const folder = temporaryFolder();
+  if (isRoot) chownSync(folder, user!, user!);
+  const profile = join(folder, 'profile.folded');
+  await outputOf('for i in 1 2 3; do sha256sum /usr/bin/git; done >/dev/null', ['--profile', profile]);
+  const lines = readFileSync(profile, 'utf8').trimEnd().split('\n');
+  expect(lines.filter((line) => /^sha256sum;.*\(sha256sum\)/.test(line))).not.toEqual([]);
+  expect(lines.filter((line) => /^(vm9-profile|unknown);/.test(line))).toEqual([]);
 });
