@@ -31,12 +31,15 @@ DIR=$(realpath -m -- "$DIR")
 work=$DIR.unfinished
 tree=$work/tree
 
+# shellcheck source=settle.sh
+. "$HERE/settle.sh"
+
 if [[ -e $DIR/$mark ]]; then
   [[ -e $DIR/etc/shadow ]] || fail "$DIR was never configured, as trees of earlier versions were not: remove it, or give another folder"
   for package in ${PACKAGES:-}; do
     grep -q "^$package " "$DIR/$mark" || fail "$DIR is there already, without $package: give another folder, or remove it"
   done
-  cmp -s "$HERE/enter.sh" "$DIR/enter" || install -m 755 "$HERE/enter.sh" "$DIR/enter"
+  install_own "$DIR"
   say "$DIR is there already, with $(wc -l < "$DIR/$mark") packages"
   exit
 fi
@@ -66,8 +69,6 @@ BUILD=$(cd "$BUILD" && pwd)
 . "$HERE/packages.sh"
 # shellcheck source=unpack.sh
 . "$HERE/unpack.sh"
-# shellcheck source=settle.sh
-. "$HERE/settle.sh"
 # shellcheck source=configure.sh
 . "$HERE/configure.sh"
 

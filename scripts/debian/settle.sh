@@ -16,6 +16,19 @@ folder() {
   chmod "$3" "$1$2"
 }
 
+# What is no package's, also into trees that are there already: enter, and what an init would bring, in the agent's words.
+install_own() {
+  local tree=$1 name signal
+  cmp -s "$HERE/enter.sh" "$tree/enter" || install -m 755 "$HERE/enter.sh" "$tree/enter"
+  mkdir -p "$tree/usr/local/sbin"
+  for name in poweroff:USR2 halt:USR1 reboot:TERM; do
+    signal=${name#*:} name=$tree/usr/local/sbin/${name%:*}
+    if [[ -e $name ]]; then continue; fi
+    printf '#!/bin/sh\nkill -s %s 1\n' "$signal" > "$name"
+    chmod 755 "$name"
+  done
+}
+
 settle() {
   local tree=$1 path
   stand_in "$tree" awk mawk
@@ -39,6 +52,5 @@ settle() {
     ln -sfn "${path#*:}" "$tree/var/${path%%:*}"
   done
   if [[ -d $tree/usr/lib64 && ! -e $tree/lib64 ]]; then ln -s usr/lib64 "$tree/lib64"; fi
-
-  install -m 755 "$HERE/enter.sh" "$tree/enter"
+  install_own "$tree"
 }

@@ -195,6 +195,9 @@ test(
     const written = createHash('sha256').update(readFileSync(join(root, 'srv/last')));
     expect(written.digest('hex')).toBe(expected.digest('hex'));
     expect(await inDebian('kill -9 $$')).toMatchObject({ status: 128 + 9 });
+    expect(await inDebian('poweroff; sleep 100')).toMatchObject({ status: 0, stderr: '' });
+    const restarted = await inDebian('reboot; sleep 100', ['--no-reboot']);
+    expect(restarted).toMatchObject({ status: 0, stderr: '' });
   },
 );
 

@@ -153,7 +153,8 @@ test('packages are unpacked, links of base-files first, and configured by the gu
   expect(readlinkSync(join(tree, 'var/run'))).toBe('/run');
   expect(read('etc/passwd')).toMatch(/^root:/);
   expect(statSync(join(tree, 'tmp')).mode & 0o7777).toBe(0o1777);
-  expect(statSync(join(tree, 'enter')).mode & 0o777).toBe(0o755);
+  for (const program of ['enter', 'usr/local/sbin/poweroff', 'usr/local/sbin/reboot'])
+    expect(statSync(join(tree, program)).mode & 0o777).toBe(0o755);
   expect(readdirSync(folder).filter((name) => name.startsWith('tree'))).toEqual(['tree']);
   expect(calls().at(-1)).toBe('guest');
   expect(read('owners').split('\n').toSorted()).toEqual(
