@@ -1,4 +1,5 @@
-// The devices as a library: a virtio-9p device with its 9P2000.L server, for any machine that has memory and an interrupt line.
+// The devices as a library: a virtio-9p device with its 9P2000.L server, and a virtio-blk device, for any machine that has
+// memory and an interrupt line.
 export { Errno, type ErrnoName } from './9p/errno.ts';
 export { endOfLocks, fileType, noId, openFlags, renameFlags, xattrFlags } from './9p/backend.ts';
 export type {
@@ -21,6 +22,8 @@ export { MemoryBackend, type MemoryBackendOptions } from './9p/memory.ts';
 export { defaultMaximumMessageSize, minimumMessageSize, Server, type ServerOptions } from './9p/server.ts';
 export { lockType } from './9p/messages.ts';
 export { formatP9Event, type P9Event, type Statistics } from './9p/trace.ts';
+export { DiskError, sectorSize, type Disk } from './disk/disk.ts';
+export { MemoryDisk } from './disk/memory.ts';
 export { GuestFault } from './guest-fault.ts';
 export { GuestMemory, type GuestMemoryLayout, type WrittenListener } from './guest-memory.ts';
 export { PciHost, type PciHostOptions, type PciWindow } from './pci-host.ts';
@@ -28,6 +31,7 @@ export { configRegister, pciCommand, pciStatus } from './pci/configuration.ts';
 export type { PciBar, PciFunction } from './pci/function.ts';
 export type { Bytes, Clock, IrqLine, Log, MmioRegion } from './ports.ts';
 export { Virtio9p, type NinePExchange, type NinePServer, type Virtio9pOptions } from './virtio/9p.ts';
+export { blockFeature, blockRequest, blockStatus, VirtioBlock, type VirtioBlockOptions } from './virtio/block.ts';
 export { deviceStatus, feature, VirtioDevice, type DeviceType, type VirtioDeviceOptions } from './virtio/device.ts';
 export type { DescriptorRecord, VirtioEvent, VirtioListener } from './virtio/events.ts';
 export { mmioInterrupt, mmioRegister, VirtioMmio } from './virtio/mmio.ts';

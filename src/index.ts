@@ -22,6 +22,7 @@ export { Vm, type AbortSignalLike, type ExecOptions, type ShellOptions } from '.
 export { signals, type CommandOutput, type InputSource, type SignalName, type VmCommand } from './vm-command.ts';
 export type { VmConsole } from './vm-console.ts';
 export { bootStages, type BootStage, type VmEvents, type VmStatistics } from './vm-events.ts';
+export type { BlobLike, DriveOptions, DriveSource } from './vm-drives.ts';
 export {
   builtInCommandLine,
   cacheModes,

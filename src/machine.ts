@@ -35,10 +35,10 @@ import type {
 } from './worker-machine.ts';
 import type { MachineEvent, MachineStatistics, ShareTraffic, VmExit } from './worker-protocol.ts';
 
-/** The slots that are not the shares': the console's and the random generator's. */
+/** The slots that are neither for shares nor for drives: the console's and the random generator's. */
 const deviceSlots = 2;
 
-/** Shares that a machine has room for. */
+/** Shares and drives that a machine has room for. */
 export const maximumShares = board.virtio.slots - deviceSlots;
 
 /** The port that the guest agent opens. */
@@ -92,9 +92,9 @@ export class Machine implements WorkerMachine {
 
   constructor(options: MachineOptions) {
     this.#options = options;
-    const { memoryBytes, sharedMemory, console: size } = options;
-    if (options.shares.length > maximumShares) {
-      throw new RangeError(`a machine has room for ${maximumShares} shares, not ${options.shares.length}`);
+    const { memoryBytes, sharedMemory, console: size, drives = [] } = options;
+    if (options.shares.length + drives.length > maximumShares) {
+      throw new RangeError(`a machine has room for ${maximumShares} shares and drives`);
     }
     this.#slots = options.makeSlots((source) => this.#source(source));
     const pages = memoryPages(memoryBytes);
@@ -124,6 +124,9 @@ export class Machine implements WorkerMachine {
     this.agentPort = agentPort;
     this.#plug(new VirtioRng({ ...this.#deviceOptions(), fill: (bytes) => this.#entropy(bytes) }));
     for (const share of options.shares) this.#share(share);
+    for (const drive of drives) {
+      this.#plug(drive.makeDevice({ ...this.#deviceOptions(), onFatal: (error) => this.#failed(error) }));
+    }
   }
 
   /** Runs the guest to its end. Rejects with BootError for a kernel that it cannot start, else only for our mistakes. */
@@ -288,7 +291,8 @@ export class Machine implements WorkerMachine {
     const { shares, clientsWait = () => false } = this.#options;
     const outstanding = (): boolean =>
       this.#translatorComes ||
-      devices.some((device) => device.outstanding > 0 && device instanceof Virtio9p) ||
+      // The console's buffers wait for who types, not for the host.
+      devices.some((device) => device.outstanding > 0 && device !== this.#console) ||
       shares.some(({ files }) => !('relay' in files) && files.busy === true) ||
       clientsWait();
     return {
@@ -338,12 +342,15 @@ export class Machine implements WorkerMachine {
         ...this.#deviceOptions(),
         tag,
         server,
-        onFatal: (error) => {
-          this.#fatal = { error };
-          this.#finish({ reason: 'stopped' });
-        },
+        onFatal: (error) => this.#failed(error),
       }),
     );
+  }
+
+  /** A mistake of ours, in an answer that came later. */
+  #failed(error: unknown): void {
+    this.#fatal = { error };
+    this.#finish({ reason: 'stopped' });
   }
 
   #deviceOptions(): VirtioDeviceOptions {

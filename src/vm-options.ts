@@ -2,6 +2,7 @@
 import type { Bytes } from '../devices/ports.ts';
 import { defaultMaximumBytes, engineWeight } from './cpu/riscv/translation-bounds.ts';
 import { VmError } from './errors.ts';
+import type { DriveOptions } from './vm-drives.ts';
 import type { CpuEngine, MachineEvent, VirtioTransport } from './worker-protocol.ts';
 
 /**
@@ -50,6 +51,8 @@ export interface VmOptions {
    * shell is root's of `/etc/passwd`.
    */
   readonly root?: RootOptions;
+  /** Disks, which the guest has as /dev/vda, vdb and so on. */
+  readonly drives?: readonly DriveOptions[];
   /** 'icount' derives time from retired instructions: two runs with the same input are identical. */
   readonly clock?: 'host' | 'icount';
   /**
@@ -99,7 +102,10 @@ export const rootDefaults = { tag: 'root', cache: 'loose' } as const;
 /** Where the root is mounted, and no other share can be. */
 export const rootMount = '/';
 
-/** The board has 8 virtio-mmio slots; the console and the entropy source take one each. As many on PCI. */
+/**
+ * The board has 8 virtio-mmio slots; the console and the entropy source take one each, drives what shares leave. As many on
+ * PCI.
+ */
 export const maximumShares = 6;
 
 export const defaultMemory = 256;

@@ -7,6 +7,7 @@ import type { OnLoading, Platform } from './platform.ts';
 import { ShareConnection } from './share-connection.ts';
 import type { ShareChange } from './share-changes.ts';
 import { ShareFiles, type OpenFiles } from './share-files.ts';
+import { isMemorySource, planDrives, type Drive } from './vm-drives.ts';
 import { VmCommand, feed, type InputSource } from './vm-command.ts';
 import { VmConsole } from './vm-console.ts';
 import type { VmEvents, VmStatistics } from './vm-events.ts';
@@ -66,6 +67,7 @@ export class Vm {
   readonly shares: readonly Share[];
   readonly #platform: Platform;
   readonly #options: VmOptions;
+  readonly #drives: readonly Drive[];
   readonly #commandLine: string;
   readonly #memoryBytes: number;
   readonly #jitCacheBytes: number | undefined;
@@ -89,6 +91,7 @@ export class Vm {
     if (options.root !== undefined && options.initrd !== undefined) {
       throw new VmError('bad-option', 'root is mounted by the built-in initial file system: leave out initrd');
     }
+    this.#drives = planDrives(options.drives ?? [], this.shares.length);
     this.#memoryBytes = planMemory(options.memory);
     this.#jitCacheBytes = planJitCache(options.jitCache);
     this.#transport = planTransport(options.transport);
@@ -97,7 +100,8 @@ export class Vm {
     this.#trace = options.trace ?? [];
     this.#worker = new WorkerKeeper(
       () => this.#startWorker(),
-      this.shares.some(({ source }) => source.volatile === true),
+      this.shares.some(({ source }) => source.volatile === true) ||
+        this.#drives.some(({ source }) => isMemorySource(source)),
     );
   }
 
@@ -348,7 +352,8 @@ export class Vm {
       const writeBack = cache !== 'none' && cache !== 'readahead';
       return { tag, readOnly, writeBack, maximumMessageSize, source: posted };
     });
-    const thread = new WorkerThread(this.#platform, shares, (message) => this.#events.emit('log', message));
+    const owned = { shares, drives: this.#drives };
+    const thread = new WorkerThread(this.#platform, owned, (message) => this.#events.emit('log', message));
     for (const { tag, readOnly, source } of this.shares) {
       if (source instanceof VmShareSource) void connectShare(thread, tag, readOnly, source);
     }

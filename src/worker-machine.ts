@@ -1,9 +1,10 @@
 // A machine in its worker: from what the main thread asks for to the machine's end, with its streams and messages.
-import type { Backend } from '../devices/9p/backend.ts';
+import type { Awaitable, Backend } from '../devices/9p/backend.ts';
 import type { P9Event, Statistics } from '../devices/9p/trace.ts';
 import type { Bytes, Log } from '../devices/ports.ts';
 import type { NinePServer } from '../devices/virtio/9p.ts';
 import type { ConsolePort } from '../devices/virtio/console-port.ts';
+import type { VirtioDevice, VirtioDeviceOptions } from '../devices/virtio/device.ts';
 import { Deferred } from './agent/deferred.ts';
 import { VmError } from './errors.ts';
 import { GuestStream, type GuestPort } from './guest-stream.ts';
@@ -62,11 +63,20 @@ export interface MachineShare {
   readonly files: Backend | { readonly relay: MachineServer };
 }
 
+/** An open disk, which brings its device along. */
+export interface MachineDrive {
+  /** `onFatal` receives a mistake of ours, from a request that was being answered asynchronously. */
+  makeDevice(options: VirtioDeviceOptions & { readonly onFatal: (error: unknown) => void }): VirtioDevice;
+  /** Flushes, and lets go of the disk. */
+  close(): Awaitable<void>;
+}
+
 export interface WorkerMachineOptions extends Omit<MachineSetup, 'trace' | 'image' | 'transport'> {
   readonly host: Host;
   /** What is booted, asked for before each life of the guest and not kept. Throws VmError 'bad-file'. */
   readonly bootImage: () => Promise<BootImage>;
   readonly shares: readonly MachineShare[];
+  readonly drives?: readonly MachineDrive[];
   readonly makeSlots: MakeSlots;
   /** While the promise it returned is pending the machine stands still, as before a UART that is not ready. */
   onUartOutput(bytes: Bytes): void | Promise<void>;
@@ -85,6 +95,8 @@ export interface MachineRunOptions {
   readonly trace: TraceSender;
   /** Throws VmError 'bad-file' for a share that cannot be opened. */
   readonly openShares: () => Promise<WorkerMachineOptions['shares']>;
+  /** Throws VmError 'bad-file' for a drive that cannot be opened. */
+  readonly openDrives: () => Promise<readonly MachineDrive[]>;
   readonly clientsWait: () => boolean;
   readonly makeMachine: (options: WorkerMachineOptions) => WorkerMachine;
   readonly post: (message: FromWorker, transfer?: readonly ArrayBuffer[]) => void;
@@ -181,12 +193,14 @@ export class MachineRun {
     const { trace: _, transport, ...rest } = setup;
     const makeSlots = await slotsOf(transport);
     const shares = await this.#options.openShares();
+    const drives = await this.#options.openDrives();
     const uart = new UartPort();
     const machine = this.#options.makeMachine({
       ...rest,
       bootImage: () => this.#nextImage(),
       host,
       shares,
+      drives,
       makeSlots,
       clientsWait,
       onUartOutput: (bytes) => {

@@ -5,6 +5,7 @@ import type { VirtioEvent } from '../devices/virtio/events.ts';
 import type { TranslationEvent, TranslatorStatistics } from './cpu/riscv/translator.ts';
 import type { ProfileSample } from './profile-samples.ts';
 import type { TransferablePort } from './port.ts';
+import type { Drive } from './vm-drives.ts';
 import type { ShareSource } from './vm-options.ts';
 
 /** The byte streams of a machine: the 16550, the console hvc0, and the guest agent's port. */
@@ -97,6 +98,8 @@ export interface ShareTraffic {
 export interface WorkerSetup {
   /** Opened when a machine or a client first needs them, closed with the worker. */
   readonly shares: readonly ShareSetup[];
+  /** Opened when a machine first needs them, closed with the worker. */
+  readonly drives: readonly Drive[];
   /** One element, see Host.doorbell. */
   readonly doorbell: Int32Array<ArrayBufferLike>;
   /** One element: a count of the events that were received; not shared where `traced` messages tell it. */

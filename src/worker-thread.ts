@@ -5,7 +5,7 @@ import { VmError } from './errors.ts';
 import type { Platform, WorkerHandle } from './platform.ts';
 import type { TransferablePort } from './port.ts';
 import { TraceReceiver } from './trace-window.ts';
-import type { FromWorker, ShareSetup, ToWorker } from './worker-protocol.ts';
+import type { FromWorker, ToWorker, WorkerSetup } from './worker-protocol.ts';
 
 /** Milliseconds that a worker is given to close its shares before it is ended anyway. */
 export const closingTime = 5000;
@@ -23,8 +23,15 @@ export class WorkerThread {
   #awaited = 0;
   #gone: VmError | undefined;
 
-  /** `onLog` is given the lines for the person who runs the machine; shares have some before there is one. */
-  constructor(platform: Platform, shares: readonly ShareSetup[], onLog: (message: { readonly line: string }) => void) {
+  /**
+   * `owned` is what the worker is to own. `onLog` is given the lines for the person who runs the machine; shares have some
+   * before there is one.
+   */
+  constructor(
+    platform: Platform,
+    owned: Pick<WorkerSetup, 'shares' | 'drives'>,
+    onLog: (message: { readonly line: string }) => void,
+  ) {
     this.#platform = platform;
     this.#onLog = onLog;
     this.doorbell = word(platform.sharedMemory);
@@ -35,7 +42,7 @@ export class WorkerThread {
       this.#end(new VmError('internal', `the thread of the machine died: ${error.message}`, { cause: error }));
     });
     const { doorbell } = this;
-    this.post({ type: 'open', setup: { shares, doorbell, traceAcknowledged: this.#trace.acknowledged } });
+    this.post({ type: 'open', setup: { ...owned, doorbell, traceAcknowledged: this.#trace.acknowledged } });
   }
 
   /** Calls `listener` once when the worker is gone, whyever. */

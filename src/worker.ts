@@ -1,13 +1,15 @@
 // The thread of a VM: owns the shares, serves them to clients, and runs one machine at a time.
 import type { Backend } from '../devices/9p/backend.ts';
 import { BootError } from './boot-error.ts';
+import { DriveTable } from './drive-table.ts';
 import { VmError } from './errors.ts';
 import type { Host } from './host.ts';
 import type { PortEnd, TransferablePort } from './port.ts';
 import { ShareTable } from './share-table.ts';
 import { TraceSender } from './trace-window.ts';
+import type { Drive } from './vm-drives.ts';
 import type { ShareSource } from './vm-options.ts';
-import { MachineRun, type WorkerMachine, type WorkerMachineOptions } from './worker-machine.ts';
+import { MachineRun, type MachineDrive, type WorkerMachine, type WorkerMachineOptions } from './worker-machine.ts';
 import type { FromWorker, MachineSetup, ToWorker, WorkerSetup } from './worker-protocol.ts';
 
 /** What the thread brings along: Node.js and the browser each have one. */
@@ -19,6 +21,8 @@ export interface WorkerPlatform {
   makeHost(doorbell: Int32Array<ArrayBufferLike>): Host;
   /** Throws VmError 'bad-file' where the share cannot be used. */
   openBackend(source: ShareSource, options: { readonly readOnly: boolean }): Promise<Backend>;
+  /** Throws VmError 'bad-file' where the drive cannot be used. */
+  openDrive(drive: Drive): Promise<MachineDrive>;
   /** Throws VmError 'bad-option' or 'bad-file' for a setup that no machine can be made of. */
   makeMachine(options: WorkerMachineOptions): WorkerMachine;
 }
@@ -37,6 +41,7 @@ class VmServer {
   readonly #host: Host;
   readonly #trace: TraceSender;
   readonly #shares: ShareTable;
+  readonly #drives: DriveTable;
   #machine: MachineRun | undefined;
   /** The end was told: nothing more may be. */
   #over = false;
@@ -45,6 +50,7 @@ class VmServer {
     this.#platform = platform;
     this.#host = platform.makeHost(setup.doorbell);
     this.#trace = new TraceSender(setup.traceAcknowledged);
+    this.#drives = new DriveTable(setup.drives, (drive) => platform.openDrive(drive));
     this.#shares = new ShareTable({
       shares: setup.shares,
       openBackend: (source, options) => platform.openBackend(source, options),
@@ -95,6 +101,7 @@ class VmServer {
       host: this.#host,
       trace: this.#trace,
       openShares: () => this.#shares.openAll(),
+      openDrives: () => this.#drives.openAll(),
       clientsWait: () => this.#shares.clientsWait,
       makeMachine: (options) => this.#platform.makeMachine(options),
       post: (message, transfer) => this.#post(message, transfer),
@@ -119,7 +126,7 @@ class VmServer {
 
   async #close(): Promise<void> {
     try {
-      await this.#shares.close();
+      await this.#closeOwned();
       this.#post({ type: 'closed' });
     } catch (error) {
       this.#post({ type: 'closed', error: described(error) });
@@ -127,11 +134,17 @@ class VmServer {
     this.#over = true;
   }
 
+  /** Rejects with the first error after everything has been tried. */
+  async #closeOwned(): Promise<void> {
+    const ends = await Promise.allSettled([this.#shares.close(), this.#drives.close()]);
+    for (const end of ends) if (end.status === 'rejected') throw end.reason;
+  }
+
   /** Comes to the end because of a defect. */
   async #fail(error: unknown): Promise<void> {
     this.#machine?.stop();
     // The error that came first is told; that a share cannot close after it adds nothing.
-    await this.#shares.close().catch(() => undefined);
+    await this.#closeOwned().catch(() => undefined);
     this.#post({ type: 'failed', ...described(error) });
     this.#over = true;
   }

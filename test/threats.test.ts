@@ -38,6 +38,7 @@ test('every limit is a constant of the code', () => {
     .map((name) => `devices/9p/${name}.ts`)
     .concat(
       'devices/virtio/chain.ts',
+      'devices/virtio/block.ts',
       'devices/virtio/device.ts',
       'src/node/node-fs/descriptors.ts',
       'src/node/node-fs/listings.ts',

@@ -8,6 +8,8 @@ export { indexedDb } from './indexeddb/source.ts';
 export type { IndexedDbSource } from './indexeddb/source.ts';
 export { opfs } from './opfs/source.ts';
 export type { OpfsSource } from './opfs/source.ts';
+export { opfsFile } from './opfs-disk/source.ts';
+export type { OpfsFileSource } from './opfs-disk/source.ts';
 export { folderPermission, requestFolderPermission } from './picked-folder/permission.ts';
 export type { PermissionRequest } from './picked-folder/permission.ts';
 export { pickedFolder } from './picked-folder/source.ts';

@@ -22,5 +22,6 @@ serveVm({
       now: () => BigInt(Date.now()) * 1_000_000n,
       log: (line) => postMessage({ type: 'log', line } satisfies FromWorker),
     }),
+  openDrive: async (drive) => (await import('./opfs-disk/open.ts')).openBrowserDrive(drive),
   makeMachine: (options) => new Machine(options),
 });

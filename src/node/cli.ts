@@ -1,6 +1,17 @@
 // The command `vm9`: from words to a machine, and from its end to an exit status.
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
-import { createVm, hostFolder, rootFolder, VmError, type ShareOptions, type Vm, type VmOptions } from './index.ts';
+import {
+  createVm,
+  hostFile,
+  hostFolder,
+  rootFolder,
+  VmError,
+  type DriveOptions,
+  type ShareOptions,
+  type Vm,
+  type VmOptions,
+} from './index.ts';
+import type { DriveArgument } from './drive-argument.ts';
 import { helpText, parseArguments, type RunArguments, type TraceArgument } from './options.ts';
 import { Profile } from './profile/profile.ts';
 import { Progress } from './progress.ts';
@@ -94,6 +105,7 @@ function vmOptions(given: RunArguments, terminal: HostTerminal | undefined): VmO
     ...(append !== undefined && { append }),
     shares: given.shares.map((share) => shareOptions('--share', share, hostFolder)),
     ...(given.root !== undefined && { root: shareOptions('--root', given.root, rootFolder) }),
+    drives: given.drives.map(driveOptions),
     clock,
     cpu,
     ...(jitCache !== undefined && { jitCache }),
@@ -114,6 +126,10 @@ function shareOptions(
   } catch (error) {
     throw error instanceof VmError ? new VmError(error.code, `${option} ${error.message}`, { cause: error }) : error;
   }
+}
+
+function driveOptions({ file, overlay, readOnly }: DriveArgument): DriveOptions {
+  return { source: hostFile(file), readOnly, ...(overlay !== undefined && { overlay: hostFile(overlay) }) };
 }
 
 function readNamedFile(option: string, path: string): Uint8Array {

@@ -4,6 +4,8 @@ import type { VmOptions } from '../vm-options.ts';
 import { nodePlatform } from './platform.ts';
 
 export * from '../index.ts';
+export { hostFile } from './host-disk/source.ts';
+export type { HostFileSource } from './host-disk/source.ts';
 export { hostFolder } from './host-folder.ts';
 export { rootFolder } from './root-folder.ts';
 export type { HostFolderOptions } from './host-folder-options.ts';

@@ -12,6 +12,7 @@ import {
   rootDefaults,
   shareDefaults,
 } from '../vm-options.ts';
+import { parseDrive, type DriveArgument } from './drive-argument.ts';
 import { bad, parseNumber } from './option-values.ts';
 import { parseRoot, parseShare, type ShareArgument } from './share-argument.ts';
 
@@ -51,6 +52,16 @@ const options = {
     help: [
       'a folder with a Linux system for riscv64, such as make debian unpacks, in which the guest runs: its /.',
       `Options as for a share, but mount; default: cache=${rootDefaults.cache},security=mapped,tag=${rootDefaults.tag}`,
+    ],
+  },
+  drive: {
+    value: 'FILE[,ro][,overlay=FILE]',
+    repeatable: true,
+    help: [
+      'a disk, which the guest has as /dev/vda, the next as /dev/vdb: a raw image, of a multiple of 512',
+      `bytes. There is room for ${maximumShares} shares and drives. Options:`,
+      '  ro                the guest cannot write to it',
+      '  overlay=FILE      what the guest writes goes there, and the image stays as it is',
     ],
   },
   exec: {
@@ -134,6 +145,7 @@ export interface RunArguments {
   readonly action: 'run';
   readonly shares: readonly ShareArgument[];
   readonly root?: Omit<ShareArgument, 'mount'>;
+  readonly drives: readonly DriveArgument[];
   readonly exec?: string;
   readonly tty: boolean;
   readonly memory?: number;
@@ -192,6 +204,7 @@ export function parseArguments(words: readonly string[]): Arguments {
     action: 'run',
     shares: (given.values.get('share') ?? []).map(parseShare),
     ...(root !== undefined && { root: parseRoot(root) }),
+    drives: (given.values.get('drive') ?? []).map(parseDrive),
     ...(exec !== undefined && { exec }),
     tty,
     ...(memory !== undefined && { memory: parseNumber('--memory', memory) }),

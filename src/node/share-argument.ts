@@ -2,7 +2,7 @@
 import { cacheModes, type CacheMode } from '../vm-options.ts';
 import { checkHostFolder, securityModels, type HostFolderOptions } from './host-folder-options.ts';
 import type { IdRange } from './node-fs/owners.ts';
-import { bad, parseNumber } from './option-values.ts';
+import { bad, parseNumber, splitAtCommas } from './option-values.ts';
 
 /** As it was written. */
 export interface ShareArgument {
@@ -121,16 +121,6 @@ function parseRange(problem: (what: string) => Error, key: Key, text: string): I
   const numbers = /^(\d{1,10}):(\d{1,10}):(\d{1,10})$/.exec(text);
   if (numbers === null) throw problem(`${key}=${text} is not GUEST:HOST:COUNT, three numbers`);
   return { guest: Number(numbers[1]), host: Number(numbers[2]), count: Number(numbers[3]) };
-}
-
-/** Splits at single commas; two in a row are one that belongs to the text. */
-function splitAtCommas(text: string): string[] {
-  const parts = [''];
-  for (const [piece] of text.matchAll(/,,|,|[^,]+/g)) {
-    if (piece === ',') parts.push('');
-    else parts[parts.length - 1] += piece === ',,' ? ',' : piece;
-  }
-  return parts;
 }
 
 function parseCacheMode(argument: string, text: string): CacheMode {

@@ -5,6 +5,8 @@ import { serveVm } from '../worker.ts';
 import type { FromWorker, ToWorker } from '../worker-protocol.ts';
 import { openMemory } from '../memory-share.ts';
 import { enableNewerWebAssembly } from './engine-flags.ts';
+import { openDrive } from '../disk/open-drive.ts';
+import { openHostFile } from './host-disk/open.ts';
 import { openHostFolder } from './host-folder.ts';
 import { NodeHost } from './host.ts';
 import { openPort } from './open-port.ts';
@@ -36,6 +38,7 @@ serveVm({
   makeHost: (doorbell) => new NodeHost(doorbell),
   openBackend: async (source, options) =>
     openMemory(source, () => BigInt(Date.now()) * 1_000_000n) ?? openHostFolder(source, { ...options, log }),
+  openDrive: (drive) => openDrive(drive, (source, how) => openHostFile(source, how)),
   makeMachine: (options) =>
     new Machine({ ...options, makeSampler: (hart, ram, tell) => new HartSampler(hart, ram, tell) }),
 });

@@ -10,6 +10,7 @@ import {
   builtInCommandLine,
   createVm,
   defaultMemory,
+  hostFile,
   hostFolder,
   type CpuEngine,
   type HostFolderOptions,
@@ -59,8 +60,10 @@ export async function startVm9(
   cpu: CpuEngine = 'translator',
   options: HostFolderOptions = {},
   transport: VirtioTransport = 'mmio',
+  image?: string,
 ): Promise<Guest> {
-  const vm = createVm({ cpu, transport, shares: [{ source: hostFolder(share, options), mount: 'none' }] });
+  const shares = [{ source: hostFolder(share, options), mount: 'none' }];
+  const vm = createVm({ cpu, transport, shares, drives: image === undefined ? [] : [{ source: hostFile(image) }] });
   await vm.start();
   await vm.ready;
   return {
@@ -92,11 +95,15 @@ export class QemuImages {
   }
 }
 
+/** QEMU's disk, cached by the host and flushed when the guest asks, as vm9's is. */
+const drive = 'id=disk,if=none,format=raw,cache=writeback';
+
 /** Starts QEMU with the agent's port at its standard input and output. */
 export function spawnQemu(
   { kernel, initrd }: Pick<QemuImages, 'kernel' | 'initrd'>,
   share: string,
   security = 'none',
+  image?: string,
 ): { child: ChildProcess; agent: Agent } {
   const board = `-M virt -cpu ${qemuProcessor} -smp 1 -m ${defaultMemory} -display none -serial null -monitor none -no-reboot`;
   const devices =
@@ -108,6 +115,7 @@ export function spawnQemu(
     ...devices.split(' '),
     '-fsdev',
     `local,id=share,path=${share},security_model=${security}`,
+    ...(image === undefined ? [] : ['-device', 'virtio-blk-device,drive=disk', '-drive', `${drive},file=${image}`]),
     '-kernel',
     kernel,
     '-initrd',
@@ -119,9 +127,9 @@ export function spawnQemu(
   return { child, agent: new Agent(new ProcessPort(child)) };
 }
 
-/** `security` is QEMU's model, with what else its share is told. */
-export async function startQemu(files: QemuImages, share: string, security?: string): Promise<Guest> {
-  const { child, agent } = spawnQemu(files, share, security);
+/** `security` is QEMU's model, with what else its share is told; `image` is its disk, if it has one. */
+export async function startQemu(files: QemuImages, share: string, security?: string, image?: string): Promise<Guest> {
+  const { child, agent } = spawnQemu(files, share, security, image);
   const exited = new Promise((resolve) => {
     child.once('exit', resolve);
   });
@@ -142,27 +150,35 @@ export async function startQemu(files: QemuImages, share: string, security?: str
 
 /**
  * Fills a folder of the host, starts guests with it mounted as `cache=loose` (vm9's, its interpreter's where that is wanted,
- * and QEMU's where that is installed), hands them over, and leaves nothing of all that. Resolves with whether QEMU was there.
+ * and QEMU's where that is installed), hands them over, and leaves nothing of all that. `disk` has each have a copy of these
+ * bytes as /dev/vda. Resolves with whether QEMU was there.
  */
 export async function withGuests(
   fill: (folder: string) => void,
   use: (guests: readonly Guest[]) => Promise<void>,
-  { interpreter = false } = {},
+  { interpreter = false, disk }: { readonly interpreter?: boolean; readonly disk?: Uint8Array } = {},
 ): Promise<boolean> {
   const folder = mkdtempSync(join(tmpdir(), 'vm9-bench-share-'));
   const files = isInstalled(qemu) ? new QemuImages() : undefined;
+  const disks = mkdtempSync(join(tmpdir(), 'vm9-bench-disks-'));
+  const image = (name: string): string | undefined => {
+    if (disk === undefined) return undefined;
+    const path = join(disks, `${name}.img`);
+    writeFileSync(path, disk);
+    return path;
+  };
   const guests: Guest[] = [];
   try {
     fill(folder);
-    guests.push(await startVm9(folder));
-    if (interpreter) guests.push(await startVm9(folder, 'interpreter'));
-    if (files !== undefined) guests.push(await startQemu(files, folder));
+    guests.push(await startVm9(folder, 'translator', {}, 'mmio', image('vm9')));
+    if (interpreter) guests.push(await startVm9(folder, 'interpreter', {}, 'mmio', image('interpreter')));
+    if (files !== undefined) guests.push(await startQemu(files, folder, undefined, image('qemu')));
     for (const guest of guests) await remount(guest, mountOptions('loose', 512_000));
     await use(guests);
   } finally {
     for (const guest of guests) await guest.dispose();
     files?.dispose();
-    rmSync(folder, { recursive: true, force: true });
+    for (const each of [folder, disks]) rmSync(each, { recursive: true, force: true });
   }
   return files !== undefined;
 }

@@ -41,6 +41,7 @@ const parts: Readonly<Record<string, Part>> = {
   transports: { title: 'Files of a share over PCI and over mmio', script: 'transports', needs: [compiler] },
   metadata: { title: 'Names and attributes of a share', script: 'metadata', needs: [compiler] },
   transfers: { title: 'Contents of a share’s files', script: 'transfers', needs: [compiler] },
+  disk: { title: 'Sectors of a disk', script: 'disk', needs: [compiler] },
   trees: { title: 'Trees of many files', script: 'trees', needs: ['git'] },
   growth: { title: 'Cost of a request with many fids and files', script: 'growth' },
   edits: { title: 'Edits on one side as the other side sees them, by cache mode', script: 'edits' },

@@ -26,6 +26,7 @@ function startWorker(backend: Backend): WorkerHandle {
     makeHost: (doorbell) => new NodeHost(doorbell),
     openPort,
     openBackend: () => Promise.resolve(backend),
+    openDrive: () => Promise.reject(new Error('no drives here')),
     makeMachine: (options) => new Machine(options),
   });
   return {

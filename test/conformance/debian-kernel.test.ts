@@ -50,6 +50,25 @@ test.each(['mmio', 'pci'])('it reaches the mounted share over virtio-%s', async 
   console.log(`Debian's kernel ${version} in vm9 over ${transport}:\n${stderr}`);
 });
 
+test('its driver of block devices writes a disk, flushes, and gives room back', async () => {
+  const { kernel, initrd } = system;
+  const image = join(folder, 'disk.img');
+  writeFileSync(image, Buffer.alloc(4 << 20, 'before '));
+  const run = (drives: readonly string[], line: string): ReturnType<typeof runInGuest> =>
+    runInGuest(line, ['--kernel', kernel, '--initrd', initrd, '--quiet', ...drives]);
+  const write = 'seq 100000 | dd of=/dev/vda bs=64k seek=8 conv=notrunc,fsync iflag=fullblock 2>/dev/null';
+  const lines = Array.from({ length: 100_000 }, (_, index) => `${index + 1}\n`).join('');
+  for (const drive of [`${image},overlay=${image}.cow`, image]) {
+    expect(await run(['--drive', drive], `${write} && blkdiscard -o 0 -l 65536 /dev/vda && sync`)).toMatchObject({
+      status: 0,
+    });
+    const { stdout } = await run(['--drive', `${drive},ro`], 'dd if=/dev/vda bs=64k skip=8 2>/dev/null');
+    expect(stdout.toString('latin1', 0, lines.length)).toBe(lines);
+    const isOwn = drive === image;
+    expect(readFileSync(image).subarray(0, 7).toString()).toBe(isOwn ? '\0'.repeat(7) : 'before ');
+  }
+});
+
 test('the same kernel and initial file system reach it under QEMU', async () => {
   const { kernel, initrd } = system;
   const start = performance.now();

@@ -6,8 +6,8 @@ import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { initialFilesWith, type InitialFile } from '../boot/initial-files.ts';
 
-/** What the guest agent and a 9P mount need, where it is not built in; their dependencies are found. */
-const wanted = ['virtio_mmio', 'virtio_pci', 'virtio_console', '9pnet_virtio', '9p'];
+/** What the guest agent, a 9P mount and a disk need, where it is not built in; their dependencies are found. */
+const wanted = ['virtio_mmio', 'virtio_pci', 'virtio_console', '9pnet_virtio', '9p', 'virtio_blk'];
 
 /** Packages stay here from run to run: they have 110 MB. */
 const packages = fileURLToPath(new URL('../../guest-images/build/debian-kernel', import.meta.url));

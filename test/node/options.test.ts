@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { helpText, parseArguments, type RunArguments } from '../../src/node/options.ts';
+import { parseDrive } from '../../src/node/drive-argument.ts';
 import { parseRoot, parseShare } from '../../src/node/share-argument.ts';
 import { builtInCommandLine } from '../../src/vm-options.ts';
 
@@ -104,11 +105,46 @@ describe('--root DIR', () => {
   });
 });
 
+describe('--drive FILE[,ro][,overlay=FILE]', () => {
+  test.each([
+    ['disk.img', { file: 'disk.img', readOnly: false }],
+    ['disk.img,ro', { file: 'disk.img', readOnly: true }],
+    ['disk.img,overlay=a/b.cow', { file: 'disk.img', readOnly: false, overlay: 'a/b.cow' }],
+    ['a,,b,overlay=c,,d=e,ro', { file: 'a,b', readOnly: true, overlay: 'c,d=e' }],
+    ['ro', { file: 'ro', readOnly: false }],
+  ])('%s', (text, expected) => {
+    expect(parseDrive(text)).toEqual(expected);
+  });
+
+  test.each([
+    ['', 'it starts with the file'],
+    [',ro', 'it starts with the file'],
+    ['a,rw', '"rw" is neither ro nor overlay=FILE'],
+    ['a,', '"" is neither ro nor overlay=FILE'],
+    ['a,ro=yes', '"ro=yes" is neither ro nor overlay=FILE'],
+    ['a,overlay', 'overlay needs a file: overlay=FILE'],
+    ['a,overlay=', 'overlay needs a file: overlay=FILE'],
+    ['a,ro,ro', 'ro is given twice'],
+    ['a,overlay=b,overlay=c', 'overlay is given twice'],
+  ])('refuses %j', (text, reason) => {
+    expect(() => parseDrive(text)).toThrow(reason);
+  });
+
+  test('several, in their order', () => {
+    const { drives } = parseArguments(['--drive', 'b', '--drive', 'a,ro']) as RunArguments;
+    expect(drives).toEqual([
+      { file: 'b', readOnly: false },
+      { file: 'a', readOnly: true },
+    ]);
+  });
+});
+
 describe('a command line', () => {
   test('without words runs a shell with the defaults', () => {
     expect(parseArguments([])).toEqual({
       action: 'run',
       shares: [],
+      drives: [],
       tty: false,
       clock: 'host',
       cpu: 'translator',

@@ -203,6 +203,7 @@ export class FakePlatform implements Platform {
       onMessage: (listener) => (toWorker = listener),
       openPort,
       makeHost: () => ({}) as Host,
+      openDrive: () => Promise.reject(new Error('no drives here')),
       openBackend: this.#options.openBackend ?? (() => Promise.resolve({ close: () => undefined } as Backend)),
       makeMachine: (options) => {
         const machine = new FakeMachine(options);

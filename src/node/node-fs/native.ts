@@ -24,6 +24,7 @@ export const signatures = {
   unlinkat: ['int', ['int', 'void *', 'int']],
   linkat: ['int', ['int', 'void *', 'int', 'void *', 'int']],
   fcntl: ['int', ['int', 'int', 'void *']],
+  fallocate: ['int', ['int', 'int', 'int64_t', 'int64_t']],
   getxattr: ['int64_t', ['void *', 'void *', 'void *', 'uint64_t']],
   lgetxattr: ['int64_t', ['void *', 'void *', 'void *', 'uint64_t']],
   setxattr: ['int', ['void *', 'void *', 'void *', 'uint64_t', 'int']],
@@ -49,6 +50,8 @@ const STATX_BASIC_STATS = 0x7ff;
 const F_OFD_GETLK = 36;
 const F_OFD_SETLK = 37;
 const F_UNLCK = 2;
+const FALLOC_FL_KEEP_SIZE = 1;
+const FALLOC_FL_PUNCH_HOLE = 2;
 const UTIME_NOW = 0x3fff_ffffn;
 const UTIME_OMIT = 0x3fff_fffen;
 const perSecond = 1_000_000_000n;
@@ -224,6 +227,14 @@ export class Native {
     if (found === F_UNLCK) return undefined;
     const [foundStart, foundLength] = [lock.getBigInt64(8, true), lock.getBigInt64(16, true)];
     return { type: found, start: foundStart, length: foundLength, pid: lock.getInt32(24, true) };
+  }
+
+  /** Makes a range zeros that take no room. Returns false where the file system cannot. */
+  punchHole(fd: number, offset: number, length: number): boolean {
+    if (this.#calls.fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, offset, length) === 0) return true;
+    const error = this.#error();
+    if (error.code === 'EOPNOTSUPP' || error.code === 'ENOSYS') return false;
+    throw error;
   }
 
   /** Undefined where there is none. Follows links unless told otherwise, as all of these do. */

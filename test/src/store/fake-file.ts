@@ -64,6 +64,18 @@ export class FakeFile implements SyncFile {
     this.#changes = [];
   }
 
+  /** Begins a flush of what was written so far; the returned function ends it, and what comes in between is not part of it. */
+  beginFlush(): () => void {
+    const content = this.#content.slice();
+    const count = this.#changes.length;
+    return () => {
+      this.power.spend();
+      this.flushes++;
+      this.#safe = content;
+      this.#changes = this.#changes.slice(count);
+    };
+  }
+
   close(): void {
     // The content stays.
   }
