@@ -4,6 +4,8 @@
 export const timebaseFrequency = 10_000_000;
 
 export const board = {
+  /** Where a hart begins that runs a firmware. */
+  resetRom: { base: 0x1000, size: 0xf000 },
   testFinisher: { base: 0x10_0000, size: 0x1000 },
   rtc: { base: 0x10_1000, size: 0x1000, irq: 11 },
   clint: { base: 0x200_0000, size: 0x1_0000 },

@@ -1,15 +1,23 @@
-// Linux, Documentation/arch/riscv/boot.rst: what a kernel that is started in S-mode expects of registers and memory.
+// Linux, Documentation/arch/riscv/boot.rst: what a kernel that is started in S-mode expects of registers and memory. What a
+// firmware expects that starts it is QEMU's: hw/riscv/boot.c and virt.c say where things lie.
 import type { GuestMemory } from '../devices/guest-memory.ts';
 import type { Bytes } from '../devices/ports.ts';
 import { BootError } from './boot-error.ts';
+import { placeFirmware } from './firmware.ts';
+import type { Firmware } from './firmware.ts';
 import type { KernelImage } from './kernel-image.ts';
+import { dynamicInfoAddress } from './reset-rom.ts';
+import type { ResetVector } from './reset-rom.ts';
 import { virtDeviceTree } from './virt-tree.ts';
 import type { VirtTreeOptions } from './virt-tree.ts';
 
 export interface BootOptions {
   /** RAM, whose earlier contents do not matter. */
   memory: GuestMemory;
-  kernel: KernelImage;
+  /** What the hart begins with; without it the kernel is started as if a firmware had run. */
+  firmware?: Firmware | undefined;
+  /** May be missing where there is a firmware. */
+  kernel?: KernelImage | undefined;
   /** The initramfs as it is: the kernel unpacks it. */
   initrd?: Bytes | undefined;
   commandLine: string;
@@ -20,14 +28,28 @@ export interface BootOptions {
 }
 
 /** How the boot hart begins. All registers and CSRs that are not named are 0. */
-export interface EntryState {
-  readonly mode: 'supervisor';
+export type EntryState = SupervisorEntry | MachineEntry;
+
+interface Entry {
   readonly pc: number;
   /** The hart id. */
   readonly a0: number;
   /** Physical address of the device tree. */
   readonly a1: number;
+}
+
+/** At the kernel, behind the machine's own firmware. */
+export interface SupervisorEntry extends Entry {
+  readonly mode: 'supervisor';
   readonly csrs: typeof entryCsrs;
+}
+
+/** At a firmware, behind the code of the reset ROM. */
+export interface MachineEntry extends Entry {
+  readonly mode: 'machine';
+  /** Physical address of what the firmware is told of the kernel. */
+  readonly a2: number;
+  readonly rom: ResetVector;
 }
 
 /** What a firmware would leave behind in M-mode's registers. */
@@ -55,21 +77,29 @@ const commandLineCapacity = 1024;
 /** Room for the device tree. Linux maps 2 MiB from an aligned address to read it. */
 const treeRoom = 64 * 1024;
 const treeAlignment = 2 * mebibyte;
+const kernelAlignment = 2 * mebibyte;
+/** QEMU's, from the kernel's start, or half of the memory. */
+const initrdDistance = 128 * mebibyte;
 const rngSeedLength = 32;
 
 /**
- * Puts kernel, initramfs and device tree into RAM: the kernel where its header wants it, the device tree at the last 2 MiB
- * boundary, the initramfs below it. Throws BootError when they do not fit or the command line is too long.
+ * Puts firmware, kernel, initramfs and device tree into RAM: the kernel where its header wants it, or at the next 2 MiB
+ * behind the firmware, the device tree at the last 2 MiB boundary. The initramfs is below it, with a firmware where QEMU
+ * has it, if there is room. Throws BootError when they do not fit or the command line is too long.
  */
-export function loadGuest({ memory, kernel, initrd, commandLine, machine, entropy }: BootOptions): EntryState {
+export function loadGuest(options: BootOptions): EntryState {
+  const { memory, firmware, kernel, initrd, commandLine, machine, entropy } = options;
   checkCommandLine(commandLine);
   if (initrd?.length === 0) throw new BootError('the initramfs is an empty file: give another or leave it out');
 
-  const kernelStart = memory.base + kernel.textOffset;
-  const kernelEnd = kernelStart + kernel.imageSize;
+  const firmwareEnd = firmware?.end ?? memory.base;
+  const kernelStart = Math.max(memory.base + (kernel?.textOffset ?? 0), alignUp(firmwareEnd, kernelAlignment));
+  const kernelEnd = kernel === undefined ? firmwareEnd : kernelStart + kernel.imageSize;
   const treeStart = alignDown(memory.base + memory.length - treeRoom, treeAlignment);
-  const initrdStart = alignDown(treeStart - (initrd?.length ?? 0), page);
-  if (initrdStart < kernelEnd) throw tooLittleMemory(memory, kernel, initrd);
+  const highest = alignDown(treeStart - (initrd?.length ?? 0), page);
+  if (highest < kernelEnd) throw tooLittleMemory(options, kernelEnd);
+  const usual = kernelStart + Math.min(memory.length / 2, initrdDistance);
+  const initrdStart = firmware !== undefined && usual >= kernelEnd ? Math.min(usual, highest) : highest;
 
   const tree = virtDeviceTree({
     ...machine,
@@ -79,10 +109,14 @@ export function loadGuest({ memory, kernel, initrd, commandLine, machine, entrop
     rngSeed: entropy(rngSeedLength),
   });
   if (tree.length > treeRoom) throw new Error(`the device tree has ${tree.length} bytes, more than its room`);
-  memory.write(kernelStart, kernel.bytes);
+  if (firmware !== undefined) placeFirmware(memory, firmware);
+  if (kernel !== undefined) memory.write(kernelStart, kernel.bytes);
   if (initrd !== undefined) memory.write(initrdStart, initrd);
   memory.write(treeStart, tree);
-  return { mode: 'supervisor', pc: kernelStart, a0: 0, a1: treeStart, csrs: entryCsrs };
+  const known = { a0: 0, a1: treeStart };
+  if (firmware === undefined) return { ...known, mode: 'supervisor', pc: kernelStart, csrs: entryCsrs };
+  const rom = { firmware: firmware.entry, deviceTree: treeStart, next: kernel === undefined ? 0 : kernelStart };
+  return { ...known, mode: 'machine', pc: firmware.entry, a2: dynamicInfoAddress, rom };
 }
 
 function checkCommandLine(commandLine: string): void {
@@ -95,12 +129,15 @@ function checkCommandLine(commandLine: string): void {
   if (commandLine.includes('\0')) throw new BootError('the kernel command line has a zero byte in it: take it out');
 }
 
-function tooLittleMemory(memory: GuestMemory, kernel: KernelImage, initrd: Bytes | undefined): BootError {
+function tooLittleMemory({ memory, firmware, kernel, initrd }: BootOptions, kernelEnd: number): BootError {
   const initrdLength = initrd?.length ?? 0;
-  const occupied = alignUp(kernel.textOffset + kernel.imageSize, page) + alignUp(initrdLength, page);
+  const occupied = alignUp(kernelEnd - memory.base, page) + alignUp(initrdLength, page);
   const needed = alignUp(alignUp(occupied, treeAlignment) + treeRoom, mebibyte);
-  const parts = [`kernel ${inMebibytes(kernel.imageSize)} MiB`];
-  if (initrd !== undefined) parts.push(`initramfs ${inMebibytes(initrdLength)} MiB`);
+  const parts = [
+    ...(firmware === undefined ? [] : [`firmware ${inMebibytes(firmware.end - memory.base)} MiB`]),
+    ...(kernel === undefined ? [] : [`kernel ${inMebibytes(kernel.imageSize)} MiB`]),
+    ...(initrd === undefined ? [] : [`initramfs ${inMebibytes(initrdLength)} MiB`]),
+  ];
   return new BootError(
     `${inMebibytes(memory.length)} MiB of memory are too few for ${parts.join(' and ')}: ` +
       `loading them takes ${needed / mebibyte} MiB, running more; give the guest more memory`,

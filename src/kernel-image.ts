@@ -28,9 +28,15 @@ export async function readKernel(file: Bytes, gunzip: Gunzip): Promise<KernelIma
   return parseImage(isElf(unpacked) ? flattenElf(unpacked) : unpacked);
 }
 
+/** Whether the bytes have the mark of an Image. */
+export function isKernelImage(bytes: Bytes): boolean {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return bytes.length >= headerLength && view.getUint32(56, true) === magic2;
+}
+
 function parseImage(bytes: Bytes): KernelImage {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  if (bytes.length < headerLength || view.getUint32(56, true) !== magic2) throw notAnImage(bytes);
+  if (!isKernelImage(bytes)) throw notAnImage(bytes);
   if ((view.getUint32(24, true) & bigEndianFlag) !== 0) {
     throw new BootError('the kernel is built for a big-endian machine: give a little-endian one');
   }

@@ -8,7 +8,7 @@ import { TestFinisher } from '../devices/test-finisher.ts';
 import type { Finish } from '../devices/test-finisher.ts';
 import type { Uart } from '../devices/uart.ts';
 import { board } from './board.ts';
-import type { EntryState } from './boot.ts';
+import type { EntryState, MachineEntry, SupervisorEntry } from './boot.ts';
 import { Bus } from './bus.ts';
 import { csrAt } from './cpu/riscv/csr-layout.ts';
 import { interrupt } from './cpu/riscv/csr.ts';
@@ -16,6 +16,7 @@ import { defaultHotAfter, Hart } from './cpu/riscv/hart.ts';
 import { at } from './cpu/riscv/layout.ts';
 import { privilege } from './cpu/riscv/registers.ts';
 import { firmwareHart } from './hart-firmware.ts';
+import { ResetRom } from './reset-rom.ts';
 import { HostClock, InstructionClock } from './machine-clock.ts';
 import type { MachineClock } from './machine-clock.ts';
 import type { Host } from './host.ts';
@@ -31,6 +32,8 @@ export interface CoreOptions {
   readonly memory: WebAssembly.Memory;
   readonly shared: boolean;
   readonly ram: GuestMemory;
+  /** Calls from S-mode are answered by code in M-mode; else the machine answers them. */
+  readonly hasFirmware: boolean;
   readonly uart: Uart;
   /** What the virtio devices are plugged into. */
   readonly virtio: readonly PlacedRegion[];
@@ -46,10 +49,11 @@ export class MachineCore {
   readonly plic: Plic;
   readonly rtc: Rtc;
   readonly clock: MachineClock;
+  readonly #bus = new Bus();
 
   constructor(options: CoreOptions) {
     const { host, memory, shared, ram, uart } = options;
-    const bus = new Bus();
+    const bus = this.#bus;
     this.hart = new Hart({
       id: 0,
       memory,
@@ -58,7 +62,7 @@ export class MachineCore {
       bus,
       ...(options.cpu === 'translator' && { hotAfter: defaultHotAfter }),
       ticks: () => this.clint.time(),
-      onSupervisorCall: () => sbi.call(firmware),
+      ...(!options.hasFirmware && { onSupervisorCall: () => sbi.call(firmware) }),
     });
     const { hart } = this;
     this.clock = options.clock === 'host' ? new HostClock(host) : new InstructionClock(() => hart.retired());
@@ -87,12 +91,19 @@ export class MachineCore {
     for (const { base, region } of options.virtio) bus.attach(base, region);
   }
 
-  /** Puts the hart where a firmware would leave it. */
-  enter({ pc, a0, a1, csrs }: EntryState): void {
+  /** Puts the hart where a firmware would leave it, or where it begins. */
+  enter(entry: EntryState): void {
+    const { registers } = this.hart;
+    registers.setNumber(at.pc, entry.pc);
+    registers.setX(10, BigInt(entry.a0));
+    registers.setX(11, BigInt(entry.a1));
+    if (entry.mode === 'supervisor') this.#enterSupervisor(entry.csrs);
+    else this.#enterMachine(entry);
+    this.hart.stateChanged();
+  }
+
+  #enterSupervisor(csrs: SupervisorEntry['csrs']): void {
     const { registers, mmu } = this.hart;
-    registers.setNumber(at.pc, pc);
-    registers.setX(10, BigInt(a0));
-    registers.setX(11, BigInt(a1));
     registers.set(csrAt.medeleg, Number(csrs.medeleg), 0);
     registers.set(csrAt.mideleg, Number(csrs.mideleg), 0);
     registers.set(csrAt.mcounteren, Number(csrs.mcounteren), 0);
@@ -101,7 +112,13 @@ export class MachineCore {
     mmu.pmp.setAddress(0, csrs.pmpaddr0);
     mmu.pmp.setConfiguration(0, Number(csrs.pmpcfg0));
     registers.record.privilege = privilege.supervisor;
-    this.hart.stateChanged();
+  }
+
+  #enterMachine({ pc, a2, rom }: MachineEntry): void {
+    this.#bus.attach(board.resetRom.base, new ResetRom(rom));
+    // What the ROM's code has jumped by.
+    this.hart.registers.setX(5, BigInt(pc));
+    this.hart.registers.setX(12, BigInt(a2));
   }
 
   updateTimers(): void {

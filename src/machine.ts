@@ -1,4 +1,5 @@
-// The computer: the only place where CPU and devices meet. QEMU's virt board, with the machine itself as the firmware.
+// The computer: the only place where CPU and devices meet. QEMU's virt board, with the machine itself as the firmware
+// unless it is given one.
 import { Server } from '../devices/9p/server.ts';
 import type { Bytes, IrqLine } from '../devices/ports.ts';
 import { GuestMemory } from '../devices/guest-memory.ts';
@@ -13,6 +14,8 @@ import { Deferred } from './agent/deferred.ts';
 import { board } from './board.ts';
 import { loadGuest } from './boot.ts';
 import { CountedRandomness } from './counted-randomness.ts';
+import type { Gunzip } from './decompress.ts';
+import { readFirmware } from './firmware.ts';
 import { memoryPages } from './cpu/riscv/hart.ts';
 import type { Hart, RunOutcome } from './cpu/riscv/hart.ts';
 import { ramOffset } from './cpu/riscv/layout.ts';
@@ -202,11 +205,13 @@ export class Machine implements WorkerMachine {
     };
   }
 
-  /** Brings a guest to its kernel's entry. A function of its own, so that nothing holds the image while the guest runs. */
+  /** Brings a guest to the entry of its firmware or kernel. A function of its own, so that nothing holds the image while the guest runs. */
   async #begin(): Promise<MachineCore> {
     const { host, clock, cpu, commandLine, sharedMemory } = this.#options;
-    const { kernel, initrd } = await this.#options.bootImage();
-    const image = await readKernel(kernel, (bytes) => host.gunzip(bytes));
+    const { firmware, kernel, initrd } = await this.#options.bootImage();
+    const gunzip: Gunzip = (bytes) => host.gunzip(bytes);
+    const inMachineMode = firmware && (await readFirmware(firmware, gunzip, this.#ram));
+    const image = kernel && (await readKernel(kernel, gunzip));
     const core = new MachineCore({
       host,
       clock,
@@ -214,6 +219,7 @@ export class Machine implements WorkerMachine {
       memory: this.#memory,
       shared: sharedMemory,
       ram: this.#ram,
+      hasFirmware: inMachineMode !== undefined,
       uart: this.uart,
       virtio: this.#slots.regions(),
       onReset: ({ type }) => this.#reset(type === 'shutdown' ? 'power-off' : 'reboot'),
@@ -228,6 +234,7 @@ export class Machine implements WorkerMachine {
     core.enter(
       loadGuest({
         memory: this.#ram,
+        firmware: inMachineMode,
         kernel: image,
         initrd,
         commandLine,

@@ -39,8 +39,13 @@ export type RootOptions = Omit<ShareOptions, 'mount'>;
 export interface VmOptions {
   /** MiB of RAM. */
   readonly memory?: number;
-  /** A kernel in place of the built-in image: raw, gzip or zstd. */
-  readonly kernel?: Bytes;
+  /**
+   * What starts in M-mode in place of the machine's own firmware: a raw binary for the start of RAM or an ELF file. It is
+   * told of the kernel as OpenSBI's fw_dynamic is.
+   */
+  readonly firmware?: Bytes;
+  /** A kernel in place of the built-in image: raw, gzip or zstd; 'none' for a firmware that needs none. */
+  readonly kernel?: Bytes | 'none';
   /** An initial file system in place of the built-in one: raw, gzip or zstd; 'none' for none at all. */
   readonly initrd?: Bytes | 'none';
   /** Added to the kernel command line. */
@@ -176,6 +181,15 @@ export function planShares(others: readonly ShareOptions[], root?: RootOptions):
     checkInteger(`share "${tag}": msize`, maximumMessageSize, 4096, 512_000);
     return { source: share.source, tag, mount, readOnly: share.readOnly ?? false, cache, maximumMessageSize };
   });
+}
+
+/** Throws VmError 'bad-option' where nothing would run, or nobody would know of the initial file system. */
+export function checkBoot({ firmware, kernel, initrd }: Pick<VmOptions, 'firmware' | 'kernel' | 'initrd'>): void {
+  if (kernel !== 'none') return;
+  if (firmware === undefined) throw new VmError('bad-option', 'there is no kernel: give a firmware, or another kernel');
+  if (initrd !== undefined && initrd !== 'none') {
+    throw new VmError('bad-option', 'an initial file system is for a kernel: leave it out, or give a kernel');
+  }
 }
 
 /** MiB to bytes. Throws VmError 'bad-option'. */

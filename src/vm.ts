@@ -12,6 +12,7 @@ import { VmCommand, feed, type InputSource } from './vm-command.ts';
 import { VmConsole } from './vm-console.ts';
 import type { VmEvents, VmStatistics } from './vm-events.ts';
 import {
+  checkBoot,
   planCommandLine,
   planJitCache,
   planMemory,
@@ -86,6 +87,7 @@ export class Vm {
   /** Throws VmError 'bad-option'. Nothing is opened and nothing runs before `start`. */
   constructor(platform: Platform, options: VmOptions = {}) {
     this.#platform = platform;
+    checkBoot(options);
     this.#options = options;
     this.shares = planShares(options.shares ?? [], options.root);
     if (options.root !== undefined && options.initrd !== undefined) {
@@ -310,9 +312,10 @@ export class Vm {
   }
 
   async #prepare(onLoading: OnLoading): Promise<PreparedMachine> {
-    const { kernel, initrd, clock = 'host', cpu = 'translator', noReboot = false } = this.#options;
-    const needsImage = kernel === undefined || initrd === undefined;
+    const { firmware, kernel, initrd, clock = 'host', cpu = 'translator', noReboot = false } = this.#options;
+    const needsImage = kernel === undefined || (initrd === undefined && kernel !== 'none');
     const image = needsImage ? await this.#platform.loadGuestImage(onLoading) : undefined;
+    const booted = kernel === 'none' ? undefined : (kernel ?? image?.kernel);
     const initialFiles = initrd === 'none' ? undefined : (initrd ?? image?.initrd);
     const size = this.console.size;
     const setup: MachineSetup = {
@@ -323,7 +326,8 @@ export class Vm {
       jitCacheBytes: this.#jitCacheBytes,
       transport: this.#transport,
       image: {
-        kernel: kernel ?? image?.kernel ?? new Uint8Array(),
+        ...(firmware !== undefined && { firmware }),
+        ...(booted !== undefined && { kernel: booted }),
         ...(initialFiles !== undefined && { initrd: initialFiles }),
       },
       commandLine: this.#commandLine,

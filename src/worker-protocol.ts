@@ -28,7 +28,10 @@ export type VirtioTransport = 'mmio' | 'pci';
 
 /** What is booted. It is needed once in each life of a guest, and too large to be kept for the next. */
 export interface BootImage {
-  readonly kernel: Bytes;
+  /** Runs in M-mode; without it the machine is the kernel's firmware. */
+  readonly firmware?: Bytes;
+  /** Missing only where there is a firmware. */
+  readonly kernel?: Bytes;
   readonly initrd?: Bytes;
 }
 

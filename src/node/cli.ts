@@ -96,12 +96,13 @@ async function tellStatistics(vm: Vm, beforeStart: number): Promise<void> {
 }
 
 function vmOptions(given: RunArguments, terminal: HostTerminal | undefined): VmOptions {
-  const { memory, kernel, initrd, append, clock, cpu, jitCache, transport, noReboot, traces, profile } = given;
+  const { memory, firmware, kernel, initrd, append, clock, cpu, jitCache, transport, noReboot, traces, profile } = given;
   const size = terminal?.size;
   return {
     ...(memory !== undefined && { memory }),
-    ...(kernel !== undefined && { kernel: readNamedFile('--kernel', kernel) }),
-    ...(initrd !== undefined && { initrd: initrd === 'none' ? initrd : readNamedFile('--initrd', initrd) }),
+    ...(firmware !== undefined && { firmware: readNamedFile('--firmware', firmware) }),
+    ...(kernel !== undefined && { kernel: fileOrNone('--kernel', kernel) }),
+    ...(initrd !== undefined && { initrd: fileOrNone('--initrd', initrd) }),
     ...(append !== undefined && { append }),
     shares: given.shares.map((share) => shareOptions('--share', share, hostFolder)),
     ...(given.root !== undefined && { root: shareOptions('--root', given.root, rootFolder) }),
@@ -130,6 +131,10 @@ function shareOptions(
 
 function driveOptions({ file, overlay, readOnly }: DriveArgument): DriveOptions {
   return { source: hostFile(file), readOnly, ...(overlay !== undefined && { overlay: hostFile(overlay) }) };
+}
+
+function fileOrNone(option: string, path: string): Uint8Array | 'none' {
+  return path === 'none' ? path : readNamedFile(option, path);
 }
 
 function readNamedFile(option: string, path: string): Uint8Array {

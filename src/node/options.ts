@@ -76,7 +76,17 @@ const options = {
     help: ['give COMMAND a terminal; this is so anyway where stdin and stdout are terminals'],
   },
   memory: { value: 'MIB', help: [`RAM of the guest; default: ${defaultMemory}`] },
-  kernel: { value: 'FILE', help: ['boot this kernel (raw, gzip or zstd); its console is ttyS0'] },
+  firmware: {
+    value: 'FILE',
+    help: [
+      'start FILE in M-mode, a raw binary or an ELF file at 0x80000000, which is told of the kernel as OpenSBI’s',
+      'fw_dynamic is; without it the machine is the firmware',
+    ],
+  },
+  kernel: {
+    value: 'FILE|none',
+    help: ['boot this kernel (raw, gzip or zstd); its console is ttyS0. none: the firmware is all there is'],
+  },
   initrd: { value: 'FILE', help: ['use this initial file system (raw, gzip or zstd)'] },
   append: {
     value: 'ARGS',
@@ -149,6 +159,7 @@ export interface RunArguments {
   readonly exec?: string;
   readonly tty: boolean;
   readonly memory?: number;
+  readonly firmware?: string;
   readonly kernel?: string;
   readonly initrd?: string;
   readonly append?: string;
@@ -182,6 +193,7 @@ export function parseArguments(words: readonly string[]): Arguments {
   const tty = given.switches.has('tty');
   if (tty && exec === undefined) throw bad('--tty is for --exec COMMAND');
   const memory = single('memory');
+  const firmware = single('firmware');
   const kernel = single('kernel');
   const initrd = single('initrd');
   const root = single('root');
@@ -208,6 +220,7 @@ export function parseArguments(words: readonly string[]): Arguments {
     ...(exec !== undefined && { exec }),
     tty,
     ...(memory !== undefined && { memory: parseNumber('--memory', memory) }),
+    ...(firmware !== undefined && { firmware }),
     ...(kernel !== undefined && { kernel }),
     ...(initrd !== undefined && { initrd }),
     ...(append !== undefined && { append }),

@@ -23,6 +23,8 @@ describe('one line, status 2:', () => {
     ],
     [['--root', 'a'], expect.stringMatching(/^--root a: there is no bin\/sh in it: a riscv64 system is needed/)],
     [['--memory', '1'], 'memory (in MiB) is 1: it must be a whole number from 16 to 2048'],
+    [['--firmware', 'nope'], '--firmware nope: there is no such file'],
+    [['--kernel', 'none'], 'there is no kernel: give a firmware, or another kernel'],
     [['--kernel', 'nope'], '--kernel nope: there is no such file'],
     [['--initrd', 'a'], '--initrd a: it is a folder, not a file'],
     [['--append', 'x'.repeat(2000)], expect.stringContaining('Linux keeps 1023: append less')],

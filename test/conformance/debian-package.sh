@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Gets a package NAME of Debian's trixie for riscv64, the newest unless one is there, and prints its file's path.
-# Usage: debian-package.sh FOLDER NAME
+# Gets a package NAME of Debian's trixie for riscv64, or for ARCHITECTURE, the newest unless one is there, and prints its file's path.
+# Usage: debian-package.sh FOLDER NAME [ARCHITECTURE]
 # MIRROR=URI means what it means to make guest.
 set -euo pipefail
 
@@ -20,10 +20,11 @@ sha256_of() { sha256sum <"$1" | cut -d' ' -f1; }
 # shellcheck source=../../guest-images/scripts/fetch.sh
 . "$(dirname "${BASH_SOURCE[0]}")/../../guest-images/scripts/fetch.sh"
 
-for file in "$BUILD/packages/$2"_*_riscv64.deb; do
+ARCHITECTURE=${3:-riscv64}
+for file in "$BUILD/packages/$2"_*_"$ARCHITECTURE".deb; do
     if [ -e "$file" ]; then
         echo "$file"
         exit
     fi
 done
-obtain "$2" '' riscv64 ''
+obtain "$2" '' "$ARCHITECTURE" ''

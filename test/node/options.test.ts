@@ -231,7 +231,19 @@ describe('a command line', () => {
 
 test('--help names every option and the built-in kernel command line, in at most 120 columns', () => {
   const text = helpText();
-  for (const option of ['share', 'exec', 'tty', 'memory', 'kernel', 'initrd', 'append', 'stats', 'trace', 'clock']) {
+  for (const option of [
+    'share',
+    'exec',
+    'tty',
+    'memory',
+    'firmware',
+    'kernel',
+    'initrd',
+    'append',
+    'stats',
+    'trace',
+    'clock',
+  ]) {
     expect(text).toContain(`--${option}`);
   }
   for (const option of ['root', 'cpu', 'jit-cache', 'transport', 'profile', 'no-reboot', 'quiet', 'version', 'help'])

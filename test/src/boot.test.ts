@@ -1,5 +1,5 @@
 // Linux, Documentation/arch/riscv/boot.rst.
-import { expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { loadGuest } from '../../src/boot.ts';
 import type { BootOptions, EntryState } from '../../src/boot.ts';
 import type { GuestMemory } from '../../devices/guest-memory.ts';
@@ -7,7 +7,9 @@ import { readKernel } from '../../src/kernel-image.ts';
 import { ram, ramBase } from '../board-parts.ts';
 import { cellsOf, nodeAt, parseTree, stringsOf, valueOf } from './flat-tree.ts';
 import type { FlatNode } from './flat-tree.ts';
-import { gunzip, makeImage } from './kernel-files.ts';
+import { readFirmware } from '../../src/firmware.ts';
+import type { Firmware } from '../../src/firmware.ts';
+import { gunzip, makeElf, makeImage } from './kernel-files.ts';
 import type { ImageFields } from './kernel-files.ts';
 
 const mebibyte = 2 ** 20;
@@ -84,7 +86,9 @@ test('what is loaded is reported as written, so that nobody runs older code', as
 });
 
 test('CSRs are what a firmware would leave: delegation, counters, one open PMP entry, Sstc', async () => {
-  const { csrs } = (await load()).entry;
+  const { entry } = await load();
+  if (entry.mode !== 'supervisor') throw new Error('no firmware was given');
+  const { csrs } = entry;
   expect(csrs).toEqual({
     medeleg: 0xb1ffn,
     mideleg: 0x222n,
@@ -133,4 +137,67 @@ test('nothing is written when something is refused', async () => {
   const memory = ram(8 * mebibyte);
   await expect(load({ memory, initrd: new Uint8Array(7 * mebibyte) })).rejects.toThrow('too few');
   expect(memory.view(ramBase, memory.length).every((byte) => byte === 0)).toBe(true);
+});
+
+describe('with a firmware', () => {
+  /** A raw binary of so many bytes. */
+  const raw = (length: number): Promise<Firmware> => {
+    return readFirmware(new Uint8Array(length).fill(0x13), gunzip, { base: ramBase, length: 64 * mebibyte });
+  };
+
+  test('the hart begins there, and finds what QEMU’s reset ROM gives', async () => {
+    const { entry, memory } = await load({ size: 64 * mebibyte, firmware: await raw(5000) });
+    expect(entry).toEqual({
+      mode: 'machine',
+      pc: ramBase,
+      a0: 0,
+      a1: ramBase + 62 * mebibyte,
+      a2: 0x1028,
+      rom: { firmware: ramBase, deviceTree: ramBase + 62 * mebibyte, next: 0x8020_0000 },
+    });
+    expect(memory.view(ramBase, 5001)).toEqual(Uint8Array.from({ length: 5001 }, (_, at) => (at < 5000 ? 0x13 : 0)));
+    expect(memory.view(0x8020_0000, 0x1000)).toEqual(makeImage());
+  });
+
+  test('the kernel lies behind it at a multiple of 2 MiB', async () => {
+    for (const [length, place] of [
+      [2 * mebibyte, 0x8020_0000],
+      [2 * mebibyte + 1, 0x8040_0000],
+    ] as const) {
+      const { entry, memory } = await load({ size: 64 * mebibyte, firmware: await raw(length) });
+      expect(entry).toMatchObject({ rom: { next: place } });
+      expect(memory.view(place, 0x1000)).toEqual(makeImage());
+    }
+  });
+
+  test('the initramfs lies 128 MiB or half of the memory behind the kernel, as QEMU has it, or below the device tree', async () => {
+    const initrd = new Uint8Array(5000);
+    const start = async (size: number, length: number, image: ImageFields = {}): Promise<number> => {
+      const options = { size: size * mebibyte, firmware: await raw(4096), initrd: new Uint8Array(length), image };
+      return addressOf(nodeAt((await load(options)).tree, '/chosen'), 'linux,initrd-start');
+    };
+    expect(await start(512, initrd.length)).toBe(0x8820_0000);
+    expect(await start(64, initrd.length)).toBe(0x8220_0000);
+    expect(await start(64, 40 * mebibyte)).toBe(ramBase + 22 * mebibyte);
+    expect(await start(64, initrd.length, { imageSize: 40 * mebibyte })).toBe(ramBase + 62 * mebibyte - 8192);
+  });
+
+  test('a kernel is not needed', async () => {
+    const { entry } = await load({ firmware: await raw(4096), kernel: undefined });
+    expect(entry).toMatchObject({ pc: ramBase, rom: { next: 0 } });
+  });
+
+  test('what its ELF file wants cleared is cleared', async () => {
+    const elf = makeElf([{ address: ramBase, bytes: Uint8Array.of(0x13, 0, 0, 0), room: 8 }], { entry: ramBase });
+    const memory = ram(16 * mebibyte);
+    memory.write(ramBase, new Uint8Array(16).fill(0xee));
+    await load({ memory, firmware: await readFirmware(elf, gunzip, memory) });
+    expect([...memory.view(ramBase, 9)]).toEqual([0x13, 0, 0, 0, 0, 0, 0, 0, 0xee]);
+  });
+
+  test('too little memory counts it in', async () => {
+    await expect(load({ size: 8 * mebibyte, firmware: await raw(7 * mebibyte) })).rejects.toThrow(
+      '8 MiB of memory are too few for firmware 7 MiB and kernel 0.1 MiB: loading them takes 11 MiB',
+    );
+  });
 });

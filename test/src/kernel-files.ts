@@ -49,23 +49,33 @@ export interface ElfSegment {
   bytes: Uint8Array<ArrayBuffer>;
   /** Length that the header claims, when it is not the bytes'. */
   length?: number;
+  /** Bytes in memory, when they are not as many as in the file. */
+  room?: number;
 }
 
-export function makeElf(segments: readonly ElfSegment[], machine = 243): Uint8Array<ArrayBuffer> {
+export function makeElf(
+  segments: readonly ElfSegment[],
+  { machine = 243, entry = 0 }: { machine?: number; entry?: number } = {},
+): Uint8Array<ArrayBuffer> {
   const tableEnd = 64 + 56 * segments.length;
   const bytes = new Uint8Array(segments.reduce((end, segment) => end + segment.bytes.length, tableEnd));
   const view = new DataView(bytes.buffer);
   bytes.set([0x7f, 0x45, 0x4c, 0x46, 2, 1, 1]);
   view.setUint16(18, machine, true);
+  view.setBigUint64(24, BigInt(entry), true);
   view.setBigUint64(32, 64n, true);
   view.setUint16(56, segments.length, true);
   let at = tableEnd;
-  for (const [index, { type = 1, address, bytes: content, length = content.length }] of segments.entries()) {
+  for (const [
+    index,
+    { type = 1, address, bytes: content, length = content.length, room = length },
+  ] of segments.entries()) {
     const header = 64 + 56 * index;
     view.setUint32(header, type, true);
     view.setBigUint64(header + 8, BigInt(at), true);
     view.setBigUint64(header + 24, BigInt(address), true);
     view.setBigUint64(header + 32, BigInt(length), true);
+    view.setBigUint64(header + 40, BigInt(room), true);
     bytes.set(content, at);
     at += content.length;
   }

@@ -61,7 +61,7 @@ test.each([
   [62, 1, 'for another machine (e_machine 62)'],
 ])('an ELF file for machine %i with %i segments is refused', async (machine, count, reason) => {
   const segments = Array.from({ length: count }, () => ({ address: 0, bytes: makeImage() }));
-  expect(await refusal(makeElf(segments, machine))).toContain(reason);
+  expect(await refusal(makeElf(segments, { machine }))).toContain(reason);
 });
 
 test('an ELF file whose segments claim more than the file has, or than any kernel has, is refused', async () => {

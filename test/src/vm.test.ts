@@ -51,7 +51,7 @@ describe('start', () => {
     const first = await bootImage();
     const again = await bootImage();
     expect(again).toEqual(first);
-    expect(again.kernel.buffer).not.toBe(first.kernel.buffer);
+    expect(again.kernel?.buffer).not.toBe(first.kernel?.buffer);
 
     platform.loadGuestImage = () => Promise.reject(new VmError('bad-file', 'the image is gone'));
     const refused = expect(bootImage()).rejects.toMatchObject({ code: 'bad-file' });
@@ -64,6 +64,30 @@ describe('start', () => {
     await vm.start();
     expect(await platform.machine.options.bootImage()).toEqual({ kernel: Uint8Array.of(1) });
     await vm.dispose();
+  });
+
+  test('a firmware comes with the built-in kernel and initial file system, or alone', async () => {
+    const firmware = Uint8Array.of(3);
+    const image = { kernel: Uint8Array.of(1), initrd: Uint8Array.of(2) };
+    for (const [kernel, expected] of [
+      [{}, { firmware, ...image }],
+      [{ kernel: 'none' }, { firmware }],
+    ] as const) {
+      const { vm, platform } = makeVm({ firmware, ...kernel });
+      await vm.start();
+      expect(await platform.machine.options.bootImage()).toEqual(expected);
+      await vm.dispose();
+    }
+  });
+
+  test.each([
+    [{ kernel: 'none' }, 'there is no kernel: give a firmware, or another kernel'],
+    [
+      { kernel: 'none', firmware: Uint8Array.of(3), initrd: Uint8Array.of(2) },
+      'an initial file system is for a kernel',
+    ],
+  ] as const)('refuses %j', (options, message) => {
+    expect(() => makeVm(options)).toThrow(message);
   });
 
   test('tells of each stage in order, and is ready when the shares are mounted', async () => {
