@@ -22,7 +22,7 @@ export interface BootOptions {
   initrd?: Bytes | undefined;
   commandLine: string;
   /** What else the device tree says of the machine. */
-  machine: Pick<VirtTreeOptions, 'harts' | 'extensions' | 'virtioSlots' | 'socNodes'>;
+  machine: Pick<VirtTreeOptions, 'harts' | 'extensions' | 'mmuType' | 'virtioSlots' | 'socNodes'>;
   /** Random bytes for the kernel's generator. */
   entropy: (length: number) => Bytes;
 }
@@ -66,7 +66,7 @@ const entryCsrs = {
   pmpaddr0: 2n ** 54n - 1n,
   /** NAPOT, readable, writable, executable. */
   pmpcfg0: 0x1fn,
-  /** STCE: S-mode has its own timer compare register. */
+  /** STCE: S-mode has its own timer compare register. What else is set after a reset stays. */
   menvcfg: 2n ** 63n,
 } as const;
 

@@ -1,5 +1,6 @@
 // The API that every host shares. A host's entry adds `createVm`, which knows that host's platform, and its shares.
 export type { TranslationEvent, TranslatorStatistics } from './cpu/riscv/translator.ts';
+export type { HartFeatures } from './cpu/riscv/features.ts';
 export type { ShareActivity } from './activity-meter.ts';
 export { VmError, type VmErrorCode } from './errors.ts';
 export type { Emitter } from './emitter.ts';
@@ -26,6 +27,7 @@ export type { BlobLike, DriveOptions, DriveSource } from './vm-drives.ts';
 export {
   builtInCommandLine,
   cacheModes,
+  defaultCpuFeatures,
   defaultMemory,
   maximumShares,
   shareDefaults,

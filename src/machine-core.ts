@@ -12,6 +12,7 @@ import type { EntryState, MachineEntry, SupervisorEntry } from './boot.ts';
 import { Bus } from './bus.ts';
 import { csrAt } from './cpu/riscv/csr-layout.ts';
 import { interrupt } from './cpu/riscv/csr.ts';
+import type { HartFeatures } from './cpu/riscv/features.ts';
 import { defaultHotAfter, Hart } from './cpu/riscv/hart.ts';
 import { at } from './cpu/riscv/layout.ts';
 import { privilege } from './cpu/riscv/registers.ts';
@@ -29,6 +30,7 @@ export interface CoreOptions {
   readonly host: Host;
   readonly clock: 'host' | 'icount';
   readonly cpu: CpuEngine;
+  readonly features: HartFeatures;
   readonly memory: WebAssembly.Memory;
   readonly shared: boolean;
   readonly ram: GuestMemory;
@@ -60,6 +62,7 @@ export class MachineCore {
       shared,
       ram: { base: ram.base, bytes: ram.length },
       bus,
+      features: options.features,
       ...(options.cpu === 'translator' && { hotAfter: defaultHotAfter }),
       ticks: () => this.clint.time(),
       ...(!options.hasFirmware && { onSupervisorCall: () => sbi.call(firmware) }),
@@ -108,7 +111,7 @@ export class MachineCore {
     registers.set(csrAt.mideleg, Number(csrs.mideleg), 0);
     registers.set(csrAt.mcounteren, Number(csrs.mcounteren), 0);
     registers.set(csrAt.scounteren, Number(csrs.scounteren), 0);
-    registers.set(csrAt.menvcfg, 0, Number(csrs.menvcfg >> 32n) | 0);
+    registers.set(csrAt.menvcfg, 0, registers.high(csrAt.menvcfg) | Number(csrs.menvcfg >> 32n));
     mmu.pmp.setAddress(0, csrs.pmpaddr0);
     mmu.pmp.setConfiguration(0, Number(csrs.pmpcfg0));
     registers.record.privilege = privilege.supervisor;

@@ -28,6 +28,7 @@ import { PanicWatcher } from './panic.ts';
 import type { ProfileSample } from './profile-samples.ts';
 import { RunLoop } from './run-loop.ts';
 import type { RunTarget } from './run-loop.ts';
+import { describeFeatures } from './virt-tree.ts';
 import type { VirtioSlots } from './virtio-slots.ts';
 import type {
   MachineServer,
@@ -207,7 +208,7 @@ export class Machine implements WorkerMachine {
 
   /** Brings a guest to the entry of its firmware or kernel. A function of its own, so that nothing holds the image while the guest runs. */
   async #begin(): Promise<MachineCore> {
-    const { host, clock, cpu, commandLine, sharedMemory } = this.#options;
+    const { host, clock, cpu, features, commandLine, sharedMemory } = this.#options;
     const { firmware, kernel, initrd } = await this.#options.bootImage();
     const gunzip: Gunzip = (bytes) => host.gunzip(bytes);
     const inMachineMode = firmware && (await readFirmware(firmware, gunzip, this.#ram));
@@ -216,6 +217,7 @@ export class Machine implements WorkerMachine {
       host,
       clock,
       cpu,
+      features,
       memory: this.#memory,
       shared: sharedMemory,
       ram: this.#ram,
@@ -238,7 +240,7 @@ export class Machine implements WorkerMachine {
         kernel: image,
         initrd,
         commandLine,
-        machine: { harts: 1, socNodes: this.#slots.socNodes },
+        machine: { harts: 1, socNodes: this.#slots.socNodes, ...describeFeatures(features) },
         entropy: (length) => {
           const bytes = new Uint8Array(length);
           this.#entropy(bytes);

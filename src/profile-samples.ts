@@ -1,6 +1,6 @@
 // What a profiler has seen of the guest's code: plain data, on its way from the machine's thread.
 
-/** An address of code. All are numbers: Sv39's are 39 bits with their sign. */
+/** An address of code. All are numbers: Sv48's are 48 bits with their sign. */
 export interface CodePlace {
   readonly address: number;
   /** Of a program's code: the hash of what its page holds, so that its file is found whatever has become of the process. */

@@ -2,8 +2,11 @@
 // Documentation/devicetree/bindings (riscv/cpus, riscv/extensions, interrupt-controller, power/reset/syscon-*).
 import { plicSources } from '../devices/plic.ts';
 import { board, timebaseFrequency, virtioBase, virtioIrq } from './board.ts';
+import type { HartFeatures } from './cpu/riscv/features.ts';
 import { cells, empty, flattenDeviceTree, longs, strings } from './device-tree.ts';
 import type { DeviceNode } from './device-tree.ts';
+
+export type MmuType = 'riscv,sv39' | 'riscv,sv48';
 
 export interface VirtTreeOptions {
   /** RAM in bytes. */
@@ -12,6 +15,8 @@ export interface VirtTreeOptions {
   harts: number;
   /** What the harts offer beyond rv64i, single letters first: `['i', 'm', … 'zicsr', … 'sstc']`. */
   extensions?: readonly string[];
+  /** The largest page tables that they take. */
+  mmuType?: MmuType;
   /** virtio-mmio slots. */
   virtioSlots?: number;
   /** The kernel's command line. */
@@ -25,7 +30,20 @@ export interface VirtTreeOptions {
 }
 
 /** In the order of Volume I, "ISA Extension Naming Conventions", as QEMU's `riscv,isa` has them. */
-export const defaultExtensions: readonly string[] = 'i m a f d c zicsr zifencei zba zbb zbs sstc'.split(' ');
+const defaultExtensions: readonly string[] = 'i m a f d c zicsr zifencei zba zbb zbs sstc'.split(' ');
+
+/** What the tree says of harts with these features. */
+export function describeFeatures({
+  sv48,
+  svadu,
+  svade,
+}: HartFeatures): Pick<VirtTreeOptions, 'extensions' | 'mmuType'> {
+  return {
+    // Linux, Documentation/devicetree/bindings/riscv/extensions.yaml: with both, Svadu is off until it is asked for.
+    extensions: [...defaultExtensions, ...(svade ? ['svade'] : []), ...(svadu ? ['svadu'] : [])],
+    mmuType: sv48 ? 'riscv,sv48' : 'riscv,sv39',
+  };
+}
 
 const finisherPhandle = 2;
 const cpuPhandle = (hart: number): number => 16 + 2 * hart;
@@ -77,7 +95,7 @@ function memory({ memorySize }: VirtTreeOptions): DeviceNode {
   };
 }
 
-function cpus({ harts, extensions = defaultExtensions }: VirtTreeOptions): DeviceNode {
+function cpus({ harts, extensions = defaultExtensions, mmuType = 'riscv,sv39' }: VirtTreeOptions): DeviceNode {
   return {
     name: 'cpus',
     properties: {
@@ -86,7 +104,7 @@ function cpus({ harts, extensions = defaultExtensions }: VirtTreeOptions): Devic
       'timebase-frequency': cells(timebaseFrequency),
     },
     children: [
-      ...hartIds(harts).map((hart) => cpu(hart, extensions)),
+      ...hartIds(harts).map((hart) => cpu(hart, extensions, mmuType)),
       {
         name: 'cpu-map',
         children: [
@@ -103,7 +121,7 @@ function cpus({ harts, extensions = defaultExtensions }: VirtTreeOptions): Devic
   };
 }
 
-function cpu(hart: number, extensions: readonly string[]): DeviceNode {
+function cpu(hart: number, extensions: readonly string[], mmuType: MmuType): DeviceNode {
   return {
     name: `cpu@${hart}`,
     properties: {
@@ -115,7 +133,7 @@ function cpu(hart: number, extensions: readonly string[]): DeviceNode {
       'riscv,isa': strings(isaString(extensions)),
       'riscv,isa-base': strings('rv64i'),
       'riscv,isa-extensions': strings(...extensions),
-      'mmu-type': strings('riscv,sv39'),
+      'mmu-type': strings(mmuType),
       phandle: cells(cpuPhandle(hart)),
     },
     children: [

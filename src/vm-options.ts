@@ -1,5 +1,6 @@
 // What a VM is made with: the options, their defaults, and what is refused before anything starts.
 import type { Bytes } from '../devices/ports.ts';
+import type { HartFeatures } from './cpu/riscv/features.ts';
 import { defaultMaximumBytes, engineWeight } from './cpu/riscv/translation-bounds.ts';
 import { VmError } from './errors.ts';
 import type { DriveOptions } from './vm-drives.ts';
@@ -65,6 +66,8 @@ export interface VmOptions {
    * comparison.
    */
   readonly cpu?: CpuEngine;
+  /** What the processor offers or does without; what is not named is as in `defaultCpuFeatures`. */
+  readonly cpuFeatures?: Partial<HartFeatures>;
   /**
    * MiB of the host's memory that translated code may take, 16 to 4096; beyond it the oldest goes. Counted is WebAssembly:
    * an engine takes up to sixteen times as much. Default: 256.
@@ -112,6 +115,9 @@ export const rootMount = '/';
  * PCI.
  */
 export const maximumShares = 6;
+
+/** As QEMU's rv64 has it; Svade is there for who wants to handle accessed and dirty bits by page faults. */
+export const defaultCpuFeatures: HartFeatures = { sv48: true, svadu: true, svade: false };
 
 export const defaultMemory = 256;
 export const minimumMemory = 16;

@@ -13,6 +13,7 @@ import { VmConsole } from './vm-console.ts';
 import type { VmEvents, VmStatistics } from './vm-events.ts';
 import {
   checkBoot,
+  defaultCpuFeatures,
   planCommandLine,
   planJitCache,
   planMemory,
@@ -312,7 +313,15 @@ export class Vm {
   }
 
   async #prepare(onLoading: OnLoading): Promise<PreparedMachine> {
-    const { firmware, kernel, initrd, clock = 'host', cpu = 'translator', noReboot = false } = this.#options;
+    const {
+      firmware,
+      kernel,
+      initrd,
+      clock = 'host',
+      cpu = 'translator',
+      cpuFeatures,
+      noReboot = false,
+    } = this.#options;
     const needsImage = kernel === undefined || (initrd === undefined && kernel !== 'none');
     const image = needsImage ? await this.#platform.loadGuestImage(onLoading) : undefined;
     const booted = kernel === 'none' ? undefined : (kernel ?? image?.kernel);
@@ -323,6 +332,7 @@ export class Vm {
       sharedMemory: this.#platform.sharedMemory,
       clock,
       cpu,
+      features: { ...defaultCpuFeatures, ...cpuFeatures },
       jitCacheBytes: this.#jitCacheBytes,
       transport: this.#transport,
       image: {

@@ -2,6 +2,7 @@
 import type { P9Event } from '../devices/9p/trace.ts';
 import type { Bytes } from '../devices/ports.ts';
 import type { VirtioEvent } from '../devices/virtio/events.ts';
+import type { HartFeatures } from './cpu/riscv/features.ts';
 import type { TranslationEvent, TranslatorStatistics } from './cpu/riscv/translator.ts';
 import type { ProfileSample } from './profile-samples.ts';
 import type { TransferablePort } from './port.ts';
@@ -41,6 +42,7 @@ export interface MachineSetup {
   readonly sharedMemory: boolean;
   readonly clock: 'host' | 'icount';
   readonly cpu: CpuEngine;
+  readonly features: HartFeatures;
   /** Bytes of WebAssembly that are kept of translated code; undefined: the translator's default. */
   readonly jitCacheBytes?: number | undefined;
   readonly transport: VirtioTransport;

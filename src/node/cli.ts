@@ -96,7 +96,8 @@ async function tellStatistics(vm: Vm, beforeStart: number): Promise<void> {
 }
 
 function vmOptions(given: RunArguments, terminal: HostTerminal | undefined): VmOptions {
-  const { memory, firmware, kernel, initrd, append, clock, cpu, jitCache, transport, noReboot, traces, profile } = given;
+  const { memory, firmware, kernel, initrd, append, clock, cpu, cpuFeatures, jitCache, transport } = given;
+  const { noReboot, traces, profile } = given;
   const size = terminal?.size;
   return {
     ...(memory !== undefined && { memory }),
@@ -109,6 +110,7 @@ function vmOptions(given: RunArguments, terminal: HostTerminal | undefined): VmO
     drives: given.drives.map(driveOptions),
     clock,
     cpu,
+    cpuFeatures,
     ...(jitCache !== undefined && { jitCache }),
     transport,
     noReboot,

@@ -1,9 +1,11 @@
 // The command line: its options as one table, from which both the parser and `--help` are made.
 import { parseArgs } from 'node:util';
+import type { HartFeatures } from '../cpu/riscv/features.ts';
 import type { CpuEngine, VirtioTransport } from '../worker-protocol.ts';
 import {
   builtInCommandLine,
   cacheModes,
+  defaultCpuFeatures,
   defaultMemory,
   defaultJitCache,
   maximumJitCache,
@@ -23,6 +25,11 @@ interface OptionRow {
   readonly repeatable?: boolean;
   /** Lines of help. */
   readonly help: readonly string[];
+}
+
+/** A line of help for a word of `--cpu`. */
+function featureHelp(name: keyof HartFeatures, help: string): string[] {
+  return [`${`${name}[=on|off]`.padEnd(24)}${help}; default: ${defaultCpuFeatures[name] ? 'on' : 'off'}`];
 }
 
 const options = {
@@ -101,10 +108,13 @@ const options = {
     ],
   },
   cpu: {
-    value: 'translator|interpreter',
+    value: 'WORD[,WORD…]',
     help: [
-      'what runs the guest’s code: a translator for what is hot, beside the interpreter; or',
-      'the interpreter alone',
+      'translator|interpreter  what runs the guest’s code: a translator for what is hot, beside the interpreter;',
+      '                        or the interpreter alone',
+      ...featureHelp('sv48', 'page tables of four levels, beside those of three'),
+      ...featureHelp('svadu', 'accessed and dirty bits are set by hardware, by menvcfg.ADUE'),
+      ...featureHelp('svade', 'they are page faults, with svadu until ADUE is set'),
     ],
   },
   'jit-cache': {
@@ -140,6 +150,8 @@ const options = {
   help: { short: 'h', help: ['print this'] },
 } as const satisfies Record<string, OptionRow>;
 
+const cpuFeatureNames = Object.keys(defaultCpuFeatures) as (keyof HartFeatures)[];
+
 const table: readonly (readonly [string, OptionRow])[] = Object.entries(options);
 
 /** What can be traced. */
@@ -165,6 +177,7 @@ export interface RunArguments {
   readonly append?: string;
   readonly clock: 'host' | 'icount';
   readonly cpu: CpuEngine;
+  readonly cpuFeatures: Partial<HartFeatures>;
   /** In MiB. */
   readonly jitCache?: number;
   readonly transport: VirtioTransport;
@@ -209,7 +222,7 @@ export function parseArguments(words: readonly string[]): Arguments {
   for (const what of traceable) {
     if (traces.filter((trace) => trace.what === what).length > 1) throw bad(`--trace ${what} is given twice`);
   }
-  const cpu = parseCpu(single('cpu'));
+  const { cpu, cpuFeatures } = parseCpu(single('cpu'));
   const jitCache = single('jit-cache');
   if (jitCache !== undefined && cpu === 'interpreter') throw bad('--jit-cache is for --cpu translator');
   return {
@@ -226,6 +239,7 @@ export function parseArguments(words: readonly string[]): Arguments {
     ...(append !== undefined && { append }),
     clock: parseClock(single('clock')),
     cpu,
+    cpuFeatures,
     ...(jitCache !== undefined && { jitCache: parseJitCache(jitCache) }),
     transport: parseTransport(single('transport')),
     noReboot: given.switches.has('no-reboot'),
@@ -318,10 +332,25 @@ function parseClock(text: string | undefined): 'host' | 'icount' {
   throw bad(`--clock ${text}: it is host or icount`);
 }
 
-function parseCpu(text: string | undefined): CpuEngine {
-  if (text === undefined || text === 'translator') return 'translator';
-  if (text === 'interpreter') return 'interpreter';
-  throw bad(`--cpu ${text}: it is translator or interpreter`);
+function parseCpu(text: string | undefined): Pick<RunArguments, 'cpu' | 'cpuFeatures'> {
+  let cpu: CpuEngine | undefined;
+  const cpuFeatures: { -readonly [Name in keyof HartFeatures]?: boolean } = {};
+  for (const word of text?.split(',') ?? []) {
+    if (word === 'translator' || word === 'interpreter') {
+      if (cpu !== undefined) throw bad(`--cpu ${text}: it is one of translator and interpreter`);
+      cpu = word;
+      continue;
+    }
+    const [, name, value] = /^(\w+)(?:=(on|off))?$/.exec(word) ?? [];
+    const feature = cpuFeatureNames.find((known) => known === name);
+    if (feature === undefined) {
+      const known = cpuFeatureNames.map((one) => `${one}=on|off`).join(', ');
+      throw bad(`--cpu ${text}: "${word}" is none of translator, interpreter, ${known}`);
+    }
+    if (cpuFeatures[feature] !== undefined) throw bad(`--cpu ${text}: ${feature} is given twice`);
+    cpuFeatures[feature] = value !== 'off';
+  }
+  return { cpu: cpu ?? 'translator', cpuFeatures };
 }
 
 function parseTransport(text: string | undefined): VirtioTransport {

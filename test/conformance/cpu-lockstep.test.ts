@@ -9,7 +9,7 @@ it('every instruction of a long stream leaves what the reference leaves', () => 
   console.log(`CPU_SEED=${seed}, ${wanted} instructions`);
   let steps = 0;
   for (let round = 0; steps < wanted; round += 1) {
-    const options = { seed: seed + round, blocks: 100, unitsPerBlock: 64, checksum: false };
+    const options = { seed: seed + round, blocks: 100, unitsPerBlock: 64, checksum: false, bitsFault: round % 3 === 2 };
     steps += runInLockstep(options, round % 2 === 0).steps;
   }
   expect(steps).toBeGreaterThanOrEqual(wanted);

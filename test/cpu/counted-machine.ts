@@ -5,6 +5,7 @@ import { Machine } from '../../src/machine.ts';
 import { NodeHost } from '../../src/node/host.ts';
 import { PciSlots } from '../../src/pci-slots.ts';
 import { MmioSlots } from '../../src/virtio-slots.ts';
+import { defaultCpuFeatures } from '../../src/vm-options.ts';
 import type { CpuEngine, VirtioTransport } from '../../src/worker-protocol.ts';
 
 export interface CountedRun {
@@ -53,6 +54,7 @@ export async function runCounted({
         sharedMemory: true,
         clock: 'icount',
         cpu,
+        features: defaultCpuFeatures,
         bootImage: () => Promise.resolve({ kernel, ...(initrd !== undefined && { initrd }) }),
         commandLine,
         shares: [],

@@ -1,5 +1,6 @@
 // The RISC-V Instruction Set Manual, Volume II (20240411), chapters 2, 3, 10 and 12 (Sstc), for the reference hart: what
 // each register reads as and what a write leaves in it, as masks over bigints.
+import type { HartFeatures } from '../../src/cpu/riscv/features.ts';
 import type { ReferencePmp } from './pmp.ts';
 
 const u64 = (value: bigint): bigint => BigInt.asUintN(64, value);
@@ -33,6 +34,8 @@ const allInterrupts = supervisorInterrupts | bits(3, 7, 11);
 const stip = bits(5);
 const seip = bits(9);
 const stce = bits(63);
+/** menvcfg.ADUE. */
+const adue = bits(61);
 
 /** Registers that keep what is written, under a mask. */
 const kept = {
@@ -63,7 +66,6 @@ const masks: Partial<Record<Kept, bigint>> = {
   scounteren: 7n,
   mcounteren: 7n,
   senvcfg: 1n,
-  menvcfg: stce | 1n,
   medeleg: 0xb3ffn,
   mideleg: supervisorInterrupts,
   mie: allInterrupts,
@@ -79,6 +81,7 @@ interface Csr {
 
 /** What the registers need of their hart. */
 export interface CsrSurroundings {
+  readonly features: HartFeatures;
   readonly mode: number;
   readonly pmp: ReferencePmp;
   readonly ticks: bigint;
@@ -111,6 +114,7 @@ export class ReferenceCsrs {
         write: (value) => this.#kept.set(number, value & mask),
       });
     }
+    this.#defineFeatures();
     this.#defineFloat();
     this.#defineStatus();
     this.#defineInterrupts();
@@ -124,7 +128,8 @@ export class ReferenceCsrs {
       read: () => this.satp,
       write: (value) => {
         // An unsupported mode changes nothing.
-        if (value >> 60n === 0n || value >> 60n === 8n) this.satp = value;
+        const mode = value >> 60n;
+        if (mode === 0n || mode === 8n || (mode === 9n && hart.features.sv48)) this.satp = value;
       },
     });
   }
@@ -149,6 +154,23 @@ export class ReferenceCsrs {
     // §12.1.1: with STCE the timer's bit is the comparison.
     const timer = this.#timerOn ? (this.#hart.ticks >= this.stimecmp ? stip : 0n) : this.#software & stip;
     return this.#hart.lines | (this.#software & ~stip) | timer;
+  }
+
+  /** §3.1.18 and §10.3.1: who sets accessed and dirty bits. */
+  get updatesBits(): boolean {
+    const { svadu, svade } = this.#hart.features;
+    return svadu ? (this.get('menvcfg') & adue) !== 0n : !svade;
+  }
+
+  #defineFeatures(): void {
+    const { svadu, svade } = this.#hart.features;
+    const menvcfg = kept.menvcfg;
+    const mask = stce | 1n | (svadu ? adue : 0n);
+    this.#kept.set(menvcfg, svadu && !svade ? adue : 0n);
+    this.#table.set(menvcfg, {
+      read: () => this.get('menvcfg'),
+      write: (value) => this.#kept.set(menvcfg, value & mask),
+    });
   }
 
   get #timerOn(): boolean {

@@ -1,6 +1,8 @@
 // A hart as plain as can be: bigints, a page walk for every access, nothing remembered that the manual does not name. It
 // runs in step with the real one and says who is wrong. The RISC-V Instruction Set Manual, Volume II (20240411).
 import type { AccessSize, CsrOperation, SystemOperation } from '../../src/cpu/ops.ts';
+import { defaultFeatures } from '../../src/cpu/riscv/features.ts';
+import type { HartFeatures } from '../../src/cpu/riscv/features.ts';
 import { decode } from '../../src/cpu/riscv/decoder.ts';
 import { ReferenceCsrs, status } from './csrs.ts';
 import { evaluate, Trap } from './evaluator.ts';
@@ -29,7 +31,8 @@ export class ReferenceHart implements Surroundings {
   readonly f: bigint[] = Array.from({ length: 32 }, () => 0n);
   readonly pmp = new ReferencePmp();
   readonly memory: ReferenceMemory;
-  readonly csrs = new ReferenceCsrs(this);
+  readonly features: HartFeatures;
+  readonly csrs: ReferenceCsrs;
   pc = 0n;
   mode = 3;
   retired = 0n;
@@ -38,8 +41,10 @@ export class ReferenceHart implements Surroundings {
   waiting = false;
   reservation: { readonly address: bigint; readonly value: bigint } | undefined;
 
-  constructor(memory: ReferenceMemory) {
+  constructor(memory: ReferenceMemory, features = defaultFeatures) {
     this.memory = memory;
+    this.features = features;
+    this.csrs = new ReferenceCsrs(this);
   }
 
   get roundingMode(): number {
@@ -196,7 +201,13 @@ export class ReferenceHart implements Surroundings {
     const { mstatus, satp } = this.csrs;
     const borrowed = access !== 'fetch' && this.mode === 3 && (mstatus & status.mprv) !== 0n;
     const mode = borrowed ? Number((mstatus & status.mpp) >> 11n) : this.mode;
-    const state = { satp, mode, sum: (mstatus & status.sum) !== 0n, mxr: (mstatus & status.mxr) !== 0n };
+    const state = {
+      satp,
+      mode,
+      sum: (mstatus & status.sum) !== 0n,
+      mxr: (mstatus & status.mxr) !== 0n,
+      bitsFault: !this.csrs.updatesBits,
+    };
     const found = translate(address, access, state, this.memory, this.pmp);
     if ('fault' in found) throw new Trap(faults[access][found.fault], address);
     if (!this.memory.contains(found.physical, length)) throw new Trap(faults[access].access, address);

@@ -1,4 +1,4 @@
-// The RISC-V Instruction Set Manual, Volume II (20240411), §10.3.2 and §10.4, for the reference hart: a walk for every
+// The RISC-V Instruction Set Manual, Volume II (20240411), §10.3.2, §10.4 and §10.5, for the reference hart: a walk for every
 // access, without memory of the last.
 import type { ReferenceMemory } from './memory.ts';
 import type { Access, ReferencePmp } from './pmp.ts';
@@ -10,6 +10,8 @@ export interface TranslationState {
   readonly mode: number;
   readonly sum: boolean;
   readonly mxr: boolean;
+  /** Accessed and dirty bits are set by who handles the page fault (Svade). */
+  readonly bitsFault?: boolean;
 }
 
 export type Translation = { readonly physical: bigint } | { readonly fault: 'page' | 'access' };
@@ -24,7 +26,7 @@ export function translate(
   memory: ReferenceMemory,
   pmp: ReferencePmp,
 ): Translation {
-  const translated = state.mode !== 3 && state.satp >> 60n === 8n;
+  const translated = state.mode !== 3 && state.satp >> 60n !== 0n;
   const found = translated ? walk(address, access, state, memory, pmp) : { physical: address };
   if ('fault' in found) return found;
   if (found.physical >> 56n !== 0n) return accessFault;
@@ -34,13 +36,14 @@ export function translate(
 function walk(
   address: bigint,
   access: Access,
-  { satp, mode, sum, mxr }: TranslationState,
+  { satp, mode, sum, mxr, bitsFault }: TranslationState,
   memory: ReferenceMemory,
   pmp: ReferencePmp,
 ): Translation {
-  if (BigInt.asIntN(39, address) !== BigInt.asIntN(64, address)) return pageFault;
+  const levels = satp >> 60n === 9n ? 4n : 3n;
+  if (BigInt.asIntN(Number(12n + 9n * levels), address) !== BigInt.asIntN(64, address)) return pageFault;
   let table = (satp & ((1n << 44n) - 1n)) << 12n;
-  for (let level = 2n; level >= 0n; level -= 1n) {
+  for (let level = levels - 1n; level >= 0n; level -= 1n) {
     const entryAddress = table + ((address >> (12n + 9n * level)) & 0x1ffn) * 8n;
     if (!memory.contains(entryAddress, 8) || !pmp.allows(entryAddress, 'load', 1)) return accessFault;
     const entry = memory.read(entryAddress, 8);
@@ -67,6 +70,7 @@ function walk(
     if (!ofMode || !granted || (page & low) !== 0n) return pageFault;
     const marked = entry | (1n << 6n) | (access === 'store' ? 1n << 7n : 0n);
     if (marked !== entry) {
+      if (bitsFault === true) return pageFault;
       if (!pmp.allows(entryAddress, 'store', 1)) return accessFault;
       memory.write(entryAddress, 8, marked);
     }

@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { Machine } from '../../src/machine.ts';
 import { NodeHost } from '../../src/node/host.ts';
+import { defaultCpuFeatures } from '../../src/vm-options.ts';
 import type { BootImage, VmExit } from '../../src/worker-protocol.ts';
 import { assemble } from '../cpu/riscv/assembler.ts';
 import { makeImage } from './kernel-files.ts';
@@ -33,6 +34,7 @@ function run(image: BootImage): Promise<VmExit> {
     sharedMemory: true,
     clock: 'icount',
     cpu: 'interpreter',
+    features: defaultCpuFeatures,
     bootImage: () => Promise.resolve(image),
     commandLine: '',
     shares: [],

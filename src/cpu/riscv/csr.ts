@@ -1,7 +1,10 @@
 // The RISC-V Instruction Set Manual, Volume II (20240411), chapters 2, 3, 10 and 12 (Sstc): control and status registers.
 // Values travel as two halves in `low` and `high`.
 import { csrAt } from './csr-layout.ts';
+import { adUpdateEnable } from './features.ts';
+import type { HartFeatures } from './features.ts';
 import { at } from './layout.ts';
+import { satpMode } from './mmu.ts';
 import type { Pmp } from './pmp.ts';
 import { mstatus, privilege } from './registers.ts';
 import type { Registers } from './registers.ts';
@@ -47,18 +50,18 @@ const mstatusWritable =
 export const sstatusWritable = mstatus.sie | mstatus.spie | mstatus.spp | mstatus.fs | mstatus.sum | mstatus.mxr;
 /** Exceptions that can be delegated: all but the one from M-mode. */
 const medelegWritable = 0xb3ff;
-/** menvcfg.FIOM, and STCE in bit 63. */
+/** menvcfg.FIOM, and STCE in bit 63; ADUE is `adUpdateEnable`. */
 const fiom = 1;
 const stce = 1 << 31;
 const counters = 7;
 const timeCounter = 2;
-const sv39 = 8;
 
 /** What the registers ask of the rest of the hart. */
 export interface CsrHost {
   readonly registers: Registers;
   readonly pmp: Pmp;
   readonly hartId: number;
+  readonly features: HartFeatures;
   /** Ticks of the timebase; an integer. */
   ticks(): number;
   /** Instructions retired before the present one. */
@@ -261,7 +264,9 @@ export class Csrs {
       write: (low, high) => {
         // §10.1.11: an unsupported mode leaves the whole register as it was; ASIDLEN is 16.
         const mode = high >>> 28;
-        if (mode !== 0 && mode !== sv39) return;
+        const isThere =
+          mode === satpMode.bare || mode === satpMode.sv39 || (mode === satpMode.sv48 && host.features.sv48);
+        if (!isThere) return;
         r.set(csrAt.satp, low, high);
         host.addressSpaceChanged();
       },
@@ -286,7 +291,7 @@ export class Csrs {
     this.#table[0x30a] = {
       read: () => this.#give(r.low(csrAt.menvcfg), r.high(csrAt.menvcfg)),
       write: (low, high) => {
-        r.set(csrAt.menvcfg, low & fiom, high & stce);
+        r.set(csrAt.menvcfg, low & fiom, high & (stce | (host.features.svadu ? adUpdateEnable : 0)));
         host.timerChanged();
       },
     };

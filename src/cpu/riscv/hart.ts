@@ -4,6 +4,8 @@ import type { AccessSize } from '../ops.ts';
 import { csrAt } from './csr-layout.ts';
 import { Csrs, interrupt, timerEnable } from './csr.ts';
 import { DecodedPages } from './decoded-pages.ts';
+import { defaultFeatures, initialEnvironment } from './features.ts';
+import type { HartFeatures } from './features.ts';
 import { systemCodes } from './interpreter-ops.ts';
 import { interpreterModule } from './interpreter.ts';
 import { at, ramOffset } from './layout.ts';
@@ -25,6 +27,7 @@ export interface HartOptions {
   readonly shared: boolean;
   readonly ram: RamRange;
   readonly bus: PhysicalBus;
+  readonly features?: HartFeatures;
   /** Ticks of the timebase; an integer that never decreases. */
   ticks(): number;
   /** Jumps to a place, 1 to 65,536, after which it is hot. Absent: the interpreter runs everything. */
@@ -76,13 +79,15 @@ export class Hart {
     this.#record = registers.record;
     this.#record.privilege = privilege.machine;
     this.#caches = new TranslationCaches(registers);
-    this.mmu = new Mmu(registers, options.ram);
+    const { features = defaultFeatures } = options;
+    this.mmu = new Mmu(registers, options.ram, features);
     this.pages = new DecodedPages(registers, this.#caches, options.ram.bytes);
     this.#access = new MemoryAccess(registers, this.mmu, this.#caches, this.pages, options.bus);
     this.#csrs = new Csrs({
       registers,
       pmp: this.mmu.pmp,
       hartId: options.id,
+      features,
       ticks: () => options.ticks(),
       retired: () => this.retired() - 1,
       pending: () => this.#pending(),
@@ -104,6 +109,7 @@ export class Hart {
     this.#parts = { memory, shape, registers, pages: this.pages, pure, table };
     this.#enterAddressSpace();
     registers.set(csrAt.stimecmp, -1, -1);
+    registers.set(csrAt.menvcfg, 0, initialEnvironment(features));
   }
 
   get translator(): Translator | undefined {

@@ -34,7 +34,7 @@ export const at = {
   counters: 0x380,
   /** How often page tables were walked. */
   walks: 0x3f0,
-  /** The place of the first page table, 0 where generated code must not walk; 32 bits. */
+  /** The place of the first page table with `fourLevels`, 0 where generated code must not walk; 32 bits. */
   walkRoot: 0x3f8,
   /** mstatus, which generated code reads (FS) and sets (FS dirty). */
   mstatus: 0x400,
@@ -58,7 +58,7 @@ export const at = {
   alone: 0x800,
   /** Translation caches. */
   caches: 0x1_0000,
-  /** Bits of Sv39's addresses: pieces of a page of 2 MiB may be cached there, and from `gigabyteBits` on, of 1 GiB. */
+  /** Bits for addresses of 39 bits: pieces of a page of 2 MiB may be cached there, and from `gigabyteBits` on, of 1 GiB. */
   superpages: 0xf_6000,
   /** How often a decoded entry was jumped to, 2 bytes each, by bits of the entry's address. */
   heat: 0x10_0000,

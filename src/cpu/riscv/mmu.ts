@@ -1,5 +1,4 @@
-// The RISC-V Instruction Set Manual, Volume II (20240411), §10.3 and §10.4: address translation, Sv39, with accessed and
-// dirty bits set by hardware.
+// The RISC-V Instruction Set Manual, Volume II (20240411), §10.3 to §10.5: address translation by Sv39 and Sv48.
 import { at, context, pageSize, ramOffset } from './layout.ts';
 import type { Context } from './layout.ts';
 import { Pmp } from './pmp.ts';
@@ -7,6 +6,8 @@ import type { PmpAccess } from './pmp.ts';
 import { mstatus, privilege, privilegeOf } from './registers.ts';
 import type { Privilege, Registers } from './registers.ts';
 import { csrAt } from './csr-layout.ts';
+import { adUpdateEnable, defaultFeatures } from './features.ts';
+import type { HartFeatures } from './features.ts';
 
 /** Exception codes (Volume II, table 14). */
 export const cause = {
@@ -38,7 +39,9 @@ const pageFaults: Readonly<Record<PmpAccess, number>> = {
 };
 
 /** satp.MODE, the top four bits (§10.1.11). */
-const sv39 = 8;
+export const satpMode = { bare: 0, sv39: 8, sv48: 9 } as const;
+/** Beside the place of the first table: it has three levels below it, not two. */
+export const fourLevels = 1;
 export const pte = { v: 1, r: 2, w: 4, x: 8, u: 16, g: 32, a: 64, d: 128 } as const;
 /** Bits 63 to 54: N, PBMT and reserved, none of which is implemented, so that they must be 0. */
 const pteReserved = 0xffc0_0000 | 0;
@@ -53,6 +56,7 @@ export class Mmu {
   readonly pmp = new Pmp();
   readonly #registers: Registers;
   readonly #ram: RamRange;
+  readonly #features: HartFeatures;
 
   /** Results of the last `translate` that returned 0. */
   physical = 0;
@@ -61,9 +65,10 @@ export class Mmu {
   /** Every address space has the page. */
   global = false;
 
-  constructor(registers: Registers, ram: RamRange) {
+  constructor(registers: Registers, ram: RamRange, features = defaultFeatures) {
     this.#registers = registers;
     this.#ram = ram;
+    this.#features = features;
   }
 
   /** How often page tables were walked. */
@@ -79,8 +84,9 @@ export class Mmu {
     const r = this.#registers;
     const { privilege: present } = r.record;
     const root = this.#root();
-    const isUsual = present !== privilege.machine && this.#isSv39() && this.pmp.isOpen && this.isRam(root);
-    r.setWord(at.walkRoot, isUsual ? this.place(root) : 0);
+    const mode = this.#mode();
+    const isUsual = present !== privilege.machine && mode !== satpMode.bare && this.pmp.isOpen && this.isRam(root);
+    r.setWord(at.walkRoot, isUsual ? this.place(root) | (mode === satpMode.sv48 ? fourLevels : 0) : 0);
   }
 
   /** What translation depends on, for instruction fetches and for data. Instructions of a user's page S-mode never executes. */
@@ -114,7 +120,7 @@ export class Mmu {
   /** Translates a virtual address. 0: `physical` holds the address; else the exception code. */
   translate(low: number, high: number, access: PmpAccess): number {
     const from = access === 'fetch' ? this.#registers.record.privilege : this.#dataPrivilege();
-    if (from === privilege.machine || !this.#isSv39()) {
+    if (from === privilege.machine || this.#mode() === satpMode.bare) {
       this.level = 0;
       this.global = false;
       // Physical addresses have 56 bits.
@@ -127,8 +133,9 @@ export class Mmu {
     return this.pmp.allows(this.physical, access, from) ? 0 : accessFaults[access];
   }
 
-  #isSv39(): boolean {
-    return this.#registers.high(csrAt.satp) >>> 28 === sv39;
+  /** One of `satpMode`: no other can be written. */
+  #mode(): number {
+    return this.#registers.high(csrAt.satp) >>> 28;
   }
 
   /** The physical address of the first table. */
@@ -138,13 +145,16 @@ export class Mmu {
 
   /** §10.3.2. */
   #walk(low: number, high: number, access: PmpAccess, from: Privilege): number {
-    // §10.4.1: bits 63 to 39 are all equal to bit 38.
-    if ((high << 25) >> 25 !== high) return pageFaults[access];
+    const isSv48 = this.#mode() === satpMode.sv48;
+    // §10.4.1 and §10.5.1: bits 63 to 39 are all equal to bit 38, or bits 63 to 48 to bit 47.
+    const unused = isSv48 ? 16 : 25;
+    if ((high << unused) >> unused !== high) return pageFaults[access];
     this.#registers.setNumber(at.walks, this.walks + 1);
     const { words } = this.#registers;
     let table = this.#root();
-    for (let level = 2; level >= 0; level -= 1) {
-      const index = level === 2 ? ((high & 0x7f) << 2) | (low >>> 30) : (low >>> (level === 1 ? 21 : 12)) & 0x1ff;
+    for (let level = isSv48 ? 3 : 2; level >= 0; level -= 1) {
+      const index =
+        level < 2 ? (low >>> (12 + 9 * level)) & 0x1ff : (upperPage(low, high) >>> (9 * (level - 2))) & 0x1ff;
       const address = table + index * 8;
       if (!this.isRam(address) || !this.pmp.allows(address, 'load', privilege.supervisor)) return accessFaults[access];
       const word = this.place(address) >>> 2;
@@ -160,13 +170,14 @@ export class Mmu {
         table = page * pageSize;
         continue;
       }
-      return this.#leaf(low, access, from, level, page, word, entryLow);
+      return this.#leaf(low, high, access, from, level, page, word, entryLow);
     }
     return pageFaults[access];
   }
 
   #leaf(
     low: number,
+    high: number,
     access: PmpAccess,
     from: Privilege,
     level: number,
@@ -175,20 +186,27 @@ export class Mmu {
     entry: number,
   ): number {
     if (!this.#permits(entry, access, from)) return pageFaults[access];
-    const pages = level === 2 ? 0x4_0000 : level === 1 ? 0x200 : 1;
+    const pages = 2 ** (9 * level);
     // A superpage lies on a boundary of its own size.
     if (page % pages !== 0) return pageFaults[access];
     const wanted = entry | pte.a | (access === 'store' ? pte.d : 0);
     if (wanted !== entry) {
+      if (!this.#updatesBits()) return pageFaults[access];
       const address = word * 4 - ramOffset + this.#ram.base;
       if (!this.pmp.allows(address, 'store', privilege.supervisor)) return accessFaults[access];
       this.#registers.words[word] = wanted;
     }
-    const inside = (low >>> 12) & (pages - 1);
+    const inside = ((low >>> 12) | (high << 20)) & (pages - 1);
     this.physical = (page + inside) * pageSize + (low & (pageSize - 1));
     this.level = level;
     this.global = (entry & pte.g) !== 0;
     return 0;
+  }
+
+  /** §10.3.1, §3.1.18: whether hardware sets A and D, or leaves that to who handles the page fault. */
+  #updatesBits(): boolean {
+    const { svadu, svade } = this.#features;
+    return svadu ? (this.#registers.high(csrAt.menvcfg) & adUpdateEnable) !== 0 : !svade;
   }
 
   #permits(entry: number, access: PmpAccess, from: Privilege): boolean {
@@ -209,6 +227,11 @@ export class Mmu {
     if (present !== privilege.machine || (status & mstatus.mprv) === 0) return present;
     return privilegeOf((status & mstatus.mpp) >>> mstatus.mppShift);
   }
+}
+
+/** Bits 63 to 30 of an address, of which the low 32 are right. */
+function upperPage(low: number, high: number): number {
+  return (low >>> 30) | (high << 2);
 }
 
 /** A physical page number: `high` holds the bits above those of `low` shifted right. */

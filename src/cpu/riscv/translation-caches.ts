@@ -47,6 +47,8 @@ export class TranslationCaches {
   /** See `at.superpages`. */
   readonly #superpages: Int32Array<ArrayBufferLike>;
   #anySuperpages = false;
+  /** There are pieces of a page of 512 GiB, of which no address is noted. */
+  #anyLargest = false;
 
   constructor(registers: Registers) {
     this.#registers = registers;
@@ -125,6 +127,7 @@ export class TranslationCaches {
     for (let index = 0; index < cacheCount; index += 1) this.#flush(at.caches + index * cacheBytes);
     if (this.#anySuperpages) this.#superpages.fill(0);
     this.#anySuperpages = false;
+    this.#anyLargest = false;
     this.#private = false;
   }
 
@@ -136,6 +139,10 @@ export class TranslationCaches {
 
   /** Forgets the page of one address, in one address space or in all. */
   flushAddress(low: number, high: number, asid?: number): void {
+    if (this.#anyLargest) {
+      this.flush();
+      return;
+    }
     if (this.#anySuperpages && this.#takeSuperpages(low, high)) {
       // A piece does not know its whole: all go that could be of it.
       this.#sweep(0, cacheCount, 1, 0, low, 30);
@@ -217,6 +224,10 @@ export class TranslationCaches {
 
   #noteSuperpage(low: number, high: number, level: number): void {
     this.#anySuperpages = true;
+    if (level === 3) {
+      this.#anyLargest = true;
+      return;
+    }
     const number = superpageOf(low, high);
     const bit = level === 1 ? number : gigabyteBits + (number >>> 9);
     this.#superpages[bit >>> 5] = (this.#superpages[bit >>> 5] ?? 0) | (1 << (bit & 31));
@@ -238,7 +249,7 @@ export class TranslationCaches {
   }
 }
 
-/** The number of an address's 2 MiB. */
+/** The number of an address's 2 MiB; in Sv48 every 512 GiB have the same, so that a fence finds too much. */
 function superpageOf(low: number, high: number): number {
   return ((high & 0x7f) << 11) | (low >>> 21);
 }

@@ -1,6 +1,6 @@
-// Sv39's page walk as WebAssembly, for what happens all the time: a load or store of S- or U-mode whose page is there, in
-// RAM, with A and D set. What is not so is `Mmu`'s, which knows the rest. The RISC-V Instruction Set Manual, Volume II
-// (20240411), §10.3.2 and §10.4.1.
+// The page walk of Sv39 and Sv48 as WebAssembly, for what happens all the time: a load or store of S- or U-mode whose page
+// is there, in RAM, with A and D set. What is not so is `Mmu`'s, which knows the rest. The RISC-V Instruction Set Manual, Volume II
+// (20240411), §10.3.2, §10.4.1 and §10.5.1.
 import { Emitter } from '../float/emitter.ts';
 import type { Operand } from '../float/emitter.ts';
 import { memoryOp, op, valueType } from '../../wasm/module.ts';
@@ -17,7 +17,7 @@ import {
   slotFields,
   slotMask,
 } from './layout.ts';
-import { pte } from './mmu.ts';
+import { fourLevels, pte } from './mmu.ts';
 import type { RamRange } from './mmu.ts';
 import { mstatus } from './registers.ts';
 import { stores } from './wasm-ops.ts';
@@ -108,14 +108,21 @@ function defineWalk(module: ModuleBuilder, ram: RamRange): Callable {
   return emit.function(['i64', 'i32', 'i32'], (address, size, isStore) => {
     const low = emit.let(i32.wrap_i64(address));
     refuse(i32.gt_u(i32.and(low, pageSize - 1), i32.sub(pageSize, size)));
-    // §10.4.1: bits 63 to 39 are all equal to bit 38.
-    refuse(i64.ne(i64.shr_s(i64.shl(address, 25n), 25n), address));
     const table = emit.let(emit.load(at.walkRoot));
     refuse(i32.eqz(table));
+    const refuseUnless = (bits: bigint): void => {
+      refuse(i64.ne(i64.shr_s(i64.shl(address, 64n - bits), 64n - bits), address));
+    };
     const flags = emit.variable('i32');
     const page = emit.variable('i32');
-    const step = (level: number): void => {
-      const number = level === 2 ? i32.wrap_i64(i64.shr_u(address, 30n)) : i32.shr_u(low, 12 + 9 * level);
+    const enterTable = (): void => {
+      // §10.3.1: in a pointer to the next level A, D and U are reserved, and without R, W and X it is one.
+      refuse(i32.ne(i32.and(flags, 0xff & ~pte.g), pte.v));
+      emit.set(table, i32.add(i32.shl(page, 12), ramOffset));
+    };
+    const look = (level: number): void => {
+      const number =
+        level < 2 ? i32.shr_u(low, 12 + 9 * level) : i32.wrap_i64(i64.shr_u(address, BigInt(12 + 9 * level)));
       const place = i32.add(i32.shl(i32.and(number, 511), 3), table);
       const entry = emit.let(emit.loadAt('i64', memoryOp.i64_load, place));
       // With reserved bits it is beyond all RAM.
@@ -123,6 +130,9 @@ function defineWalk(module: ModuleBuilder, ram: RamRange): Callable {
       refuse(i64.ge_u(frame, BigInt(ram.bytes / pageSize)));
       emit.set(flags, i32.wrap_i64(entry));
       emit.set(page, i32.wrap_i64(frame));
+    };
+    const step = (level: number): void => {
+      look(level);
       if (level === 0) return;
       const pages = 2 ** (9 * level);
       emit.if(
@@ -140,13 +150,23 @@ function defineWalk(module: ModuleBuilder, ram: RamRange): Callable {
           refuse(i32.ge_u(page, ram.bytes / pageSize));
         },
         () => {
-          // §10.3.1: in a pointer to the next level A, D and U are reserved.
-          refuse(i32.ne(i32.and(flags, 0xff & ~pte.g), pte.v));
-          emit.set(table, i32.add(i32.shl(page, 12), ramOffset));
+          enterTable();
           step(level - 1);
         },
       );
     };
+    emit.if(
+      i32.and(table, fourLevels),
+      () => {
+        // §10.5.1: bits 63 to 48 are all equal to bit 47. A page of 512 GiB is for `Mmu`.
+        refuseUnless(48n);
+        emit.set(table, i32.sub(table, fourLevels));
+        look(3);
+        enterTable();
+      },
+      // §10.4.1: bits 63 to 39 are all equal to bit 38.
+      () => refuseUnless(39n),
+    );
     step(2);
     const always = pte.v | pte.r | pte.a;
     const needed = emit.let(i32.select(always | pte.w | pte.d, always, isStore));

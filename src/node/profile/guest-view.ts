@@ -6,6 +6,7 @@ import type { Registers } from '../../cpu/riscv/registers.ts';
 
 /** satp.MODE (Volume II, §10.1.11). */
 const sv39 = 8;
+const sv48 = 9;
 const pte = { valid: 1, read: 2, execute: 8, user: 16 } as const;
 
 interface Mapped {
@@ -77,16 +78,19 @@ export class GuestView {
     return page;
   }
 
-  /** Volume II, §10.3.2 and §10.4. */
+  /** Volume II, §10.3.2, §10.4 and §10.5. */
   #walk(address: number): Mapped | undefined {
     const { registers } = this;
-    if (registers.high(csrAt.satp) >>> 28 !== sv39) return this.#inRam(address, undefined);
-    // §10.4.1: bits 63 to 39 are all equal to bit 38.
-    if (!Number.isSafeInteger(address) || address < -(2 ** 38) || address >= 2 ** 38) return undefined;
+    const mode = registers.high(csrAt.satp) >>> 28;
+    if (mode !== sv39 && mode !== sv48) return this.#inRam(address, undefined);
+    const levels = mode === sv39 ? 3 : 4;
+    // §10.4.1: bits 63 to 39 are all equal to bit 38; §10.5.1: bits 63 to 48 to bit 47.
+    const half = 2 ** (11 + 9 * levels);
+    if (!Number.isSafeInteger(address) || address < -half || address >= half) return undefined;
     let table = ((registers.low(csrAt.satp) >>> 0) + (registers.high(csrAt.satp) & 0xfff) * 2 ** 32) * pageSize;
-    for (let level = 2; level >= 0; level -= 1) {
+    for (let level = levels - 1; level >= 0; level -= 1) {
       const size = pageSize * 512 ** level;
-      const index = Math.floor(address / size) & 511;
+      const index = ((Math.floor(address / size) % 512) + 512) % 512;
       const entryAt = this.#inRam(table + index * 8, undefined);
       if (entryAt === undefined) return undefined;
       const entry = registers.word(entryAt.place);

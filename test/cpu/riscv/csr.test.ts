@@ -1,5 +1,6 @@
 // The RISC-V Instruction Set Manual, Volume I (20240411), chapter 7; Volume II (20240411), chapters 2, 3 and 10.
 import { beforeEach, describe, expect, it } from 'vitest';
+import { defaultFeatures } from '../../../src/cpu/riscv/features.ts';
 import { csrNumbers } from './assembler.ts';
 import { encode } from './encode.ts';
 import { TestHart } from './test-hart.ts';
@@ -10,9 +11,9 @@ beforeEach(() => machine.reset());
 const ones = 2n ** 64n - 1n;
 
 /** What reads back after a write in M-mode. */
-function readBack(csr: string, value: bigint): bigint {
-  machine.execute(`li t0, ${value}\ncsrw ${csr}, t0\ncsrr a0, ${csr}\nstop`);
-  return machine.x('a0');
+function readBack(csr: string, value: bigint, of = machine): bigint {
+  of.execute(`li t0, ${value}\ncsrw ${csr}, t0\ncsrr a0, ${csr}\nstop`);
+  return of.x('a0');
 }
 
 /** Runs instructions in a mode; true where one of them was illegal, with its bits in mtval. */
@@ -187,6 +188,24 @@ describe('machine registers', () => {
     expect([readBack('menvcfg', ones), readBack('senvcfg', ones)]).toEqual([2n ** 63n + 1n, 1n]);
   });
 
+  it.each([
+    [false, false, 0n, 0n],
+    [false, true, 0n, 0n],
+    [true, false, 1n, 1n],
+    [true, true, 0n, 1n],
+  ])(
+    '§3.1.18: ADUE with Svadu %s and Svade %s is %d after a reset, and %d when it is set',
+    (svadu, svade, first, set) => {
+      const own = new TestHart({ ramBytes: 0x1_0000, features: { sv48: true, svadu, svade } });
+      own.execute('csrr a0, menvcfg\nstop');
+      expect([own.x('a0') >> 61n, (readBack('menvcfg', ones, own) >> 61n) & 1n, readBack('menvcfg', 0n, own)]).toEqual([
+        first,
+        set,
+        0n,
+      ]);
+    },
+  );
+
   it.each(['mhpmcounter3', 'mhpmevent3', 'mcountinhibit', 'hpmcounter3'])(
     '§3.1.10: %s, which counts nothing, is 0',
     (name) => {
@@ -229,12 +248,18 @@ describe('supervisor registers', () => {
     expect([readBack('stvec', ones), readBack('stvec', 0x8000_0002n)]).toEqual([ones - 2n, 0x8000_0000n]);
   });
 
-  it('§10.1.11: satp takes Bare and Sv39, with ASIDs of 16 bits, and stays as it was on any other mode', () => {
-    const sv39 = 8n << 60n;
-    expect(readBack('satp', sv39 | 0x0fff_ffff_ffff_ffffn)).toBe(sv39 | 0x0fff_ffff_ffff_ffffn);
-    for (const mode of [1n, 7n, 9n, 10n, 15n])
-      expect(readBack('satp', (mode << 60n) | 5n)).toBe(sv39 | 0x0fff_ffff_ffff_ffffn);
-    expect(readBack('satp', 0n)).toBe(0n);
+  it.each([
+    ['Bare, Sv39 and Sv48', true, [0n, 8n, 9n]],
+    ['Bare and Sv39', false, [0n, 8n]],
+  ])('§10.1.11: satp takes %s, with ASIDs of 16 bits, and stays as it was on any other mode', (_, sv48, known) => {
+    const own = new TestHart({ ramBytes: 0x1_0000, features: { ...defaultFeatures, sv48 } });
+    const rest = 0x0fff_ffff_ffff_ffffn;
+    for (const mode of known) expect(readBack('satp', (mode << 60n) | rest, own)).toBe((mode << 60n) | rest);
+    const last = (known.at(-1)! << 60n) | rest;
+    for (const mode of [1n, 7n, 9n, 10n, 15n]) {
+      if (!known.includes(mode)) expect(readBack('satp', (mode << 60n) | 5n, own)).toBe(last);
+    }
+    expect(readBack('satp', 0n, own)).toBe(0n);
   });
 
   it('§3.1.6.5: with TVM, satp and sfence.vma are illegal in S-mode, and in M-mode they are not', () => {

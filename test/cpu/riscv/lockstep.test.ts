@@ -5,12 +5,13 @@ import { runInLockstep } from './lockstep.ts';
 
 // Blocks in all modes: see `chooseMode`.
 describe.each([
-  ['shared', true, 1],
-  ['shared', true, 2],
-  ['unshared', false, 3],
-])('in %s memory', (_, shared, seed) => {
+  ['shared', true, 1, false],
+  ['shared', true, 2, true],
+  ['unshared', false, 3, false],
+])('in %s memory', (_, shared, seed, bitsFault) => {
   it(`the stream of seed ${seed} runs in step with the reference`, () => {
-    const { blocks, steps } = runInLockstep({ seed, blocks: 6, unitsPerBlock: 48, checksum: false }, shared);
+    const options = { seed, blocks: 6, unitsPerBlock: 48, checksum: false, bitsFault };
+    const { blocks, steps } = runInLockstep(options, shared);
     expect(blocks).toBe(6);
     expect(steps).toBeGreaterThan(250);
   });

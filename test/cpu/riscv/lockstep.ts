@@ -1,6 +1,8 @@
 // The hart and the reference hart side by side: the same memory to begin with, one instruction at a time, everything
 // compared after each.
 import { csrAt } from '../../../src/cpu/riscv/csr-layout.ts';
+import { defaultFeatures } from '../../../src/cpu/riscv/features.ts';
+import type { HartFeatures } from '../../../src/cpu/riscv/features.ts';
 import { disassemble, integerNames } from '../../../src/cpu/riscv/disassembler.ts';
 import type { Hart } from '../../../src/cpu/riscv/hart.ts';
 import { at } from '../../../src/cpu/riscv/layout.ts';
@@ -43,11 +45,11 @@ export class Lockstep {
   readonly #wide: BigUint64Array<ArrayBufferLike>;
 
   /** `ram` is the hart's; the reference begins with a copy. Both begin in M-mode with the hart's x, f and pc. */
-  constructor(hart: Hart, ram: Uint8Array<ArrayBufferLike>, base: number) {
+  constructor(hart: Hart, ram: Uint8Array<ArrayBufferLike>, base: number, features?: HartFeatures) {
     this.#hart = hart;
     this.#ram = ram;
     this.#wide = new BigUint64Array(hart.registers.buffer, 0, at.caches / 8);
-    this.reference = new ReferenceHart(new ReferenceMemory(BigInt(base), ram.slice()));
+    this.reference = new ReferenceHart(new ReferenceMemory(BigInt(base), ram.slice()), features);
     this.reference.pc = hart.registers.pc();
     for (let index = 0; index < 32; index += 1) {
       this.reference.x[index] = hart.registers.x(index);
@@ -179,16 +181,21 @@ export class Lockstep {
   }
 }
 
+function featuresOf({ bitsFault = false }: StreamOptions): HartFeatures {
+  return { ...defaultFeatures, svade: bitsFault };
+}
+
 /**
  * Runs a stream to its end, so many instructions at a time as `stride` says, on the reference and on a hart that has
  * translated what it jumps to. Gives the number of regions.
  */
 export function runTranslated(options: StreamOptions, shared: boolean, stride: () => number): number {
   const stream = makeStream(options);
-  const streamHart = new StreamHart(stream, shared, translateAll);
+  const features = featuresOf(options);
+  const streamHart = new StreamHart(stream, shared, translateAll, features);
   const { hart, ram } = streamHart;
   streamHart.warm(stream);
-  const lockstep = new Lockstep(hart, ram, ramBase);
+  const lockstep = new Lockstep(hart, ram, ramBase, features);
   const end = stream.harness.machine.symbol('finish');
   for (let steps = 0; lockstep.reference.pc !== end;) {
     try {
@@ -204,8 +211,9 @@ export function runTranslated(options: StreamOptions, shared: boolean, stride: (
 /** Runs a stream on both to its end, comparing all of the memory there. Gives the steps that were compared. */
 export function runInLockstep(options: StreamOptions, shared: boolean): { blocks: number; steps: number } {
   const stream = makeStream(options);
-  const { hart, ram } = new StreamHart(stream, shared);
-  const lockstep = new Lockstep(hart, ram, ramBase);
+  const features = featuresOf(options);
+  const { hart, ram } = new StreamHart(stream, shared, undefined, features);
+  const lockstep = new Lockstep(hart, ram, ramBase, features);
   const end = stream.harness.machine.symbol('finish');
   const quietBelow = BigInt(physical.variables);
   let steps = 0;

@@ -1,4 +1,4 @@
-// Sv39 page tables in a test hart's RAM (Volume II, §10.4).
+// Page tables in a test hart's RAM, of three levels for Sv39 or four for Sv48 (Volume II, §10.4 and §10.5).
 import { ramBase } from './test-hart.ts';
 import type { TestHart } from './test-hart.ts';
 
@@ -12,20 +12,22 @@ const pageSize = 4096;
 export class PageTables {
   readonly #machine: TestHart;
   readonly root: number;
+  readonly levels: 3 | 4;
   #next: number;
 
   /** Tables grow from `root` on; RAM there must be free and zero. */
-  constructor(machine: TestHart, root = ramBase + 0x10_0000) {
+  constructor(machine: TestHart, root = ramBase + 0x10_0000, levels: 3 | 4 = 3) {
     this.#machine = machine;
     this.root = root;
+    this.levels = levels;
     this.#next = root + pageSize;
   }
 
   get satp(): bigint {
-    return (8n << 60n) | BigInt(this.root / pageSize);
+    return (BigInt(this.levels + 5) << 60n) | BigInt(this.root / pageSize);
   }
 
-  /** Maps one page: 4 KiB at level 0, 2 MiB at level 1, 1 GiB at level 2. */
+  /** Maps one page: 4 KiB at level 0, 2 MiB at level 1, 1 GiB at level 2, 512 GiB at level 3. */
   map(virtual: bigint, physical: number, flags: bigint, level = 0): void {
     this.setEntry(virtual, (BigInt(Math.floor(physical / pageSize)) << 10n) | flags, level);
   }
@@ -47,7 +49,7 @@ export class PageTables {
   /** Physical address of the entry for an address at a level. */
   entryAddress(virtual: bigint, level = 0): number {
     let table = this.root;
-    for (let above = 2; above > level; above -= 1) {
+    for (let above = this.levels - 1; above > level; above -= 1) {
       const at = table + index(virtual, above);
       let pointer = this.#machine.read(at, 8);
       if (pointer === 0n) {

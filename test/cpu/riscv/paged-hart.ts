@@ -1,4 +1,4 @@
-// A test hart whose programs run under Sv39, with a handler in M-mode that notes what trapped.
+// A test hart whose programs run under Sv39 or Sv48, with a handler in M-mode that notes what trapped.
 import { PageTables, pte, readExecute } from './page-tables.ts';
 import type { Program } from './assembler.ts';
 import { ramBase, TestHart } from './test-hart.ts';
@@ -17,16 +17,19 @@ export interface TrapSeen {
 }
 
 export class PagedHart extends TestHart {
-  tables = new PageTables(this);
+  tables: PageTables;
+  readonly #levels: 3 | 4;
 
-  constructor(options: TestHartOptions = {}) {
+  constructor({ levels = 3, ...options }: TestHartOptions & { readonly levels?: 3 | 4 } = {}) {
     super(options);
+    this.#levels = levels;
+    this.tables = new PageTables(this, undefined, levels);
     this.reset();
   }
 
   override reset(): void {
     super.reset();
-    this.tables = new PageTables(this);
+    this.tables = new PageTables(this, undefined, this.#levels);
     this.put('csrr a5, mcause\ncsrr a6, mepc\ncsrr a7, mtval\nstop', handler);
     for (const page of [0n, 0x1000n]) {
       this.tables.map(codeAddress.supervisor + page, codePlace + Number(page), readExecute);

@@ -1,6 +1,7 @@
 // A hart on a workbench: RAM, a device that notes what reaches it, a clock that stands still until a test moves it.
 import { defaultHotAfter, Hart, memoryPages } from '../../../src/cpu/riscv/hart.ts';
 import type { RunOutcome } from '../../../src/cpu/riscv/hart.ts';
+import type { HartFeatures } from '../../../src/cpu/riscv/features.ts';
 import { csrAt } from '../../../src/cpu/riscv/csr-layout.ts';
 import { at, ramOffset } from '../../../src/cpu/riscv/layout.ts';
 import { Translator } from '../../../src/cpu/riscv/translator.ts';
@@ -50,6 +51,7 @@ export interface TestHartOptions {
   readonly shared?: boolean;
   readonly ramBytes?: number;
   readonly onSupervisorCall?: () => void;
+  readonly features?: HartFeatures;
   /** Runs are then cut short, so that what is hot is translated in between. */
   readonly translation?: TranslationOptions & { readonly hotAfter?: number };
 }
@@ -63,7 +65,7 @@ export class TestHart {
 
   readonly #slice: number;
 
-  constructor({ shared = true, ramBytes = 0x80_0000, onSupervisorCall, translation }: TestHartOptions = {}) {
+  constructor({ shared = true, ramBytes = 0x80_0000, onSupervisorCall, features, translation }: TestHartOptions = {}) {
     this.#slice = translation === undefined ? Infinity : translatedSlice;
     const pages = memoryPages(ramBytes);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
@@ -77,6 +79,7 @@ export class TestHart {
       bus: this.device,
       ticks: () => this.ticks,
       ...(onSupervisorCall !== undefined && { onSupervisorCall }),
+      ...(features !== undefined && { features }),
       ...(translation !== undefined && { hotAfter: translation.hotAfter ?? defaultHotAfter }),
     });
     if (translation !== undefined) this.hart.translateBy((parts) => new Translator({ ...parts, ...translation }));

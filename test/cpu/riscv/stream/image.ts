@@ -11,6 +11,7 @@ import {
   physical,
   ramBase,
   satpSv39,
+  satpSv48,
   supervisorDataEntry,
   systemAddress,
   upperHalf,
@@ -29,6 +30,8 @@ export interface StreamOptions {
   readonly unitsPerBlock: number;
   /** Whether each dump sums up the memory. */
   readonly checksum: boolean;
+  /** For a hart that leaves accessed and dirty bits to who handles the page fault: code has them set already. */
+  readonly bitsFault?: boolean;
   /** The last block ends after so many of its units. */
   readonly lastUnits?: number;
 }
@@ -62,7 +65,7 @@ export function makeStream(options: StreamOptions): Stream {
   const harness = makeHarness(options.checksum);
   image.set(harness.machine.bytes, physical.machineCode - ramBase);
   image.set(harness.supervisor.bytes, physical.supervisorCode - ramBase);
-  writeTables(put64);
+  writeTables(put64, options.bitsFault);
   fillScratch(view, new Choices(options.seed));
   put64(physical.variables + variable.log, BigInt(physical.log));
   put64(physical.variables + variable.block, BigInt(physical.blocks));
@@ -119,6 +122,7 @@ function chooseMode(random: Choices): Mode {
     sum: random.once(2),
     mxr: random.once(3),
     upper: paged && random.once(2),
+    sv48: paged && random.once(2),
   };
 }
 
@@ -213,14 +217,14 @@ function writeDescriptor(
   harness: Harness,
 ): void {
   const { mode, entry, exit } = block;
-  const { privilege, paged, delegated, float, sum, mxr, guarded } = mode;
+  const { privilege, paged, sv48, delegated, float, sum, mxr, guarded } = mode;
   const handlerBase = paged ? systemAddress('supervisorCode') : BigInt(physical.supervisorCode);
   const inHandler = (label: string): bigint => {
     return BigInt.asUintN(64, handlerBase + harness.supervisor.symbol(label) - BigInt(physical.supervisorCode));
   };
   put(descriptor.entry, BigInt.asUintN(64, entry));
   put(descriptor.exit, BigInt.asUintN(64, exit));
-  put(descriptor.satp, paged ? satpSv39 : 0n);
+  put(descriptor.satp, paged ? (sv48 ? satpSv48 : satpSv39) : 0n);
   const status =
     (BigInt(privilege) << 11n) | (float ? 3n << 13n : 0n) | (sum ? 1n << 18n : 0n) | (mxr ? 1n << 19n : 0n);
   put(descriptor.mstatus, status | (guarded ? 7n << 20n : 0n));

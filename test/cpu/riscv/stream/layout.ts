@@ -1,5 +1,5 @@
 // Where the parts of a stream's image lie, in the manner of QEMU's virt board: what runs on the bare machine and what
-// runs under Sv39, in both of its privilege modes. The RISC-V Instruction Set Manual, Volume II (20240411), §10.4.
+// runs under Sv39 and Sv48, in both of their privilege modes. The RISC-V Instruction Set Manual, Volume II (20240411), §10.4.
 
 export const ramBase = 0x8000_0000;
 export const ramBytes = 0x200_0000;
@@ -38,6 +38,7 @@ const table = {
   system: 7,
   pristineData: 8,
   pristineMiddle: 9,
+  top: 10,
 } as const;
 type Table = keyof typeof table;
 
@@ -117,14 +118,18 @@ export function pagedCodePlace(offset: number): number {
 /** A middle-table entry by the virtual region that it serves. */
 const middleIndex = (address: bigint): number => Number((address / region) % 512n);
 
-/** Writes the page tables into RAM. */
-export function writeTables(put: (address: number, value: bigint) => void): void {
+/** Writes the page tables into RAM; `accessed`: with the accessed and dirty bits of all code set. */
+export function writeTables(put: (address: number, value: bigint) => void, accessed = false): void {
+  const ofCode = accessed ? a | d : 0n;
   const entry = (of: Table, index: number, value: bigint): void => put(tableAddress(of) + index * 8, value);
   const pointer = (to: Table): bigint => leaf(tableAddress(to), 0n);
   const middle = (address: bigint, value: bigint): void => {
     entry('middle', middleIndex(address), value);
     entry('pristineMiddle', middleIndex(address), value);
   };
+  // Sv48 sees the same, one level further down.
+  entry('top', 0, pointer('root'));
+  entry('top', 511, pointer('root'));
   entry('root', 0, pointer('middle'));
   entry('root', 511, pointer('middle'));
   entry('root', 2, leaf(ramBase, r | w | a));
@@ -141,10 +146,10 @@ export function writeTables(put: (address: number, value: bigint) => void): void
   middle(virtual.absentTable, leaf(0x6000_0000, 0n));
   for (let page = 0; page < 512; page += 1) {
     const place = pagedCodePlace(page * pageSize);
-    entry('userCode', page, leaf(place, r | x | u));
-    entry('supervisorCode', page, leaf(place, r | x));
-    entry('userAlias', page, leaf(place, r | w | u));
-    entry('supervisorAlias', page, leaf(place, r | w));
+    entry('userCode', page, leaf(place, r | x | u | ofCode));
+    entry('supervisorCode', page, leaf(place, r | x | ofCode));
+    entry('userAlias', page, leaf(place, r | w | u | ofCode));
+    entry('supervisorAlias', page, leaf(place, r | w | ofCode));
   }
   for (const [index, make] of dataPages.entries()) {
     // Neighbours are no neighbours in physical memory.
@@ -162,4 +167,5 @@ export function writeTables(put: (address: number, value: bigint) => void): void
 }
 
 export const asid = 0xa5c3n;
+export const satpSv48 = (9n << 60n) | (asid << 44n) | BigInt(tableAddress('top') / pageSize);
 export const satpSv39 = (8n << 60n) | (asid << 44n) | BigInt(tableAddress('root') / pageSize);

@@ -1,4 +1,5 @@
 // Runs a stream's image on the hart, and reads the log that it leaves.
+import type { HartFeatures } from '../../../../src/cpu/riscv/features.ts';
 import { Hart, memoryPages } from '../../../../src/cpu/riscv/hart.ts';
 import { Translator } from '../../../../src/cpu/riscv/translator.ts';
 import type { TranslationOptions } from '../../../../src/cpu/riscv/translator.ts';
@@ -39,7 +40,7 @@ export class StreamHart {
   readonly ram: Uint8Array<ArrayBufferLike>;
   finished = false;
 
-  constructor(stream: Pick<Stream, 'image'>, shared: boolean, translation?: Translation) {
+  constructor(stream: Pick<Stream, 'image'>, shared: boolean, translation?: Translation, features?: HartFeatures) {
     const pages = memoryPages(ramBytes);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
     this.ram = new Uint8Array(memory.buffer, ramOffset, ramBytes);
@@ -53,6 +54,7 @@ export class StreamHart {
         this.hart.leave();
       }),
       ticks: () => 0,
+      ...(features !== undefined && { features }),
       ...(translation !== undefined && { hotAfter: translation.hotAfter }),
     });
     if (translation !== undefined) this.hart.translateBy((parts) => new Translator({ ...parts, ...translation }));

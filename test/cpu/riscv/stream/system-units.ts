@@ -11,8 +11,9 @@ import type { Unit } from './units.ts';
 /** What a block runs in. */
 export interface Mode {
   readonly privilege: 0 | 1 | 3;
-  /** Under Sv39; never in M-mode. */
+  /** Under Sv39 or Sv48; never in M-mode. */
   readonly paged: boolean;
+  readonly sv48: boolean;
   /** Traps go to the supervisor. */
   readonly delegated: boolean;
   readonly float: boolean;
