@@ -65,11 +65,13 @@ function mapPages(random: Choices, mode: 'user' | 'supervisor', tables: PageTabl
   return pages;
 }
 
-function accessText(random: Choices, page: bigint): string {
+function accessText(random: Choices, page: bigint, levels: number): string {
   const [instruction, size] = random.pick(accesses);
   const isAtomic = instruction.includes('(a0)') && !instruction.includes('0(a0)');
   const offset = random.pick([random.below(4096), 4096 - size, 4095, 0]) & (isAtomic ? -size : -1);
-  const flipped = random.once(20) ? 1n << BigInt(random.between(38, 63)) : 0n;
+  // All bits above the sign, or one from it on.
+  const above = BigInt.asUintN(64, -1n << BigInt(12 + 9 * levels));
+  const flipped = random.once(20) ? random.pick([above, 1n << BigInt(random.between(11 + 9 * levels, 63))]) : 0n;
   return `li a0, ${(page + BigInt(offset)) ^ flipped}\n${instruction}`;
 }
 
@@ -86,7 +88,7 @@ describe.each([
     let trapped = 0;
     for (let round = 0; round < rounds; round += 1) {
       machine.reset();
-      const text = mapPages(random, mode, machine.tables).map((page) => accessText(random, page));
+      const text = mapPages(random, mode, machine.tables).map((page) => accessText(random, page, levels));
       machine.putAt(`${text.join('\n')}\nstop`, codeAddress[mode], codePlace);
       const status = (mode === 'user' ? 0 : 1 << 11) | (random.below(2) << 18) | (random.once(8) ? 1 << 19 : 0);
       machine.ram.set(content, free);
