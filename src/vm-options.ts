@@ -117,7 +117,7 @@ export const rootMount = '/';
 export const maximumShares = 6;
 
 /** As QEMU's rv64 has it; Svade is there for who wants to handle accessed and dirty bits by page faults. */
-export const defaultCpuFeatures: HartFeatures = { sv48: true, svadu: true, svade: false };
+export const defaultCpuFeatures: HartFeatures = { sv48: false, svadu: true, svade: false };
 
 export const defaultMemory = 256;
 export const minimumMemory = 16;

@@ -28,6 +28,8 @@ export interface RunContext {
   readonly events: Emitter<VmEvents>;
   /** Whether the guest's wall clock is the host's; else it is counted, and nobody sets it. */
   readonly hasHostClock: boolean;
+  /** Whether there may be an agent: a firmware alone has none. */
+  readonly hasKernel: boolean;
   /** Loads what is to be run: at the start, and when the guest restarts. */
   prepare(onLoading: OnLoading): Promise<PreparedMachine>;
 }
@@ -224,7 +226,13 @@ export class VmRun {
   }
 
   #watch(): void {
-    const { platform } = this.#context;
+    const { platform, hasKernel } = this.#context;
+    if (!hasKernel) {
+      this.#cannotBeReady(
+        new VmError('no-agent', "the guest does not run vm9's agent (there is no kernel that would)"),
+      );
+      return;
+    }
     this.#stopWatch = watchForAgent({
       statistics: () => this.#machineStatistics(),
       now: () => platform.now(),

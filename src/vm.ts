@@ -302,6 +302,7 @@ export class Vm {
       shares: this.shares,
       events: this.#events,
       hasHostClock: this.#options.clock !== 'icount',
+      hasKernel: this.#options.kernel !== 'none',
       prepare: (onLoading) => this.#prepare(onLoading),
     });
     this.#run = run;

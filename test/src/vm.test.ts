@@ -80,6 +80,13 @@ describe('start', () => {
     }
   });
 
+  test('a firmware alone has no agent, and nobody waits for one', async () => {
+    const { vm } = makeVm({ firmware: Uint8Array.of(3), kernel: 'none' }, {});
+    await vm.start();
+    await expect(vm.ready).rejects.toMatchObject({ code: 'no-agent', message: /there is no kernel that would/ });
+    await vm.dispose();
+  });
+
   test.each([
     [{ kernel: 'none' }, 'there is no kernel: give a firmware, or another kernel'],
     [
