@@ -73,6 +73,27 @@ test('the ELF file is told apart: either it runs, or it says where it would have
   });
 });
 
+test.each([
+  [[], 'sv39'],
+  [['--cpu', 'sv48'], 'sv48'],
+  [['--cpu', 'svade,svadu=off'], 'sv39'],
+  [['--cpu', 'sv48,svade,interpreter', '--firmware'], 'sv48'],
+])(
+  'Debian’s kernel with %j chooses page tables by itself, and sets accessed and dirty bits where it has to',
+  async (words, mmu) => {
+    const with_ = words.at(-1) === '--firmware' ? [...words, firmware('bin')] : words;
+    const own = ['--kernel', debian.kernel, '--initrd', debian.initrd, '--share', share, ...with_];
+    // Memory that is written, forked, and written again.
+    const work =
+      'grep mmu /proc/cpuinfo | sed "s/.*: //"; seq 1 20000 | sort -R | sort -n | tail -1; (dd if=/dev/zero bs=1M count=8 | sha256sum) 2>&1 | tail -1';
+    const { status, stdout, stderr } = await runInGuest(work, own);
+    expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
+    expect(stdout.toString()).toBe(
+      `${mmu}\n20000\n2daeb1f36095b44b318410b3f4e8b5d989dcc7bb023d1426c492dab0a3053e74  -\n`,
+    );
+  },
+);
+
 test('a guest that restarts goes through it again', async () => {
   const initrd = join(folder, 'restarts');
   writeFileSync(initrd, initialFilesWithInit('echo life; reboot -f'));

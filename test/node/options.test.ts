@@ -148,6 +148,7 @@ describe('a command line', () => {
       tty: false,
       clock: 'host',
       cpu: 'translator',
+      cpuFeatures: {},
       transport: 'mmio',
       noReboot: false,
       stats: false,
@@ -176,6 +177,24 @@ describe('a command line', () => {
     ['jit,a,b', { what: 'jit', file: 'a,b' }],
   ])('--trace %s', (value, expected) => {
     expect(parseArguments(['--trace', value])).toMatchObject({ traces: [expected] });
+  });
+
+  test.each([
+    ['interpreter', { cpu: 'interpreter', cpuFeatures: {} }],
+    ['sv48', { cpu: 'translator', cpuFeatures: { sv48: true } }],
+    ['svade=on,interpreter,svadu=off', { cpu: 'interpreter', cpuFeatures: { svade: true, svadu: false } }],
+  ])('--cpu %s', (value, expected) => {
+    expect(parseArguments(['--cpu', value])).toMatchObject(expected);
+  });
+
+  test.each([
+    ['sv57', '"sv57" is none of translator, interpreter, sv48=on|off, svadu=on|off, svade=on|off'],
+    ['sv48=yes', '"sv48=yes" is none of'],
+    ['interpreter,', '"" is none of'],
+    ['translator,interpreter', 'it is one of translator and interpreter'],
+    ['svade,svade=off', 'svade is given twice'],
+  ])('refuses --cpu %s', (value, reason) => {
+    expect(() => parseArguments(['--cpu', value])).toThrow(reason);
   });
 
   test('--trace once for each of what can be traced', () => {

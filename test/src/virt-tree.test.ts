@@ -1,7 +1,7 @@
 // The tree that a kernel finds, beside what QEMU's `-M virt` writes for the same board.
 import { expect, test } from 'vitest';
 import { cells, strings } from '../../src/device-tree.ts';
-import { virtDeviceTree } from '../../src/virt-tree.ts';
+import { describeFeatures, virtDeviceTree } from '../../src/virt-tree.ts';
 import type { VirtTreeOptions } from '../../src/virt-tree.ts';
 import { cellsOf, nodeAt, parseTree, stringsOf, valueOf } from './flat-tree.ts';
 import type { FlatNode } from './flat-tree.ts';
@@ -46,6 +46,19 @@ test('the hart: extensions told both ways, Sv39, a 10 MHz timebase', () => {
   expect(stringsOf(cpu, 'riscv,isa-extensions')).toEqual('i m a f d c zicsr zifencei zba zbb zbs sstc'.split(' '));
   expect(stringsOf(cpu, 'mmu-type')).toEqual(['riscv,sv39']);
   expect(cellsOf(nodeAt(root, '/cpus'), 'timebase-frequency')).toEqual([10_000_000]);
+});
+
+test.each([
+  [{ sv48: false, svadu: true, svade: false }, 'sstc svadu', 'riscv,sv39'],
+  [{ sv48: true, svadu: false, svade: true }, 'sstc svade', 'riscv,sv48'],
+  [{ sv48: true, svadu: true, svade: true }, 'sstc svade svadu', 'riscv,sv48'],
+  [{ sv48: false, svadu: false, svade: false }, 'sstc', 'riscv,sv39'],
+])('features %o are told', (features, last, mmuType) => {
+  const cpu = nodeAt(tree(describeFeatures(features)), '/cpus/cpu@0');
+  const extensions = `i m a f d c zicsr zifencei zba zbb zbs ${last}`.split(' ');
+  expect(stringsOf(cpu, 'riscv,isa-extensions')).toEqual(extensions);
+  expect(stringsOf(cpu, 'riscv,isa')[0]?.endsWith(last.replaceAll(' ', '_'))).toBe(true);
+  expect(stringsOf(cpu, 'mmu-type')).toEqual([mmuType]);
 });
 
 test('extensions are the machine’s to choose', () => {

@@ -32,11 +32,13 @@ describe('start', () => {
       append: 'x=y',
       shares: [{ source, readOnly: true }],
       jitCache: 32,
+      cpuFeatures: { sv48: true },
       noReboot: true,
     });
     await vm.start();
     const { options } = platform.machine;
     expect(options).toMatchObject({ memoryBytes: 64 << 20, clock: 'host', jitCacheBytes: 2 << 20, noReboot: true });
+    expect(options.features).toEqual({ sv48: true, svadu: true, svade: false });
     expect(options.commandLine).toMatch(/ x=y$/);
     expect(await options.bootImage()).toEqual({ kernel: Uint8Array.of(1), initrd: Uint8Array.of(2) });
     expect(options.shares).toMatchObject([{ tag: 'host', readOnly: true, maximumMessageSize: 512_000 }]);

@@ -54,6 +54,8 @@ export const at = {
   instretOffset: 0x4e0,
   /** `resultLimit` where NX is among the flags and the rounding mode is RNE, else 0; 32 bits. */
   floatLimit: 0x4e8,
+  /** The first page of RAM from which PMP lets every mode do everything: generated code walks to no other; 32 bits. */
+  walkOpen: 0x4ec,
   /** The decoded form of one instruction outside its page: one that crosses pages, or begins a region. Then end-of-page marks. */
   alone: 0x800,
   /** Translation caches. */

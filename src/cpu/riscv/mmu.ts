@@ -85,8 +85,10 @@ export class Mmu {
     const { privilege: present } = r.record;
     const root = this.#root();
     const mode = this.#mode();
-    const isUsual = present !== privilege.machine && mode !== satpMode.bare && this.pmp.isOpen && this.isRam(root);
+    const { openFrom } = this.pmp;
+    const isUsual = present !== privilege.machine && mode !== satpMode.bare && root >= openFrom && this.isRam(root);
     r.setWord(at.walkRoot, isUsual ? this.place(root) | (mode === satpMode.sv48 ? fourLevels : 0) : 0);
+    if (isUsual) r.setWord(at.walkOpen, Math.max(0, this.ramPage(openFrom)));
   }
 
   /** What translation depends on, for instruction fetches and for data. Instructions of a user's page S-mode never executes. */

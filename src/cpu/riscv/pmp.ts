@@ -32,8 +32,8 @@ export class Pmp {
   #ranges: readonly (Range | undefined)[] = [];
   /** No entry is on: M-mode may do all, the other modes nothing. */
   #anyOn = false;
-  /** Every mode may do everything everywhere. */
-  isOpen = false;
+  /** From this address on every mode may do everything: 0 where that is so everywhere. */
+  openFrom = Number.POSITIVE_INFINITY;
 
   configuration(entry: number): number {
     return this.#configurations[entry] ?? 0;
@@ -70,7 +70,7 @@ export class Pmp {
 
   /** Whether the page at a physical address may be accessed in a mode. */
   allows(address: number, access: PmpAccess, from: Privilege): boolean {
-    if (this.isOpen) return true;
+    if (address >= this.openFrom) return true;
     if (!this.#anyOn) return from === privilege.machine;
     for (const range of this.#ranges) {
       if (range === undefined || address < range.first || address >= range.end) continue;
@@ -87,10 +87,9 @@ export class Pmp {
 
   #update(): void {
     this.#ranges = Array.from({ length: pmpEntries }, (_, entry) => this.#range(entry));
-    const first = this.#ranges.find((range) => range !== undefined);
-    this.#anyOn = first !== undefined;
-    const rights = (first?.configuration ?? 0) & (read | write | execute);
-    this.isOpen = rights === 7 && first?.first === 0 && first.end >= physicalEnd;
+    const on = this.#ranges.filter((range) => range !== undefined);
+    this.#anyOn = on.length > 0;
+    this.openFrom = openEnd(on);
   }
 
   #range(entry: number): Range | undefined {
@@ -111,6 +110,20 @@ export class Pmp {
         return undefined;
     }
   }
+}
+
+/**
+ * Where the part of memory begins that is open to its end: behind all that comes before an entry which opens everything, as
+ * a firmware leaves it that protects itself.
+ */
+function openEnd(ranges: readonly Range[]): number {
+  let closed = 0;
+  for (const { first, end, configuration } of ranges) {
+    const isOpen = (configuration & (read | write | execute)) === 7;
+    if (isOpen && end >= physicalEnd) return Math.max(closed, first);
+    if (!isOpen) closed = Math.max(closed, end);
+  }
+  return Number.POSITIVE_INFINITY;
 }
 
 function modeOf(configuration: number): number {

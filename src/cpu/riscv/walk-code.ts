@@ -113,11 +113,12 @@ function defineWalk(module: ModuleBuilder, ram: RamRange): Callable {
     const refuseUnless = (bits: bigint): void => {
       refuse(i64.ne(i64.shr_s(i64.shl(address, 64n - bits), 64n - bits), address));
     };
+    const open = emit.let(emit.load(at.walkOpen));
     const flags = emit.variable('i32');
     const page = emit.variable('i32');
     const enterTable = (): void => {
       // §10.3.1: in a pointer to the next level A, D and U are reserved, and without R, W and X it is one.
-      refuse(i32.ne(i32.and(flags, 0xff & ~pte.g), pte.v));
+      refuse(i32.or(i32.ne(i32.and(flags, 0xff & ~pte.g), pte.v), i32.lt_u(page, open)));
       emit.set(table, i32.add(i32.shl(page, 12), ramOffset));
     };
     const look = (level: number): void => {
@@ -170,7 +171,7 @@ function defineWalk(module: ModuleBuilder, ram: RamRange): Callable {
     step(2);
     const always = pte.v | pte.r | pte.a;
     const needed = emit.let(i32.select(always | pte.w | pte.d, always, isStore));
-    refuse(i32.ne(i32.and(flags, needed), needed));
+    refuse(i32.or(i32.ne(i32.and(flags, needed), needed), i32.lt_u(page, open)));
     // What only some address spaces have the supervisor's caches do not take.
     const isUsers = emit.let(i32.and(flags, pte.u));
     const isOpen = (): Operand<'i32'> =>

@@ -47,6 +47,31 @@ test('a machine that waits for nothing hears a message at once, and can be stopp
   expect(await vm.powerOff()).toEqual({ reason: 'power-off' });
 });
 
+test('a firmware alone runs in M-mode and ends the machine, without an image', async () => {
+  // Says M by the UART, where only M-mode may read mhartid, and passes by the test finisher.
+  const code = Uint32Array.of(
+    0xf140_22f3, // csrr x5, mhartid
+    0x1000_02b7, // lui x5, 0x10000
+    0x04d0_0313, // addi x6, x0, 'M'
+    0x0062_8023, // sb x6, 0(x5)
+    0x0010_02b7, // lui x5, 0x100
+    0x0000_5337, // lui x6, 0x5
+    0x5553_0313, // addi x6, x6, 0x555
+    0x0062_a023, // sw x6, 0(x5)
+    0x0000_006f, // jal x0, 0
+  );
+  const missing = { kernel: new URL('no-such-file', images), initrd: new URL('no-such-file', images) };
+  const vm = makeVm({ image: missing, firmware: new Uint8Array(code.buffer), kernel: 'none' });
+  let output = '';
+  vm.console.attach((bytes) => {
+    output += new TextDecoder().decode(bytes);
+  });
+  await vm.start();
+  expect(await vm.exited).toEqual({ reason: 'power-off' });
+  await vm.console.flushed();
+  expect(output).toBe('M');
+});
+
 test('an image that is not there is named, and what to do', async () => {
   const kernel = new URL('no-such-file.gz', images);
   const vm = makeVm({ image: { ...image, kernel } });

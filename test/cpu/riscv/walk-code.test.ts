@@ -14,6 +14,9 @@ import { ramBase } from './test-hart.ts';
 const ramBytes = 0x20_0000;
 const free = 0x18_0000;
 const freePages = (ramBytes - free) / 4096;
+/** Pages that PMP may close, as a firmware does with its own: what lies behind them is open. */
+const guarded = 0x8000;
+const guardedPages = 8;
 const machine = new PagedHart({ ramBytes });
 const svade = { ...defaultFeatures, svade: true };
 /** A gigabyte that is mapped by leaves of one level. */
@@ -40,7 +43,7 @@ function flagsOf(random: Choices, likely: Readonly<Partial<Record<keyof typeof p
 }
 
 /** Maps random pages. Gives some of them, by their address. */
-function mapPages(random: Choices, mode: 'user' | 'supervisor', tables: PageTables): bigint[] {
+function mapPages(random: Choices, mode: 'user' | 'supervisor', { tables, ram }: PagedHart): bigint[] {
   const level = random.below(tables.levels);
   // Away from the code's 512 GiB, where they have an entry of their own.
   const above512 = tables.levels === 4 ? 2n ** 39n : 0n;
@@ -50,11 +53,17 @@ function mapPages(random: Choices, mode: 'user' | 'supervisor', tables: PageTabl
   // Neither in RAM, nor a multiple of what is mapped, now and then.
   const moved = (random.once(16) ? -0x20_0000 : 0) + (level > 0 && random.once(12) ? 4096 : 0);
   const pages = Array.from({ length: 4 }, () => {
-    const address = start + BigInt(free + random.below(freePages) * 4096);
-    const frame = level === 0 ? ramBase + free + random.below(freePages) * 4096 : level === 3 ? 0 : ramBase;
+    const address = start + BigInt(placeOf(random));
+    const frame = level === 0 ? ramBase + placeOf(random) : level === 3 ? 0 : ramBase;
     tables.map(address, Math.max(frame + moved, 0), flags, level);
     return address;
   });
+  if (level === 0 && random.once(6)) {
+    // The table of all of them is in what may be closed.
+    const table = tables.tableAddress(start) - ramBase;
+    ram.copyWithin(guarded, table, table + 4096);
+    tables.setEntry(start, (BigInt((ramBase + guarded) / 4096) << 10n) | pte.v, 1);
+  }
   if (level < tables.levels - 1 && random.once(6)) {
     const above = random.between(level + 1, tables.levels - 1);
     const bit = random.pick([pte.v, pte.w, pte.u, pte.a, pte.d, 1n << 54n, 1n << 63n]);
@@ -63,6 +72,11 @@ function mapPages(random: Choices, mode: 'user' | 'supervisor', tables: PageTabl
   // Beyond RAM, but in the same leaf.
   if (level >= 2 && random.once(3)) pages.push(start + 0x1000_0000n);
   return pages;
+}
+
+function placeOf(random: Choices): number {
+  if (random.once(5)) return guarded + random.below(guardedPages) * 4096;
+  return free + random.below(freePages) * 4096;
 }
 
 function accessText(random: Choices, page: bigint, levels: number): string {
@@ -85,17 +99,20 @@ describe.each([
   it.each(['user', 'supervisor'] as const)('from %s mode', (mode) => {
     const random = new Choices(levels * 4 + 2 * Number(features.svade) + Number(mode === 'user'));
     const content = Uint8Array.from({ length: ramBytes - free }, () => random.below(256));
-    let trapped = 0;
+    let [trapped, walking] = [0, 0];
     for (let round = 0; round < rounds; round += 1) {
       machine.reset();
-      const text = mapPages(random, mode, machine.tables).map((page) => accessText(random, page, levels));
+      const text = mapPages(random, mode, machine).map((page) => accessText(random, page, levels));
       machine.putAt(`${text.join('\n')}\nstop`, codeAddress[mode], codePlace);
       const status = (mode === 'user' ? 0 : 1 << 11) | (random.below(2) << 18) | (random.once(8) ? 1 << 19 : 0);
       machine.ram.set(content, free);
       machine.load(`
-        li t0, ${2n ** 54n - 1n}
+        li t0, ${BigInt(ramBase + guarded) / 4n + BigInt((guardedPages * 4096) / 8 - 1)}
         csrw pmpaddr0, t0
-        csrwi pmpcfg0, 0x1f
+        li t0, ${2n ** 54n - 1n}
+        csrw pmpaddr1, t0
+        li t0, ${0x1f00 | random.pick([0x1f, 0x1c, 0x19, 0])}
+        csrw pmpcfg0, t0
         li t0, ${machine.tables.satp}
         csrw satp, t0
         la t0, trap
@@ -113,8 +130,11 @@ describe.each([
       const lockstep = new Lockstep(machine.hart, machine.ram, ramBase, features);
       lockstep.run(120);
       lockstep.compareMemory();
+      walking += Number(machine.hart.registers.word(at.walkRoot) !== 0);
       trapped += Number(machine.mode === 3);
     }
+    // In M-mode, where the others have ended, there is none.
+    expect(walking).toBe(rounds - trapped);
     expect(trapped).toBeGreaterThan(rounds / 4);
     expect(trapped).toBeLessThan(rounds - rounds / (features.svade ? 20 : 8));
   });
