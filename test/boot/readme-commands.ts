@@ -7,6 +7,9 @@ const readme = fileURLToPath(new URL('../../README.md', import.meta.url));
 /** Needs a Debian, which is unpacked for the conformance run: debian-tree.test.ts is where these are run. */
 export const isInDebian = /\bdist\/debian\b/;
 
+/** Needs a firmware that is fetched or built for the conformance run: firmware.test.ts runs these. */
+export const isForFirmware = /--firmware /;
+
 export function readmeCommands(): string[] {
   const blocks = [...readFileSync(readme, 'utf8').matchAll(/^```sh\n(.*?)^```$/gms)].map(([, block]) => block ?? '');
   return blocks

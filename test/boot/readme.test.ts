@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
-import { isInDebian, readmeCommands } from './readme-commands.ts';
+import { isForFirmware, isInDebian, readmeCommands } from './readme-commands.ts';
 
 const repository = fileURLToPath(new URL('../../', import.meta.url));
 const copy = mkdtempSync(join(tmpdir(), 'vm9-readme-'));
@@ -24,7 +24,7 @@ const prompt = /vm9:\S*[$#] /;
 const patience = 120_000;
 
 const commands = readmeCommands();
-const notRun = [isInstall, isSuite, isEmbedding, isInDebian];
+const notRun = [isInstall, isSuite, isEmbedding, isInDebian, isForFirmware];
 const toRun = commands.filter((command) => !notRun.some((kind) => kind.test(command)));
 
 /** The repository as it is here, installed and built, without its history. */

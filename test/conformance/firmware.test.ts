@@ -1,19 +1,25 @@
 // Debian's OpenSBI of the suite trixie, unmodified, in M-mode: it starts the built-in kernel and Debian's own, here and under
 // QEMU with the same files. What it says of the machine is the same on both, but for what QEMU's has more.
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { spawn, type ChildProcess } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Agent } from '../../src/agent.ts';
 import { runByAgent } from '../bench/guests.ts';
 import { runInGuest, runVm } from '../boot/command-line.ts';
+import { isForFirmware, readmeCommands } from '../boot/readme-commands.ts';
 import { initialFilesWithInit } from '../boot/initial-files.ts';
 import { startQemu } from '../guest-images/qemu.ts';
 import { makeDebianSystem, type DebianSystem } from './debian-kernel.ts';
 import { unpackDebian } from './debian-package.ts';
+import { buildKernel, converse } from './teaching-kernel.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'vm9-firmware-'));
 const share = mkdtempSync(join(tmpdir(), 'vm9-share-'));
+const repository = fileURLToPath(new URL('../../', import.meta.url));
 const images = new URL('../../guest-images/images/', import.meta.url);
 const content = 'written by the host\n';
 /** Reads and writes the share that it starts in; the firmware behind the SBI has a number (OpenSBI's is 1). */
@@ -74,25 +80,43 @@ test('the ELF file is told apart: either it runs, or it says where it would have
 });
 
 test.each([
-  [[], 'sv39'],
-  [['--cpu', 'sv48'], 'sv48'],
-  [['--cpu', 'svade,svadu=off'], 'sv39'],
-  [['--cpu', 'sv48,svade,interpreter', '--firmware'], 'sv48'],
+  ['sv48=off', 'sv39', false],
+  ['sv48', 'sv48', false],
+  ['svade,svadu=off', 'sv39', false],
+  ['sv48,svade,interpreter', 'sv48', true],
 ])(
-  'Debian’s kernel with %j chooses page tables by itself, and sets accessed and dirty bits where it has to',
-  async (words, mmu) => {
-    const with_ = words.at(-1) === '--firmware' ? [...words, firmware('bin')] : words;
-    const own = ['--kernel', debian.kernel, '--initrd', debian.initrd, '--share', share, ...with_];
-    // Memory that is written, forked, and written again.
+  'with --cpu %s Debian’s kernel takes %s by itself, and works (behind OpenSBI: %s)',
+  async (cpu, mmu, behindOpensbi) => {
+    const words = ['--cpu', cpu, '--kernel', debian.kernel, '--initrd', debian.initrd, '--share', share];
+    if (behindOpensbi) words.push('--firmware', firmware('bin'));
+    // Programs that are forked, and memory that they write.
     const work =
-      'grep mmu /proc/cpuinfo | sed "s/.*: //"; seq 1 20000 | sort -R | sort -n | tail -1; (dd if=/dev/zero bs=1M count=8 | sha256sum) 2>&1 | tail -1';
-    const { status, stdout, stderr } = await runInGuest(work, own);
+      'grep mmu /proc/cpuinfo | sed "s/.*: //"; tr "\\0" "\\n" < /proc/device-tree/cpus/cpu@0/mmu-type; ' +
+      'seq 1 20000 | sort -rn | sort -n | tail -n 1; dd if=/dev/zero bs=1M count=8 2> /dev/null | sha256sum';
+    const { status, stdout, stderr } = await runInGuest(work, words);
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
-    expect(stdout.toString()).toBe(
-      `${mmu}\n20000\n2daeb1f36095b44b318410b3f4e8b5d989dcc7bb023d1426c492dab0a3053e74  -\n`,
-    );
+    const digest = createHash('sha256')
+      .update(new Uint8Array(2 ** 23))
+      .digest('hex');
+    expect(stdout.toString().split('\n')).toEqual([mmu, `riscv,${mmu}`, '20000', `${digest}  -`, '']);
   },
 );
+
+test('the README’s commands start it, and a kernel without a firmware', async () => {
+  cpSync(firmware('bin'), join(folder, 'fw_dynamic.bin'));
+  buildKernel(folder);
+  const [first, second, ...others] = readmeCommands().filter((command) => isForFirmware.test(command));
+  expect(others).toEqual([]);
+  const start = (command: string | undefined): ChildProcess => {
+    return spawn('sh', ['-c', command!.replace(/(?<= )dist(?=\/)/, folder)], { cwd: repository });
+  };
+  const linux = await converse(start(first), []);
+  expect(linux).toMatchObject({ status: 0, stderr: '' });
+  expect(linux.lines.join('\n')).toMatch(/SBI implementation ID=0x1 /);
+  const alone = await converse(start(second), ['a line', 'another']);
+  expect(alone).toMatchObject({ status: 0, stderr: '' });
+  expect(alone.lines.at(-1)).toBe('kernel: ends');
+});
 
 test('a guest that restarts goes through it again', async () => {
   const initrd = join(folder, 'restarts');

@@ -40,7 +40,7 @@ export interface KernelRun {
 }
 
 /** Types each of `answers` behind its prompt: the UART's buffer holds nothing that comes before somebody listens. */
-async function converse(child: ChildProcess, answers: readonly string[]): Promise<KernelRun> {
+export async function converse(child: ChildProcess, answers: readonly string[]): Promise<KernelRun> {
   let [output, stderr, typed] = ['', '', 0];
   child.stderr?.on('data', (bytes: Buffer) => (stderr += bytes.toString()));
   child.stdout?.on('data', (bytes: Buffer) => {
