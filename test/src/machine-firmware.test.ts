@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { Machine } from '../../src/machine.ts';
 import { NodeHost } from '../../src/node/host.ts';
+import { MmioSlots } from '../../src/virtio-slots.ts';
 import { defaultCpuFeatures } from '../../src/vm-options.ts';
 import type { BootImage, VmExit } from '../../src/worker-protocol.ts';
 import { assemble } from '../cpu/riscv/assembler.ts';
@@ -38,6 +39,7 @@ function run(image: BootImage): Promise<VmExit> {
     bootImage: () => Promise.resolve(image),
     commandLine: '',
     shares: [],
+    makeSlots: (source) => new MmioSlots(source),
     noReboot: true,
     onUartOutput: () => undefined,
     onUartInputRoom: () => undefined,
