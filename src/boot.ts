@@ -1,13 +1,10 @@
 // Linux, Documentation/arch/riscv/boot.rst: what a kernel that is started in S-mode expects of registers and memory. What a
 // firmware expects that starts it is QEMU's: hw/riscv/boot.c and virt.c say where things lie.
 import type { GuestMemory } from '../devices/guest-memory.ts';
-import type { Bytes } from '../devices/ports.ts';
+import type { Bytes, MmioRegion } from '../devices/ports.ts';
 import { BootError } from './boot-error.ts';
-import { placeFirmware } from './firmware.ts';
 import type { Firmware } from './firmware.ts';
 import type { KernelImage } from './kernel-image.ts';
-import { dynamicInfoAddress } from './reset-rom.ts';
-import type { ResetVector } from './reset-rom.ts';
 import { virtDeviceTree } from './virt-tree.ts';
 import type { VirtTreeOptions } from './virt-tree.ts';
 
@@ -47,9 +44,9 @@ export interface SupervisorEntry extends Entry {
 /** At a firmware, behind the code of the reset ROM. */
 export interface MachineEntry extends Entry {
   readonly mode: 'machine';
-  /** Physical address of what the firmware is told of the kernel. */
+  /** Physical address of what the firmware is told of the kernel, in the ROM. */
   readonly a2: number;
-  readonly rom: ResetVector;
+  readonly rom: MmioRegion;
 }
 
 /** What a firmware would leave behind in M-mode's registers. */
@@ -109,14 +106,14 @@ export function loadGuest(options: BootOptions): EntryState {
     rngSeed: entropy(rngSeedLength),
   });
   if (tree.length > treeRoom) throw new Error(`the device tree has ${tree.length} bytes, more than its room`);
-  if (firmware !== undefined) placeFirmware(memory, firmware);
+  firmware?.place(memory);
   if (kernel !== undefined) memory.write(kernelStart, kernel.bytes);
   if (initrd !== undefined) memory.write(initrdStart, initrd);
   memory.write(treeStart, tree);
   const known = { a0: 0, a1: treeStart };
   if (firmware === undefined) return { ...known, mode: 'supervisor', pc: kernelStart, csrs: entryCsrs };
-  const rom = { firmware: firmware.entry, deviceTree: treeStart, next: kernel === undefined ? 0 : kernelStart };
-  return { ...known, mode: 'machine', pc: firmware.entry, a2: dynamicInfoAddress, rom };
+  const rom = firmware.resetRom({ deviceTree: treeStart, next: kernel === undefined ? 0 : kernelStart });
+  return { ...known, mode: 'machine', pc: firmware.entry, a2: rom.dynamicInfoAddress, rom };
 }
 
 function checkCommandLine(commandLine: string): void {

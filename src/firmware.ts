@@ -1,5 +1,5 @@
 // What runs in M-mode in place of the machine's own SBI: a firmware such as OpenSBI, or a kernel that needs none. RISC-V's
-// OpenSBI, docs/firmware/fw_dynamic.md; QEMU's reset vector is what it expects.
+// OpenSBI, docs/firmware/fw_dynamic.md; QEMU's reset vector is what it expects. A page fetches this module when it has one.
 import type { GuestMemory } from '../devices/guest-memory.ts';
 import type { Bytes } from '../devices/ports.ts';
 import { BootError } from './boot-error.ts';
@@ -7,13 +7,34 @@ import { decompress } from './decompress.ts';
 import type { Gunzip } from './decompress.ts';
 import { isElf, readElf } from './elf.ts';
 import { isKernelImage } from './kernel-image.ts';
+import { ResetRom } from './reset-rom.ts';
+import type { ResetVector } from './reset-rom.ts';
 
-export interface Firmware {
+/** A firmware that fits the RAM it was read for. */
+export class Firmware {
   readonly pieces: readonly FirmwarePiece[];
   /** Where the hart begins. */
   readonly entry: number;
   /** The first address behind it. */
   readonly end: number;
+
+  constructor(pieces: readonly FirmwarePiece[], entry: number) {
+    this.pieces = pieces;
+    this.entry = entry;
+    this.end = Math.max(...pieces.map(({ address, room }) => address + room));
+  }
+
+  place(memory: GuestMemory): void {
+    for (const { address, bytes, room } of this.pieces) {
+      memory.write(address, bytes);
+      memory.write(address + bytes.length, new Uint8Array(room - bytes.length));
+    }
+  }
+
+  /** The ROM by which a hart comes to it. */
+  resetRom(places: Omit<ResetVector, 'firmware'>): ResetRom {
+    return new ResetRom({ firmware: this.entry, ...places });
+  }
 }
 
 interface FirmwarePiece {
@@ -37,14 +58,7 @@ export async function readFirmware(file: Bytes, gunzip: Gunzip, ram: Ram): Promi
   if (isKernelImage(bytes)) {
     throw new BootError('the firmware is a Linux kernel, which runs behind a firmware: give it as the kernel');
   }
-  return checked({ pieces: [{ address: ram.base, bytes, room: bytes.length }], entry: ram.base }, ram);
-}
-
-export function placeFirmware(memory: GuestMemory, { pieces }: Firmware): void {
-  for (const { address, bytes, room } of pieces) {
-    memory.write(address, bytes);
-    memory.write(address + bytes.length, new Uint8Array(room - bytes.length));
-  }
+  return checked([{ address: ram.base, bytes, room: bytes.length }], ram.base, ram);
 }
 
 function firmwareOfElf(bytes: Bytes, ram: Ram): Firmware {
@@ -59,10 +73,10 @@ function firmwareOfElf(bytes: Bytes, ram: Ram): Firmware {
     });
   if (pieces.length === 0)
     throw new BootError('the firmware is an ELF file with nothing to load: link it as a program');
-  return checked({ pieces, entry }, ram);
+  return checked(pieces, entry, ram);
 }
 
-function checked({ pieces, entry }: Omit<Firmware, 'end'>, ram: Ram): Firmware {
+function checked(pieces: readonly FirmwarePiece[], entry: number, ram: Ram): Firmware {
   const ramEnd = ram.base + ram.length;
   for (const { address, room } of pieces) {
     if (address >= ram.base && address + room <= ramEnd) continue;
@@ -76,7 +90,7 @@ function checked({ pieces, entry }: Omit<Firmware, 'end'>, ram: Ram): Firmware {
   if (!pieces.some(({ address, room }) => entry >= address && entry + 2 <= address + room)) {
     throw new BootError(`the firmware begins at ${hex(entry)}, where it has nothing: link it with an entry of its own`);
   }
-  return { pieces, entry, end: Math.max(...pieces.map(({ address, room }) => address + room)) };
+  return new Firmware(pieces, entry);
 }
 
 function hex(address: number): string {

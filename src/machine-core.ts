@@ -17,7 +17,6 @@ import { defaultHotAfter, Hart } from './cpu/riscv/hart.ts';
 import { at } from './cpu/riscv/layout.ts';
 import { privilege } from './cpu/riscv/registers.ts';
 import { firmwareHart } from './hart-firmware.ts';
-import { ResetRom } from './reset-rom.ts';
 import { HostClock, InstructionClock } from './machine-clock.ts';
 import type { MachineClock } from './machine-clock.ts';
 import type { Host } from './host.ts';
@@ -118,7 +117,7 @@ export class MachineCore {
   }
 
   #enterMachine({ pc, a2, rom }: MachineEntry): void {
-    this.#bus.attach(board.resetRom.base, new ResetRom(rom));
+    this.#bus.attach(board.resetRom.base, rom);
     // What the ROM's code has jumped by.
     this.hart.registers.setX(5, BigInt(pc));
     this.hart.registers.setX(12, BigInt(a2));

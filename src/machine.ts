@@ -15,7 +15,6 @@ import { board } from './board.ts';
 import { loadGuest } from './boot.ts';
 import { CountedRandomness } from './counted-randomness.ts';
 import type { Gunzip } from './decompress.ts';
-import { readFirmware } from './firmware.ts';
 import { memoryPages } from './cpu/riscv/hart.ts';
 import type { Hart, RunOutcome } from './cpu/riscv/hart.ts';
 import { ramOffset } from './cpu/riscv/layout.ts';
@@ -211,7 +210,7 @@ export class Machine implements WorkerMachine {
     const { host, clock, cpu, features, commandLine, sharedMemory } = this.#options;
     const { firmware, kernel, initrd } = await this.#options.bootImage();
     const gunzip: Gunzip = (bytes) => host.gunzip(bytes);
-    const inMachineMode = firmware && (await readFirmware(firmware, gunzip, this.#ram));
+    const inMachineMode = firmware && (await (await import('./firmware.ts')).readFirmware(firmware, gunzip, this.#ram));
     const image = kernel && (await readKernel(kernel, gunzip));
     const core = new MachineCore({
       host,

@@ -20,13 +20,12 @@ const dynamicVersion = 2;
 const supervisorMode = 1;
 const bootHart = 0;
 
-/** Behind the code come two addresses, then fw_dynamic_info, all of 8 bytes: a2. */
-export const dynamicInfoAddress = board.resetRom.base + code.length * 4 + 2 * 8;
-
 /** Answers from `board.resetRom.base` on; what is written is lost. */
 export class ResetRom implements MmioRegion {
   readonly name = 'reset-rom';
   readonly size = board.resetRom.size;
+  /** Of fw_dynamic_info, which a2 holds: behind the code and two addresses, all of 8 bytes. */
+  readonly dynamicInfoAddress = board.resetRom.base + code.length * 4 + 2 * 8;
   readonly #view: DataView;
 
   constructor({ firmware, deviceTree, next }: ResetVector) {

@@ -3,7 +3,7 @@ import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
 import { board } from '../../src/board.ts';
 import { readFirmware } from '../../src/firmware.ts';
-import { dynamicInfoAddress, ResetRom } from '../../src/reset-rom.ts';
+import { ResetRom } from '../../src/reset-rom.ts';
 import { disassemble } from '../../src/cpu/riscv/disassembler.ts';
 import { gunzip, makeElf, makeImage } from './kernel-files.ts';
 
@@ -93,9 +93,9 @@ test('the reset ROM holds code that sets a0, a1 and a2 and jumps, and what it re
   ]);
   expect([word(0x1000 + 24), word(0x1000 + 32)]).toEqual([0x8000_0000, 0x8fe0_0000]);
   // As auipc and addi make it.
-  expect(dynamicInfoAddress).toBe(0x1000 + 40);
+  expect(rom.dynamicInfoAddress).toBe(0x1000 + 40);
   // fw_dynamic.md: magic, version, next_addr, next_mode, options, boot_hart.
-  const info = [0, 8, 16, 24, 32, 40].map((offset) => word(dynamicInfoAddress + offset));
+  const info = [0, 8, 16, 24, 32, 40].map((offset) => word(rom.dynamicInfoAddress + offset));
   expect(info).toEqual([0x4942_534f, 2, 0x8020_0000, 1, 0, 0]);
   expect([rom.read(40, 1), rom.read(42, 2), rom.read(44, 4), rom.read(0xeffc, 4)]).toEqual([0x4f, 0x4942, 0, 0]);
   rom.write();
