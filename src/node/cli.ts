@@ -67,7 +67,8 @@ async function run(given: RunArguments): Promise<number> {
   try {
     terminal?.enter();
     // A user's own system may have no agent, only a console, into which a pipe is typed.
-    const line = given.exec ?? (stdin.isTTY || given.initrd !== undefined ? undefined : 'exec sh');
+    const hasOwnSystem = given.initrd !== undefined || given.kernel === 'none';
+    const line = given.exec ?? (stdin.isTTY || hasOwnSystem ? undefined : 'exec sh');
     if (line === undefined) return await runShell(session);
     return await runCommand(session, line, given.tty || terminal !== undefined);
   } finally {

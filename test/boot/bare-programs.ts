@@ -32,3 +32,23 @@ export const echoesOnUart = bareProgram([
   0x0062_8023, // sb x6, 0(x5)
   0xfedf_f06f, // jal x0, -20
 ]);
+
+/** A firmware: in M-mode, it sends what is typed back through the UART and powers off behind a newline. */
+export const echoesALine = new Uint8Array(
+  Uint32Array.of(
+    0x1000_02b7, // lui x5, 0x10000
+    0x00a0_0393, // addi x7, x0, '\n'
+    0x0052_c303, // lbu x6, 5(x5): LSR
+    0x0013_7313, // andi x6, x6, 1: data ready
+    0xfe03_0ce3, // beq x6, x0, -8
+    0x0002_c303, // lbu x6, 0(x5)
+    0x0062_8023, // sb x6, 0(x5)
+    0xfe73_16e3, // bne x6, x7, -20
+    0xf140_2573, // csrrs x10, mhartid, x0: in M-mode alone
+    0x0010_02b7, // lui x5, 0x100
+    0x0000_5337, // lui x6, 0x5
+    0x5553_0313, // addi x6, x6, 0x555
+    0x0062_a023, // sw x6, 0(x5)
+    0x0000_006f, // jal x0, 0
+  ).buffer,
+);

@@ -2,7 +2,7 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { echoesOnUart, failsWithFive, trapsForEver } from './bare-programs.ts';
+import { echoesALine, echoesOnUart, failsWithFive, trapsForEver } from './bare-programs.ts';
 import { runInGuest, runVm, temporaryFolder } from './command-line.ts';
 import { initialFilesWithInit } from './initial-files.ts';
 import { TerminalSession } from './terminal-session.ts';
@@ -101,4 +101,10 @@ test('what is typed reaches a program that knows only the UART', async () => {
   await session.until(/hello\x01there/);
   session.type('\x01x');
   expect(await session.ended).toBe(0);
+});
+
+test('what is piped in reaches a firmware that has no kernel, and its power-off ends the program with 0', async () => {
+  const words = ['--firmware', fileWith(echoesALine), '--kernel', 'none'];
+  const { status, stdout, stderr } = await runVm(words, { input: 'typed\n' });
+  expect({ status, stdout: stdout.toString(), stderr }).toEqual({ status: 0, stdout: 'typed\n', stderr: '' });
 });

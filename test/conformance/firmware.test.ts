@@ -156,7 +156,9 @@ test('under QEMU it does the same, and finds the same machine', async () => {
   const banner = (serial: string): Map<string, string> => {
     return new Map([...serial.matchAll(/^(\w[^:\n]*?) +: (.*?)\r?$/gm)].map(([, name, value]) => [name!, value!]));
   };
-  const { stdout } = await runVm(['--firmware', firmware('bin')], { input: 'poweroff -f\n' });
+  const initrd = join(folder, 'ends');
+  writeFileSync(initrd, initialFilesWithInit('poweroff -f'));
+  const { stdout } = await runVm(['--firmware', firmware('bin'), '--initrd', initrd]);
   const ours = banner(stdout.toString());
   const guest = await startQemu({
     kernel: new URL('vmlinux-riscv64.gz', images).pathname,
