@@ -39,10 +39,11 @@ beforeAll(() => {
   writeFileSync(join(share, 'from-host'), content);
 }, downloadTime);
 
+// Some hundred megabytes of modules.
 afterAll(() => {
   rmSync(folder, { recursive: true, force: true });
   rmSync(share, { recursive: true, force: true });
-});
+}, 120_000);
 
 function expectOutput(output: string): void {
   const [line, release, implementation] = output.trimEnd().split('\n');
