@@ -3,7 +3,6 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { helpText } from '../../src/node/options.ts';
 import { buildKernel, runInQemu, runInVm9, type KernelRun } from './teaching-kernel.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'vm9-kernel-'));
@@ -70,8 +69,7 @@ describe.each([
   });
 });
 
-// It waits for the option.
-describe.skipIf(!/^ *--drive /m.test(helpText()))('with a disk', () => {
+describe('with a disk', () => {
   const content = Buffer.from(Uint8Array.from({ length: sectors * 512 }, (_, index) => (index * 13) % 251));
   const file = join(folder, 'disk');
   const written = Buffer.from(Uint8Array.from({ length: 512 }, (_, index) => index * 7 + 3));
