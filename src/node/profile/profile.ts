@@ -41,6 +41,13 @@ const looker = `
       echo
     done'`;
 
+interface Looker {
+  readonly command: VmCommand;
+  /** It has answered once, or ended. */
+  readonly met: Promise<void>;
+  readonly done: Promise<void>;
+}
+
 export class Profile {
   readonly #vm: Vm;
   readonly #otherTraces: readonly MachineEvent['type'][];
@@ -51,7 +58,7 @@ export class Profile {
   /** Of programs that were met. */
   readonly #pages = new Set<number>();
   #kernel: readonly CodeSymbol[] = [];
-  #looker: { readonly command: VmCommand; readonly done: Promise<void> } | undefined;
+  #looker: Looker | undefined;
   #timer: NodeJS.Timeout | undefined;
   #lookedAt = 0;
 
@@ -72,6 +79,8 @@ export class Profile {
     this.#pause(false);
     this.#looker = this.#look();
     this.#lookNow();
+    // Until it is met no task has a name.
+    await this.#looker.met;
   }
 
   /** Asks the guest for the programs that were met, before it is switched off. */
@@ -147,14 +156,17 @@ export class Profile {
     this.#vm.setTrace(paused ? this.#otherTraces : [...this.#otherTraces, 'profile']);
   }
 
-  #look(): { readonly command: VmCommand; readonly done: Promise<void> } {
+  #look(): Looker {
     const command = this.#vm.exec(looker, { stdinOpen: true, cwd: '/' });
+    let answered = (): void => undefined;
+    const answer = new Promise<void>((resolve) => (answered = resolve));
     const read = async (): Promise<void> => {
       let rest = '';
       for await (const bytes of command.stdout) {
         const lines = (rest + Buffer.from(bytes).toString('latin1')).split('\n');
         rest = lines.pop() ?? '';
         for (const line of lines) {
+          if (line === '') answered();
           // Permissions, offset, device, inode and path of what is executable and of a file.
           const [, path] = /^\S+ ..x. \S+ \S+ [1-9]\d* +(\/.*)$/.exec(line) ?? [];
           if (path !== undefined) this.#paths.add(Buffer.from(path, 'latin1').toString());
@@ -166,7 +178,7 @@ export class Profile {
       () => undefined,
       (error: unknown) => ignoreGuest(error),
     );
-    return { command, done };
+    return { command, met: Promise.race([answer, done]), done };
   }
 
   #lookSoon(): void {
