@@ -105,7 +105,7 @@ test('a share of a kind that browsers do not have is refused', async () => {
   await expect(vm.start()).rejects.toMatchObject({ code: 'bad-option', message: expect.stringMatching(/host-folder/) });
 });
 
-test('storage keeps files in OPFS, or where they were kept before', async () => {
+test('storage keeps files in OPFS, or where they were kept before', { timeout: 60_000 }, async () => {
   const name = crypto.randomUUID();
   const kept: string[] = [];
   const run = async (source: ShareSource, command: string): Promise<string> => {
