@@ -54,12 +54,15 @@ function look(folder: string, model: SecurityModel): State {
   return found;
 }
 
+/** The host's bit that is set where attributes are kept, else its user could not read them: it goes after they have gone. */
+const readableByOwner = 0o400;
+
 /** Whether a file is what it may be while a step changes it: each byte, owner and bit of the mode the old one or the new one. */
 function isBetween(found: Seen, before: Seen, next: Seen): boolean {
   const isOneOf = (key: 'uid' | 'gid'): boolean => found[key] === before[key] || found[key] === next[key];
   // SUID may be gone meanwhile.
   const lacking = before.mode & next.mode & ~found.mode & ~setUserId;
-  if ((found.mode & ~(before.mode | next.mode)) !== 0 || lacking !== 0) return false;
+  if ((found.mode & ~(before.mode | next.mode | readableByOwner)) !== 0 || lacking !== 0) return false;
   if (!isOneOf('uid') || !isOneOf('gid')) return false;
   const [shortest, longest] = [before.content.length, next.content.length];
   if (found.content.length < shortest || found.content.length > longest) return false;
