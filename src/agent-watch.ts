@@ -9,6 +9,8 @@ const busyPart = 0.05;
 const longestWait = 120;
 
 export interface AgentWatch {
+  /** The system is the built-in one, which has an agent: however slowly it boots, that is on its way. */
+  readonly isBuiltIn: boolean;
   statistics(): Promise<MachineStatistics>;
   /** Milliseconds of a monotonic clock. */
   now(): number;
@@ -35,7 +37,8 @@ export function watchForAgent(watch: AgentWatch): () => void {
     lastBusy = busySeconds;
     lastLook = time;
     const seconds = Math.round((time - start) / 1000);
-    if (time - stretchStart >= idleAtStretch * 1000) watch.onMissing('it has booted, and waits for input');
+    const isIdle = time - stretchStart >= idleAtStretch * 1000;
+    if (isIdle && !watch.isBuiltIn) watch.onMissing('it has booted, and waits for input');
     else if (time - start >= longestWait * 1000) watch.onMissing(`${seconds} seconds have passed`);
     else schedule();
   };

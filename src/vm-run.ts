@@ -30,6 +30,8 @@ export interface RunContext {
   readonly hasHostClock: boolean;
   /** Whether there may be an agent: a firmware alone has none. */
   readonly hasKernel: boolean;
+  /** Whether kernel and initial file system are the built-in ones. */
+  readonly isBuiltIn: boolean;
   /** Loads what is to be run: at the start, and when the guest restarts. */
   prepare(onLoading: OnLoading): Promise<PreparedMachine>;
 }
@@ -226,7 +228,7 @@ export class VmRun {
   }
 
   #watch(): void {
-    const { platform, hasKernel } = this.#context;
+    const { platform, hasKernel, isBuiltIn } = this.#context;
     if (!hasKernel) {
       this.#cannotBeReady(
         new VmError('no-agent', "the guest does not run vm9's agent (there is no kernel that would)"),
@@ -234,6 +236,7 @@ export class VmRun {
       return;
     }
     this.#stopWatch = watchForAgent({
+      isBuiltIn,
       statistics: () => this.#machineStatistics(),
       now: () => platform.now(),
       after: (milliseconds, callback) => platform.after(milliseconds, callback),

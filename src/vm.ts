@@ -295,6 +295,7 @@ export class Vm {
   }
 
   async #start(): Promise<void> {
+    const { firmware, kernel, initrd } = this.#options;
     const run = new VmRun({
       hold: () => this.#worker.hold(),
       platform: this.#platform,
@@ -302,7 +303,8 @@ export class Vm {
       shares: this.shares,
       events: this.#events,
       hasHostClock: this.#options.clock !== 'icount',
-      hasKernel: this.#options.kernel !== 'none',
+      hasKernel: kernel !== 'none',
+      isBuiltIn: [firmware, kernel, initrd].every((each) => each === undefined),
       prepare: (onLoading) => this.#prepare(onLoading),
     });
     this.#run = run;

@@ -61,7 +61,7 @@ export class TestBrowser {
       process.removeListener('exit', killNow);
       killGroup(child);
       await ended(child);
-    });
+    }, 30_000);
     const browser = await chromium.connectOverCDP(await debuggingAddress(child));
     const [context] = browser.contexts();
     if (context === undefined) throw new Error('a browser has the context of its profile');

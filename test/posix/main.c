@@ -21,7 +21,7 @@ static const struct {
 } topics[] = { TOPICS(ENTRY) };
 
 /* Seconds after which a topic hangs. */
-#define PATIENCE 300
+#define PATIENCE 1200
 
 int many, deep;
 static const char *topic;

@@ -2,11 +2,12 @@ import { expect, test } from 'vitest';
 import { watchForAgent } from '../../src/agent-watch.ts';
 
 /** Runs a watch over a guest whose busy seconds at a time are given. Returns when it gave up, and why. */
-async function watch(busyAt: (seconds: number) => number, lastSecond: number) {
+async function watch(busyAt: (seconds: number) => number, lastSecond: number, isBuiltIn = false) {
   let time = 0;
   let due: { readonly at: number; readonly callback: () => void } | undefined;
   let verdict: { readonly seconds: number; readonly reason: string } | undefined;
   const cancel = watchForAgent({
+    isBuiltIn,
     statistics: () => {
       const busySeconds = busyAt(time / 1000);
       return Promise.resolve({
@@ -59,4 +60,9 @@ test('short pauses while it boots are not waiting', async () => {
 
 test('a machine that has not begun is not waiting', async () => {
   expect(await watch(() => 0, 100)).toBeUndefined();
+});
+
+test('the built-in system is given 120 seconds, even if its machine hardly gets to run', async () => {
+  expect(await watch((seconds) => Math.min(seconds, 1), 110, true)).toBeUndefined();
+  expect(await watch((seconds) => Math.min(seconds, 1), 200, true)).toMatchObject({ seconds: 120 });
 });
