@@ -30,7 +30,7 @@ export interface ClintOptions {
 export class Clint implements MmioRegion {
   readonly name = 'clint';
   readonly size = 0x10000;
-  readonly state: ClintState;
+  readonly #state: ClintState;
   readonly #clock: Clock;
   readonly #harts: readonly ClintHart[];
   /** Per hart: the clock's tick at which MTIP rises, Infinity when that is never. Follows from the state. */
@@ -40,7 +40,7 @@ export class Clint implements MmioRegion {
     this.#clock = clock;
     this.#harts = harts;
     this.#deadlines = harts.map(() => Infinity);
-    this.state = {
+    this.#state = {
       msip: harts.map(() => 0),
       // The manual leaves the reset value open; all ones asks for no interrupt.
       mtimecmp: harts.map(() => 2n ** 64n - 1n),
@@ -48,10 +48,24 @@ export class Clint implements MmioRegion {
     };
   }
 
+  /** The record for a snapshot, copied. To be set once the clock shows the tick at which it was taken. */
+  get state(): ClintState {
+    const { msip, mtimecmp, mtimeOffset } = this.#state;
+    return { msip: [...msip], mtimecmp: [...mtimecmp], mtimeOffset };
+  }
+
+  set state({ msip, mtimecmp, mtimeOffset }: ClintState) {
+    this.#state.mtimeOffset = mtimeOffset;
+    for (const id of this.#harts.keys()) {
+      this.#setMsip(id, msip[id] ?? 0);
+      this.#setMtimecmp(id, mtimecmp[id] ?? 2n ** 64n - 1n);
+    }
+  }
+
   /** mtime, which the time CSR shows too: an exact number below 2^53, 28 years after it was 0. */
   time(): number {
     const ticks = this.#clock.ticks();
-    return this.state.mtimeOffset === 0n ? ticks : Number(this.#mtime());
+    return this.#state.mtimeOffset === 0n ? ticks : Number(this.#mtime());
   }
 
   /** The clock's tick at which the next MTIP rises, Infinity when none will: how long a sleeping hart may sleep. */
@@ -89,7 +103,7 @@ export class Clint implements MmioRegion {
   read64(offset: number): bigint {
     if (offset === mtimeStart) return this.#mtime();
     const hart = this.#timerHart(offset);
-    if (hart !== undefined) return this.state.mtimecmp[hart] ?? 0n;
+    if (hart !== undefined) return this.#state.mtimecmp[hart] ?? 0n;
     return BigInt(this.#readWord(offset)) | (BigInt(this.#readWord(offset + 4)) << 32n);
   }
 
@@ -107,7 +121,7 @@ export class Clint implements MmioRegion {
 
   #readWord(offset: number): number {
     const hart = this.#softwareHart(offset);
-    if (hart !== undefined) return this.state.msip[hart] ?? 0;
+    if (hart !== undefined) return this.#state.msip[hart] ?? 0;
     const start = offset & ~7;
     if (start !== mtimeStart && this.#timerHart(start) === undefined) return 0;
     return Number((this.read64(start) >> BigInt(8 * (offset - start))) & 0xffff_ffffn);
@@ -116,9 +130,7 @@ export class Clint implements MmioRegion {
   #writeWord(offset: number, value: number): void {
     const hart = this.#softwareHart(offset);
     if (hart !== undefined) {
-      const bit = value & 1;
-      this.state.msip[hart] = bit;
-      this.#harts[hart]?.software.set(bit === 1);
+      this.#setMsip(hart, value);
       return;
     }
     const start = offset & ~7;
@@ -128,20 +140,26 @@ export class Clint implements MmioRegion {
     this.write64(start, others | (BigInt(value) << shift));
   }
 
+  #setMsip(hart: number, value: number): void {
+    const bit = value & 1;
+    this.#state.msip[hart] = bit;
+    this.#harts[hart]?.software.set(bit === 1);
+  }
+
   #setMtime(value: bigint): void {
-    this.state.mtimeOffset = value - BigInt(this.#clock.ticks());
-    for (const [id, mtimecmp] of this.state.mtimecmp.entries()) this.#setMtimecmp(id, mtimecmp);
+    this.#state.mtimeOffset = value - BigInt(this.#clock.ticks());
+    for (const [id, mtimecmp] of this.#state.mtimecmp.entries()) this.#setMtimecmp(id, mtimecmp);
   }
 
   #setMtimecmp(hart: number, value: bigint): void {
-    this.state.mtimecmp[hart] = value;
-    const deadline = Number(value - this.state.mtimeOffset);
+    this.#state.mtimecmp[hart] = value;
+    const deadline = Number(value - this.#state.mtimeOffset);
     this.#deadlines[hart] = Number.isSafeInteger(deadline) ? deadline : Infinity;
     this.update();
   }
 
   #mtime(): bigint {
-    return BigInt.asUintN(64, BigInt(this.#clock.ticks()) + this.state.mtimeOffset);
+    return BigInt.asUintN(64, BigInt(this.#clock.ticks()) + this.#state.mtimeOffset);
   }
 
   /** The hart whose msip register is at `offset`. */

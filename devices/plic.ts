@@ -30,6 +30,8 @@ export interface PlicState {
   threshold: Uint8Array<ArrayBuffer>;
 }
 
+type PlicWords = PlicState[keyof PlicState];
+
 export interface PlicHart {
   /** Context 2 * hart id: the hart's MEIP. */
   machine: IrqLine;
@@ -40,13 +42,13 @@ export interface PlicHart {
 export class Plic implements MmioRegion {
   readonly name = 'plic';
   readonly size = 0x60_0000;
-  readonly state: PlicState;
+  readonly #state: PlicState;
   /** By context. */
   readonly #lines: readonly IrqLine[];
 
   constructor(harts: readonly PlicHart[]) {
     this.#lines = harts.flatMap(({ machine, supervisor }) => [machine, supervisor]);
-    this.state = {
+    this.#state = {
       priority: new Uint8Array(plicSources + 1),
       level: new Int32Array(words),
       pending: new Int32Array(words),
@@ -54,6 +56,18 @@ export class Plic implements MmioRegion {
       enable: new Int32Array(words * this.#lines.length),
       threshold: new Uint8Array(this.#lines.length),
     };
+  }
+
+  /** The record for a snapshot, copied. To be set after the states of whatever drives the wires, which it overrides. */
+  get state(): PlicState {
+    const copies = Object.entries(this.#state).map(([name, words]: [string, PlicWords]) => [name, words.slice()]);
+    return Object.fromEntries(copies) as PlicState;
+  }
+
+  /** Throws RangeError for a record of more harts or sources. */
+  set state(state: PlicState) {
+    for (const [name, words] of Object.entries(this.#state) as [keyof PlicState, PlicWords][]) words.set(state[name]);
+    this.#update();
   }
 
   /** The wire of interrupt source `source`, 1 to 95. */
@@ -67,7 +81,7 @@ export class Plic implements MmioRegion {
   read(offset: number, size: 1 | 2 | 4): number {
     // §3: the registers are 32 bits wide, and are accessed as such.
     if (size !== 4) return 0;
-    const { state } = this;
+    const state = this.#state;
     if (offset < pendingStart) return state.priority[offset >> 2] ?? 0;
     if (offset < enableStart) return (state.pending[(offset - pendingStart) >> 2] ?? 0) >>> 0;
     if (offset < contextStart) {
@@ -88,7 +102,7 @@ export class Plic implements MmioRegion {
 
   write(offset: number, size: 1 | 2 | 4, value: number): void {
     if (size !== 4) return;
-    const { state } = this;
+    const state = this.#state;
     if (offset < pendingStart) {
       const source = offset >> 2;
       if (isSource(source)) state.priority[source] = value & priorityMask;
@@ -110,7 +124,7 @@ export class Plic implements MmioRegion {
   }
 
   #drive(word: number, bit: number, asserted: boolean): void {
-    const { level, pending, claimed } = this.state;
+    const { level, pending, claimed } = this.#state;
     const before = level[word] ?? 0;
     const after = asserted ? before | bit : before & ~bit;
     if (after === before) return;
@@ -125,7 +139,7 @@ export class Plic implements MmioRegion {
     // §9: the claim is not affected by the threshold.
     const source = this.#best(context);
     if (source === 0) return 0;
-    const { pending, claimed } = this.state;
+    const { pending, claimed } = this.#state;
     const word = source >> 5;
     const bit = 1 << (source & 31);
     pending[word] = (pending[word] ?? 0) & ~bit;
@@ -135,7 +149,7 @@ export class Plic implements MmioRegion {
   }
 
   #complete(context: number, source: number): void {
-    const { level, pending, claimed, enable } = this.state;
+    const { level, pending, claimed, enable } = this.#state;
     if (!isSource(source)) return;
     const word = source >> 5;
     const bit = 1 << (source & 31);
@@ -148,7 +162,7 @@ export class Plic implements MmioRegion {
 
   /** The pending and enabled source of the highest priority, of equal ones the lowest id (§4); 0 when there is none. */
   #best(context: number): number {
-    const { priority, pending, enable } = this.state;
+    const { priority, pending, enable } = this.#state;
     let best = 0;
     let bestPriority = 0;
     for (let word = 0; word < words; word++) {
@@ -167,7 +181,7 @@ export class Plic implements MmioRegion {
   }
 
   #update(): void {
-    const { priority, threshold } = this.state;
+    const { priority, threshold } = this.#state;
     for (let context = 0; context < this.#lines.length; context++) {
       // §8: only priorities above the threshold interrupt.
       this.#lines[context]?.set((priority[this.#best(context)] ?? 0) > (threshold[context] ?? 0));

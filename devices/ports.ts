@@ -33,6 +33,15 @@ export interface Clock {
   wallNanoseconds(): bigint;
 }
 
+/**
+ * A part of a machine whose whole state is one plain record: numbers, bigints, strings, booleans, typed arrays, and lists and
+ * records of these. Reading copies it; setting it makes the part of another machine go on from there. Setting throws GuestFault
+ * or RangeError for what can not be.
+ */
+export interface Stateful<State = object> {
+  state: State;
+}
+
 /** What may hold a device's buffers: guest RAM is a SharedArrayBuffer, or a plain ArrayBuffer where none can be had. */
 export type Bytes = Uint8Array<ArrayBufferLike>;
 

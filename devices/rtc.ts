@@ -39,7 +39,7 @@ export interface RtcOptions {
 export class Rtc implements MmioRegion {
   readonly name = 'rtc';
   readonly size = 0x1000;
-  readonly state: RtcState = {
+  readonly #state: RtcState = {
     offset: 0n,
     timeHigh: 0,
     alarmHigh: 0,
@@ -56,17 +56,27 @@ export class Rtc implements MmioRegion {
     this.#irq = irq;
   }
 
+  /** The record for a snapshot, copied. */
+  get state(): RtcState {
+    return { ...this.#state };
+  }
+
+  set state(state: RtcState) {
+    Object.assign(this.#state, state);
+    this.#drive();
+  }
+
   /** The clock's tick at which the alarm goes off, Infinity when none is set. */
   nextEvent(): number {
-    if (!this.state.alarmRunning) return Infinity;
-    const remaining = this.state.alarm - this.#now();
+    if (!this.#state.alarmRunning) return Infinity;
+    const remaining = this.#state.alarm - this.#now();
     const ticks = Number((remaining + nanosecondsPerTick - 1n) / nanosecondsPerTick);
     return this.#clock.ticks() + Math.max(ticks, 0);
   }
 
   /** Sets off an alarm whose time has come. The machine calls it whenever `nextEvent` may have passed. */
   update(): void {
-    const { state } = this;
+    const state = this.#state;
     if (!state.alarmRunning || this.#now() < state.alarm) return;
     state.alarmRunning = false;
     state.interruptPending = true;
@@ -75,7 +85,7 @@ export class Rtc implements MmioRegion {
 
   read(offset: number, size: 1 | 2 | 4): number {
     if (size !== 4) return 0;
-    const { state } = this;
+    const state = this.#state;
     switch (offset) {
       case register.timeLow: {
         // Reading the low half holds the high half, so that the pair is one time.
@@ -100,7 +110,7 @@ export class Rtc implements MmioRegion {
 
   write(offset: number, size: 1 | 2 | 4, value: number): void {
     if (size !== 4) return;
-    const { state } = this;
+    const state = this.#state;
     switch (offset) {
       case register.timeLow:
         this.#setTime((now) => (now & ~low32) | BigInt(value));
@@ -132,16 +142,16 @@ export class Rtc implements MmioRegion {
   }
 
   #now(): bigint {
-    return this.#clock.wallNanoseconds() + this.state.offset;
+    return this.#clock.wallNanoseconds() + this.#state.offset;
   }
 
   #setTime(changed: (now: bigint) => bigint): void {
     const now = this.#now();
-    this.state.offset += changed(now) - now;
+    this.#state.offset += changed(now) - now;
     this.update();
   }
 
   #drive(): void {
-    this.#irq.set(this.state.interruptPending && this.state.interruptEnabled);
+    this.#irq.set(this.#state.interruptPending && this.#state.interruptEnabled);
   }
 }

@@ -33,7 +33,8 @@ const triggerLevels = [1, 4, 8, 14] as const;
 /** CTS, DSR and DCD asserted: the host's side is always there. */
 const hostModemLines = 0xb0;
 
-export interface UartState {
+/** What the guest's registers show and depend on. */
+interface UartRegisters {
   ier: number;
   fcr: number;
   lcr: number;
@@ -52,6 +53,12 @@ export interface UartState {
   fifo: number[];
 }
 
+/** All that a UART remembers; plain data. */
+export interface UartState extends UartRegisters {
+  /** Characters that the host has sent and the FIFO had no room for. */
+  waiting: Uint8Array<ArrayBuffer>;
+}
+
 export interface UartOptions {
   irq: IrqLine;
   /** Given what the guest has sent since the last call; the bytes are the receiver's to keep. */
@@ -64,7 +71,7 @@ export interface UartOptions {
 export class Uart implements MmioRegion {
   readonly name = 'uart';
   readonly size = 0x100;
-  readonly state: UartState = {
+  readonly #state: UartRegisters = {
     ier: 0,
     fcr: 0,
     lcr: 0,
@@ -94,6 +101,25 @@ export class Uart implements MmioRegion {
     this.#onInputRoom = onInputRoom;
   }
 
+  /** The record for a snapshot, copied. What the guest has sent is in none: `flush` comes first. */
+  get state(): UartState {
+    const waiting = new Uint8Array(this.#waitingLength);
+    for (let i = 0; i < waiting.length; i++) {
+      waiting[i] = this.#waiting[(this.#waitingHead + i) % waitingCapacity] ?? 0;
+    }
+    return { ...this.#state, fifo: [...this.#state.fifo], waiting };
+  }
+
+  /** Throws RangeError for a record with more characters than there is room for. */
+  set state({ waiting, fifo, ...registers }: UartState) {
+    this.#waiting.set(waiting);
+    this.#waitingHead = 0;
+    this.#waitingLength = waiting.length;
+    Object.assign(this.#state, registers);
+    this.#state.fifo = fifo.slice(0, fifoDepth);
+    this.#update();
+  }
+
   /**
    * Characters from the host for the guest. Returns how many were taken, counted from the start; when it is less than
    * all, `onInputRoom` tells when to offer the rest. None is ever lost for lack of room in the guest's FIFO.
@@ -114,7 +140,7 @@ export class Uart implements MmioRegion {
   take(target: Bytes): number {
     let count = 0;
     while (count < target.length) {
-      const character = this.state.fifo.shift();
+      const character = this.#state.fifo.shift();
       if (character === undefined) break;
       target[count++] = character;
       this.#refillFifo();
@@ -137,7 +163,7 @@ export class Uart implements MmioRegion {
   }
 
   read(offset: number): number {
-    const { state } = this;
+    const state = this.#state;
     switch (offset) {
       case register.data:
         return this.#latchesOpen() ? state.divisor & 0xff : this.#readCharacter();
@@ -161,7 +187,7 @@ export class Uart implements MmioRegion {
   }
 
   write(offset: number, _size: 1 | 2 | 4, value: number): void {
-    const { state } = this;
+    const state = this.#state;
     const byte = value & 0xff;
     switch (offset) {
       case register.data:
@@ -189,19 +215,19 @@ export class Uart implements MmioRegion {
   }
 
   #latchesOpen(): boolean {
-    return (this.state.lcr & lcr.dlab) !== 0;
+    return (this.#state.lcr & lcr.dlab) !== 0;
   }
 
   #looped(): boolean {
-    return (this.state.mcr & mcr.loop) !== 0;
+    return (this.#state.mcr & mcr.loop) !== 0;
   }
 
   #fifosEnabled(): boolean {
-    return (this.state.fcr & fcr.enable) !== 0;
+    return (this.#state.fcr & fcr.enable) !== 0;
   }
 
   #readCharacter(): number {
-    const character = this.state.fifo.shift() ?? 0;
+    const character = this.#state.fifo.shift() ?? 0;
     this.#refillFifo();
     this.#update();
     return character;
@@ -210,12 +236,12 @@ export class Uart implements MmioRegion {
   #writeCharacter(byte: number): void {
     if (this.#looped()) this.#receiveLooped(byte);
     else this.#send(byte);
-    this.state.transmitterEmptied = true;
+    this.#state.transmitterEmptied = true;
     this.#update();
   }
 
   #writeIer(value: number): void {
-    const { state } = this;
+    const state = this.#state;
     const changed = state.ier ^ value;
     state.ier = value;
     // §8.11: enabling the interrupt while the transmitter is empty raises it at once.
@@ -227,14 +253,14 @@ export class Uart implements MmioRegion {
     const source = this.#cause();
     if (source === cause.transmitterEmpty) {
       // Table V: reading IIR resets this cause, if it is the one that was read.
-      this.state.transmitterEmptied = false;
+      this.#state.transmitterEmptied = false;
       this.#update();
     }
     return this.#fifosEnabled() ? source | iirFifosEnabled : source;
   }
 
   #writeFcr(value: number): void {
-    const { state } = this;
+    const state = this.#state;
     const switched = ((state.fcr ^ value) & fcr.enable) !== 0;
     // §8.5: the other bits are programmed only while bit 0 is written as 1; switching modes clears the FIFOs.
     if ((value & fcr.enable) === 0) state.fcr = 0;
@@ -247,7 +273,7 @@ export class Uart implements MmioRegion {
   }
 
   #writeMcr(value: number): void {
-    const { state } = this;
+    const state = this.#state;
     const before = this.#modemLines();
     state.mcr = value;
     if ((value & mcr.rts) !== 0) state.flowControlled = true;
@@ -261,7 +287,7 @@ export class Uart implements MmioRegion {
   }
 
   #readLsr(): number {
-    const { state } = this;
+    const state = this.#state;
     const status =
       lsr.transmitterEmpty | (state.fifo.length > 0 ? lsr.dataReady : 0) | (state.overrun ? lsr.overrun : 0);
     // §8.4: reading LSR resets the error.
@@ -273,9 +299,9 @@ export class Uart implements MmioRegion {
   }
 
   #readMsr(): number {
-    const status = this.#modemLines() | this.state.modemDeltas;
-    if (this.state.modemDeltas !== 0) {
-      this.state.modemDeltas = 0;
+    const status = this.#modemLines() | this.#state.modemDeltas;
+    if (this.#state.modemDeltas !== 0) {
+      this.#state.modemDeltas = 0;
       this.#update();
     }
     return status;
@@ -284,7 +310,7 @@ export class Uart implements MmioRegion {
   /** CTS, DSR, RI and DCD in bits 4 to 7. §8.8: in the loop they are RTS, DTR, OUT1 and OUT2. */
   #modemLines(): number {
     if (!this.#looped()) return hostModemLines;
-    const { mcr: control } = this.state;
+    const { mcr: control } = this.#state;
     return ((control & 0x02) << 3) | ((control & 0x01) << 5) | ((control & 0x0c) << 4);
   }
 
@@ -294,7 +320,7 @@ export class Uart implements MmioRegion {
   }
 
   #receiveLooped(byte: number): void {
-    const { state } = this;
+    const state = this.#state;
     if (state.fifo.length < this.#depth()) {
       state.fifo.push(byte);
       return;
@@ -309,7 +335,7 @@ export class Uart implements MmioRegion {
   }
 
   #refillFifo(): void {
-    const { state } = this;
+    const state = this.#state;
     // §8.8: in the loop the receiver does not hear the line.
     if (this.#waitingLength === 0 || this.#looped()) return;
     if (state.flowControlled && (state.mcr & mcr.rts) === 0) return;
@@ -325,7 +351,7 @@ export class Uart implements MmioRegion {
   }
 
   #cause(): number {
-    const { state } = this;
+    const state = this.#state;
     if ((state.ier & ier.lineStatus) !== 0 && state.overrun) return cause.lineStatus;
     if ((state.ier & ier.received) !== 0 && state.fifo.length > 0) {
       // §8.11: fewer characters than the trigger level are told after four silent character times. Characters take no
@@ -338,7 +364,7 @@ export class Uart implements MmioRegion {
   }
 
   #triggerLevel(): number {
-    return triggerLevels[this.state.fcr >> 6] ?? 1;
+    return triggerLevels[this.#state.fcr >> 6] ?? 1;
   }
 
   #update(): void {

@@ -1,13 +1,7 @@
-// The host's half of the agent protocol, version 1 (guest-images/agent/PROTOCOL.md).
-import {
-  AgentError,
-  Command,
-  Program,
-  type CommandStreams,
-  type FrameSink,
-  type TerminalSize,
-} from './agent/command.ts';
+// The host's half of the agent protocol, version 2 (guest-images/agent/PROTOCOL.md).
+import { Command, Program, type CommandStreams, type FrameSink, type TerminalSize } from './agent/command.ts';
 import { Deferred } from './agent/deferred.ts';
+import { AgentClosed, AgentError } from './agent/errors.ts';
 import {
   guestFrameReader,
   HEADER_SIZE,
@@ -23,17 +17,13 @@ import {
 } from './agent/frames.ts';
 import type { AgentPort } from './agent/port.ts';
 
-export { AgentError, exitStatus } from './agent/command.ts';
+export { AgentClosed, AgentError } from './agent/errors.ts';
+export { exitStatus } from './agent/command.ts';
 export type { Command, CommandStreams, Exit, Program, TerminalSize } from './agent/command.ts';
 export type { AgentPort, AgentPortEvents } from './agent/port.ts';
 
 /** The name of the agent's virtio-console port. */
 export const AGENT_PORT_NAME = 'vm9.agent';
-
-/** The connection to the guest's agent is closed: by the host, by the guest, or because the guest broke the protocol. */
-export class AgentClosed extends Error {
-  override readonly name = 'AgentClosed';
-}
 
 /** What the agent says of itself. */
 export interface AgentHello {
@@ -78,6 +68,31 @@ export type ExecRequest = CommandLine &
     pty?: Terminal;
   };
 
+/** What was agreed on a connection, and the last number that was given. */
+export interface AgentLine {
+  /** Undefined before the agent has said it. */
+  hello: AgentHello | undefined;
+  lastId: number;
+  maxPayload: number;
+  inputWindow: number;
+  outputWindow: number;
+}
+
+/** What a connection is made of. */
+export interface AgentParts {
+  readonly line: AgentLine;
+  readonly reader: { readonly partial: readonly Uint8Array[] };
+  readonly unsent: readonly Uint8Array[];
+  readonly requests: Map<number, Deferred<void>>;
+  readonly programs: Map<number, Program>;
+  readonly sink: FrameSink;
+  readonly failure: AgentClosed | undefined;
+  /** By way of this, so that no module is shared: a page would have to fetch each by itself. */
+  readonly Command: typeof Command;
+  readonly Program: typeof Program;
+  readonly Deferred: typeof Deferred;
+}
+
 const STDIO = { pipes: 0, pty: 1, console: 2 } as const;
 const POWER = { off: 0, reboot: 1 } as const;
 const OUTPUT_WINDOW = 256 * 1024;
@@ -92,7 +107,7 @@ const INPUT_WINDOW_LIMIT = 16 * 1024 * 1024;
  */
 export class Agent {
   readonly #port: AgentPort;
-  readonly #outputWindow: number;
+  readonly #line: AgentLine;
   readonly #reader = guestFrameReader();
   readonly #ready = new Deferred<AgentHello>();
   readonly #closed = new Deferred<AgentClosed>();
@@ -100,21 +115,41 @@ export class Agent {
   readonly #programs = new Map<number, Program>();
   readonly #unsent: Uint8Array[] = [];
   #flushing = false;
-  #lastId = 0;
-  #welcomed = false;
-  #maxPayload = STDIN_CHUNK;
-  #inputWindow = 0;
   #failure: AgentClosed | undefined;
 
   /** @param options.outputWindow bytes of each output stream that may be under way or wait for its handler. */
   constructor(port: AgentPort, options: { outputWindow?: number } = {}) {
     this.#port = port;
-    this.#outputWindow = options.outputWindow ?? OUTPUT_WINDOW;
+    const { outputWindow = OUTPUT_WINDOW } = options;
+    this.#line = { hello: undefined, lastId: 0, maxPayload: STDIN_CHUNK, inputWindow: 0, outputWindow };
     port.attach({
       data: (bytes) => this.#receive(bytes),
       writable: () => this.#writable(),
       closed: (reason) => this.#fail(reason, false),
     });
+  }
+
+  /** For agent-state.ts, which is fetched when a machine is saved or resumed. */
+  get parts(): AgentParts {
+    return {
+      line: this.#line,
+      reader: this.#reader,
+      unsent: this.#unsent,
+      requests: this.#requests,
+      programs: this.#programs,
+      sink: this.#sink,
+      failure: this.#failure,
+      Command,
+      Program,
+      Deferred,
+    };
+  }
+
+  /** The last of what brings a connection back to how it was in a snapshot. */
+  resume(hello: AgentHello, unsent: readonly Uint8Array[], partial: readonly Uint8Array[]): void {
+    for (const bytes of unsent) this.#queue(bytes);
+    for (const bytes of partial) this.#receive(bytes);
+    this.#ready.resolve(hello);
   }
 
   /** Resolves when the agent has said hello; rejects with AgentClosed, as when it speaks no version that this host knows. */
@@ -144,7 +179,7 @@ export class Agent {
     if (first === undefined || first === '') throw new TypeError('exec: the program has no name');
     const stdio = request.pty ? 'pty' : 'pipes';
     const { inputWindow } = await this.#greeted();
-    const windows = { input: inputWindow, output: this.#outputWindow };
+    const windows = { input: inputWindow, output: this.#line.outputWindow };
     return this.#start(new Command(this.#newId(), this.#sink, windows, request), stdio, argv, request, request.pty);
   }
 
@@ -165,6 +200,16 @@ export class Agent {
       throw new RangeError(`reseed: ${entropy.length} bytes; it takes 1 to 4096`);
     }
     await this.#request((id) => ({ name: 'Reseed', id, body: { entropy } }));
+  }
+
+  /** Makes every program in the guest but the agent stand still. Resolves when no more of them runs. */
+  async freeze(): Promise<void> {
+    await this.#request((id) => ({ name: 'Freeze', id, body: {} }));
+  }
+
+  /** Lets them go on. */
+  async thaw(): Promise<void> {
+    await this.#request((id) => ({ name: 'Thaw', id, body: {} }));
   }
 
   /** Asks the guest to end its programs, write its files back and switch off. Resolves when it has begun. */
@@ -220,13 +265,14 @@ export class Agent {
   async #greeted(): Promise<{ inputWindow: number }> {
     await this.#ready.promise;
     if (this.#failure) throw this.#failure;
-    return { inputWindow: this.#inputWindow };
+    return { inputWindow: this.#line.inputWindow };
   }
 
   #newId(): number {
-    do this.#lastId = (this.#lastId + 1) >>> 0;
-    while (this.#lastId === 0 || this.#requests.has(this.#lastId) || this.#programs.has(this.#lastId));
-    return this.#lastId;
+    const line = this.#line;
+    do line.lastId = (line.lastId + 1) >>> 0;
+    while (line.lastId === 0 || this.#requests.has(line.lastId) || this.#programs.has(line.lastId));
+    return line.lastId;
   }
 
   readonly #sink: FrameSink = {
@@ -247,8 +293,10 @@ export class Agent {
   #encode(frame: HostFrame): Uint8Array {
     const bytes = hostFrame(frame);
     const length = bytes.length - HEADER_SIZE;
-    if (length > this.#maxPayload) {
-      throw new RangeError(`${frame.name}: ${length} bytes are too many; the guest's agent takes ${this.#maxPayload}`);
+    if (length > this.#line.maxPayload) {
+      throw new RangeError(
+        `${frame.name}: ${length} bytes are too many; the guest's agent takes ${this.#line.maxPayload}`,
+      );
     }
     return bytes;
   }
@@ -292,8 +340,9 @@ export class Agent {
     if (this.#failure) return;
     if (frame.name === 'Goodbye')
       return this.#fail(`the guest's agent said goodbye: ${textOf(frame.body.reason)}`, true);
-    if ((frame.name === 'Hello') === this.#welcomed) {
-      throw new ProtocolFault(this.#welcomed ? 'a second Hello' : `${frame.name} before Hello`);
+    const isWelcome = this.#line.hello !== undefined;
+    if ((frame.name === 'Hello') === isWelcome) {
+      throw new ProtocolFault(isWelcome ? 'a second Hello' : `${frame.name} before Hello`);
     }
     if (frame.name === 'Hello') return this.#welcome(frame.body);
     const program = this.#programs.get(frame.id);
@@ -323,12 +372,11 @@ export class Agent {
     if (inputWindow < 1 || inputWindow > INPUT_WINDOW_LIMIT) {
       throw new ProtocolFault(`an input window of ${inputWindow} bytes`);
     }
-    this.#welcomed = true;
-    this.#maxPayload = maxPayload;
-    this.#inputWindow = inputWindow;
-    const welcome = { version: PROTOCOL_VERSION, zero: 0, outputWindow: this.#outputWindow };
+    const greeting = { version: PROTOCOL_VERSION, software: textOf(hello.software) };
+    Object.assign(this.#line, { hello: greeting, maxPayload, inputWindow });
+    const welcome = { version: PROTOCOL_VERSION, zero: 0, outputWindow: this.#line.outputWindow };
     this.#send({ name: 'Welcome', id: 0, body: welcome });
-    this.#ready.resolve({ version: PROTOCOL_VERSION, software: textOf(hello.software) });
+    this.#ready.resolve(greeting);
   }
 
   #fail(reason: string, closePort: boolean): void {

@@ -1,5 +1,6 @@
 import type { ErrnoName } from '../devices/9p/errno.ts';
-import { AgentClosed, AgentError } from './agent.ts';
+import type { SnapshotError } from './snapshot/snapshot-error.ts';
+import { AgentClosed, AgentError } from './agent/errors.ts';
 
 /** What kind of trouble a `VmError` tells of. */
 export type VmErrorCode =
@@ -34,10 +35,16 @@ export class VmError extends Error {
   }
 }
 
+function codeOf(error: unknown): VmErrorCode {
+  if (error instanceof AgentClosed) return 'stopped';
+  if (error instanceof AgentError) return 'refused';
+  // By its name: its class is fetched when it is used.
+  return error instanceof Error && error.name === 'SnapshotError' ? (error as SnapshotError).code : 'internal';
+}
+
 /** Any error as one of the API's; `context` is put before its message. */
 export function asVmError(error: unknown, context?: string): VmError {
   if (error instanceof VmError) return error;
   const message = error instanceof Error ? error.message : String(error);
-  const code = error instanceof AgentClosed ? 'stopped' : error instanceof AgentError ? 'refused' : 'internal';
-  return new VmError(code, context === undefined ? message : `${context}: ${message}`, { cause: error });
+  return new VmError(codeOf(error), context === undefined ? message : `${context}: ${message}`, { cause: error });
 }

@@ -17,6 +17,14 @@ export interface GuestStreamWiring {
   postCredit(count: number): void;
 }
 
+/** What was under way at the moment of a snapshot. */
+export interface GuestStreamState {
+  /** Bytes that the main thread had no room for. */
+  readonly fromGuest: readonly Bytes[];
+  /** Bytes that the port had no room for. */
+  readonly toGuest: readonly Bytes[];
+}
+
 export class GuestStream {
   readonly #port: GuestPort;
   readonly #sender: WindowSender;
@@ -26,12 +34,27 @@ export class GuestStream {
   readonly #outgoing: Bytes[] = [];
   /** For the guest: what the port had no room for. The main thread's window bounds it. */
   readonly #incoming: Bytes[] = [];
+  /** Bytes of `#incoming` that came with a snapshot: nobody waits for their credit. */
+  #uncredited = 0;
 
   constructor(wiring: GuestStreamWiring) {
     this.#port = wiring.port;
     this.#post = (bytes) => wiring.post(bytes);
     this.#sender = new WindowSender(this.#post);
     this.#receiver = new WindowReceiver((count) => wiring.postCredit(count));
+  }
+
+  /** The bytes are not copied. */
+  get state(): GuestStreamState {
+    return { fromGuest: [...this.#outgoing], toGuest: [...this.#incoming] };
+  }
+
+  /** For a stream that nothing has come through yet. */
+  set state({ fromGuest, toGuest }: GuestStreamState) {
+    for (const bytes of fromGuest) this.fromGuest(bytes);
+    for (const { length } of toGuest) this.#uncredited += length;
+    this.#incoming.push(...toGuest);
+    this.roomForInput();
   }
 
   /** The guest has sent something. */
@@ -72,7 +95,7 @@ export class GuestStream {
   roomForInput(): void {
     for (let head = this.#incoming.shift(); head !== undefined; head = this.#incoming.shift()) {
       const taken = this.#port.write(head);
-      this.#receiver.consumed(taken);
+      this.#credit(taken);
       if (taken === head.length) continue;
       this.#incoming.unshift(head.subarray(taken));
       return;
@@ -81,11 +104,17 @@ export class GuestStream {
 
   /** The guest has closed the port: what was meant for it is dropped. */
   closedByGuest(): void {
-    for (const bytes of this.#incoming.splice(0)) this.#receiver.consumed(bytes.length);
+    for (const bytes of this.#incoming.splice(0)) this.#credit(bytes.length);
   }
 
   /** The machine has stopped: the rest of its output goes out past the window, which nobody fills any more. */
   flush(): void {
     for (const bytes of this.#outgoing.splice(0)) this.#post(new Uint8Array(bytes));
+  }
+
+  #credit(count: number): void {
+    const uncredited = Math.min(count, this.#uncredited);
+    this.#uncredited -= uncredited;
+    this.#receiver.consumed(count - uncredited);
   }
 }

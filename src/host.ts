@@ -3,6 +3,13 @@ import type { Bytes } from '../devices/ports.ts';
 import type { Sleep } from './sleep.ts';
 
 /** The host's side of a machine: time, randomness, and the event loop of the worker the machine runs in. */
+export interface Zlib {
+  /** Quickly rather than tightly. */
+  deflate(bytes: Uint8Array<ArrayBuffer>): Promise<Bytes>;
+  /** Unpacks what `deflate` has packed, at most `length` bytes of it. Rejects where the data is damaged, or more. */
+  inflate(bytes: Bytes, length: number): Promise<Bytes>;
+}
+
 export interface Host {
   /** Milliseconds of a monotonic clock, with fractions. */
   now(): number;
@@ -12,6 +19,8 @@ export interface Host {
   randomFill(bytes: Uint8Array<ArrayBuffer>): void;
   /** Unpacks gzip. Throws or rejects where the data is damaged. */
   gunzip(bytes: Bytes): Bytes | Promise<Bytes>;
+  /** What packs and unpacks as zlib does (RFC 1950), loaded when it is used. */
+  zlib(): Promise<Zlib>;
   /** Lets the event loop turn once: what waits there (messages, completions) is delivered before it resolves. */
   turn(): Promise<void>;
   /**

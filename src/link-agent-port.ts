@@ -6,6 +6,7 @@ import type { WorkerLink } from './worker-link.ts';
 export class LinkAgentPort implements AgentPort {
   readonly #link: WorkerLink;
   #events: AgentPortEvents | undefined;
+  #isHeld = false;
 
   /** `opening` is the number of this opening, as the worker told it. */
   constructor(link: WorkerLink, opening: number) {
@@ -20,7 +21,17 @@ export class LinkAgentPort implements AgentPort {
   }
 
   write(bytes: Uint8Array): number {
-    return this.#events === undefined ? 0 : this.#link.agent.sender.write(bytes);
+    return this.#events === undefined || this.#isHeld ? 0 : this.#link.agent.sender.write(bytes);
+  }
+
+  /** Takes nothing, while a snapshot is taken: what is sent must be in it on this side or on the other. */
+  hold(): void {
+    this.#isHeld = true;
+  }
+
+  letGo(): void {
+    this.#isHeld = false;
+    this.#events?.writable();
   }
 
   close(): void {

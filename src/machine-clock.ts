@@ -12,18 +12,36 @@ export interface MachineClock extends Clock {
   instructionsUntil(tick: number): number;
   /** Time passes in which the hart waits: `slept` milliseconds of the host's, at most until `deadline`. */
   idle(slept: number, deadline: number): void;
+  /** What a snapshot needs to let the clock go on. */
+  state: ClockState;
+}
+
+export interface ClockState {
+  /** Ticks that no instruction has made. */
+  ticks: number;
 }
 
 /** Host time. */
 export class HostClock implements MachineClock {
   readonly #host: Host;
-  readonly #start: number;
-  readonly #wallStart: bigint;
+  /** When it showed 0. */
+  #start: number;
+  #wallStart: bigint;
 
   constructor(host: Host) {
     this.#host = host;
     this.#start = host.now();
     this.#wallStart = host.wallNanoseconds();
+  }
+
+  get state(): ClockState {
+    return { ticks: this.ticks() };
+  }
+
+  /** The time since then counts no ticks. The wall clock is the host's. */
+  set state({ ticks }: ClockState) {
+    this.#start = this.#host.now() - ticks / ticksPerMillisecond;
+    this.#wallStart = this.#host.wallNanoseconds() - BigInt(ticks) * nanosecondsPerTick;
   }
 
   ticks(): number {
@@ -56,6 +74,14 @@ export class InstructionClock implements MachineClock {
 
   constructor(retired: () => number) {
     this.#retired = retired;
+  }
+
+  get state(): ClockState {
+    return { ticks: this.#idleTicks };
+  }
+
+  set state({ ticks }: ClockState) {
+    this.#idleTicks = ticks;
   }
 
   ticks(): number {

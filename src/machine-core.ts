@@ -51,6 +51,7 @@ export class MachineCore {
   readonly rtc: Rtc;
   readonly clock: MachineClock;
   readonly #bus = new Bus();
+  readonly sbi: Sbi;
 
   constructor(options: CoreOptions) {
     const { host, memory, shared, ram, uart } = options;
@@ -64,7 +65,7 @@ export class MachineCore {
       features: options.features,
       ...(options.cpu === 'translator' && { hotAfter: defaultHotAfter }),
       ticks: () => this.clint.time(),
-      ...(!options.hasFirmware && { onSupervisorCall: () => sbi.call(firmware) }),
+      ...(!options.hasFirmware && { onSupervisorCall: () => this.sbi.call(firmware) }),
     });
     const { hart } = this;
     this.clock = options.clock === 'host' ? new HostClock(host) : new InstructionClock(() => hart.retired());
@@ -83,7 +84,7 @@ export class MachineCore {
     ]);
     this.rtc = new Rtc({ clock: this.clock, irq: this.plic.source(board.rtc.irq) });
     const firmware = firmwareHart(hart);
-    const sbi = new Sbi({ harts: [firmware], memory: ram, console: uart, onReset: options.onReset });
+    this.sbi = new Sbi({ harts: [firmware], memory: ram, console: uart, onReset: options.onReset });
 
     bus.attach(board.testFinisher.base, new TestFinisher(options.onFinish));
     bus.attach(board.rtc.base, this.rtc);

@@ -13,6 +13,7 @@ import { VirtioRng } from '../devices/virtio/rng.ts';
 import { Deferred } from './agent/deferred.ts';
 import { board } from './board.ts';
 import { loadGuest } from './boot.ts';
+import { VmError } from './errors.ts';
 import { CountedRandomness } from './counted-randomness.ts';
 import type { Gunzip } from './decompress.ts';
 import { memoryPages } from './cpu/riscv/hart.ts';
@@ -20,7 +21,6 @@ import type { Hart, RunOutcome } from './cpu/riscv/hart.ts';
 import { ramOffset } from './cpu/riscv/layout.ts';
 import type { RamRange } from './cpu/riscv/mmu.ts';
 import type { Translator } from './cpu/riscv/translator.ts';
-import { dumpRegisters } from './cpu/riscv/register-dump.ts';
 import { readKernel } from './kernel-image.ts';
 import { MachineCore } from './machine-core.ts';
 import { PanicWatcher } from './panic.ts';
@@ -29,6 +29,7 @@ import { RunLoop } from './run-loop.ts';
 import type { RunTarget } from './run-loop.ts';
 import { describeFeatures } from './virt-tree.ts';
 import type { VirtioSlots } from './virtio-slots.ts';
+import type { MachineParts, PluggedDevice } from './snapshot/machine-snapshot.ts';
 import type {
   MachineServer,
   MachineShare,
@@ -72,6 +73,7 @@ export class Machine implements WorkerMachine {
   readonly #console: VirtioConsole;
   readonly #devices: VirtioDevice[] = [];
   readonly #slots: VirtioSlots;
+  readonly #plugged: PluggedDevice[] = [];
   readonly #servers: { readonly tag: string; readonly server: MachineServer }[] = [];
   readonly #counted = new CountedRandomness();
   #panic = new PanicWatcher();
@@ -82,6 +84,10 @@ export class Machine implements WorkerMachine {
   #loop: RunLoop | undefined;
   #end: End | undefined;
   #resetDone: Deferred<void> | undefined;
+  /** What is to be done while the hart stands still. */
+  #rest: { readonly work: () => Promise<void>; readonly fail: (error: VmError) => void } | undefined;
+  /** Brings the first life back, where it does not begin with a boot. */
+  #resume: WorkerMachineOptions['resume'];
   /** A mistake of ours in an asynchronous answer. */
   #fatal: { readonly error: unknown } | undefined;
   /** Of receivers that are not ready for what the guest has sent, or for what is told of it. */
@@ -95,6 +101,7 @@ export class Machine implements WorkerMachine {
 
   constructor(options: MachineOptions) {
     this.#options = options;
+    this.#resume = options.resume;
     const { memoryBytes, sharedMemory, console: size, drives = [] } = options;
     if (options.shares.length + drives.length > maximumShares) {
       throw new RangeError(`a machine has room for ${maximumShares} shares and drives`);
@@ -158,6 +165,16 @@ export class Machine implements WorkerMachine {
     return this.#resetDone.promise;
   }
 
+  atRest<Result>(work: (parts: MachineParts) => Promise<Result>): Promise<Result> {
+    const loop = this.#loop;
+    const core = this.#core;
+    if (loop === undefined || core === undefined || this.#end !== undefined) return Promise.reject(hasStopped());
+    return new Promise((resolve, reject) => {
+      this.#rest = { work: () => work(this.#parts(core)).then(resolve, reject), fail: reject };
+      loop.wake();
+    });
+  }
+
   trace(types: readonly MachineEvent['type'][], listener: TraceListener): void {
     const tell = (event: MachineEvent): void => this.#waitFor(listener(event));
     const wants = (type: MachineEvent['type']): true | undefined => types.includes(type) || undefined;
@@ -207,31 +224,19 @@ export class Machine implements WorkerMachine {
 
   /** Brings a guest to the entry of its firmware or kernel. A function of its own, so that nothing holds the image while the guest runs. */
   async #begin(): Promise<MachineCore> {
-    const { host, clock, cpu, features, commandLine, sharedMemory } = this.#options;
+    const { host, commandLine, features } = this.#options;
+    const resume = this.#resume;
+    this.#resume = undefined;
+    if (resume !== undefined) {
+      const core = this.#makeCore(false);
+      await resume(this.#parts(core));
+      return core;
+    }
     const { firmware, kernel, initrd } = await this.#options.bootImage();
     const gunzip: Gunzip = (bytes) => host.gunzip(bytes);
     const inMachineMode = firmware && (await (await import('./firmware.ts')).readFirmware(firmware, gunzip, this.#ram));
     const image = kernel && (await readKernel(kernel, gunzip));
-    const core = new MachineCore({
-      host,
-      clock,
-      cpu,
-      features,
-      memory: this.#memory,
-      shared: sharedMemory,
-      ram: this.#ram,
-      hasFirmware: inMachineMode !== undefined,
-      uart: this.uart,
-      virtio: this.#slots.regions(),
-      onReset: ({ type }) => this.#reset(type === 'shutdown' ? 'power-off' : 'reboot'),
-      onFinish: (finish) => {
-        if (finish.kind === 'fail') this.#finish({ reason: 'finisher', code: finish.code });
-        else this.#reset(finish.kind === 'pass' ? 'power-off' : 'reboot');
-      },
-      onInterrupt: () => this.#loop?.wake(),
-    });
-    this.#core = core;
-    this.#panic = new PanicWatcher();
+    const core = this.#makeCore(inMachineMode !== undefined);
     core.enter(
       loadGuest({
         memory: this.#ram,
@@ -250,6 +255,43 @@ export class Machine implements WorkerMachine {
     return core;
   }
 
+  #makeCore(hasFirmware: boolean): MachineCore {
+    const { host, clock, cpu, features, sharedMemory } = this.#options;
+    const core = new MachineCore({
+      host,
+      clock,
+      cpu,
+      features,
+      memory: this.#memory,
+      shared: sharedMemory,
+      ram: this.#ram,
+      hasFirmware,
+      uart: this.uart,
+      virtio: this.#slots.regions(),
+      onReset: ({ type }) => this.#reset(type === 'shutdown' ? 'power-off' : 'reboot'),
+      onFinish: (finish) => {
+        if (finish.kind === 'fail') this.#finish({ reason: 'finisher', code: finish.code });
+        else this.#reset(finish.kind === 'pass' ? 'power-off' : 'reboot');
+      },
+      onInterrupt: () => this.#loop?.wake(),
+    });
+    this.#core = core;
+    this.#panic = new PanicWatcher();
+    return core;
+  }
+
+  #parts(core: MachineCore): MachineParts {
+    return {
+      core,
+      ram: this.#ram,
+      uart: this.uart,
+      randomness: this.#counted,
+      plugged: this.#plugged,
+      servers: this.#servers,
+      drives: this.#options.drives ?? [],
+    };
+  }
+
   /** One life of the guest, from the kernel's entry to its end. */
   async #live(core: MachineCore): Promise<End> {
     const { host, cpu } = this.#options;
@@ -257,11 +299,17 @@ export class Machine implements WorkerMachine {
     const loop = new RunLoop(host, core.clock, this.#target(core));
     this.#loop = loop;
     await loop.run();
+    this.#rest?.fail(hasStopped());
+    this.#rest = undefined;
     this.#sampler?.flush();
     this.#sampler = undefined;
     this.uart.flush();
     if (this.#fatal !== undefined) throw this.#fatal.error;
     const end = this.#end ?? { reason: 'stopped' };
+    if (end.reason === 'stuck') {
+      const { dumpRegisters } = await import('./cpu/riscv/register-dump.ts');
+      return { ...end, registers: dumpRegisters(core.hart.registers) };
+    }
     if (end.reason === 'restart') {
       this.#end = undefined;
       this.#retiredBefore += core.hart.retired();
@@ -306,13 +354,15 @@ export class Machine implements WorkerMachine {
     return {
       run: (instructions) => {
         const outcome = (this.#sampling(hart) ?? hart).run(instructions);
-        if (outcome === 'stuck') this.#finish({ reason: 'stuck', registers: dumpRegisters(hart.registers) });
+        if (outcome === 'stuck') this.#finish({ reason: 'stuck', registers: '' });
         return outcome === 'waiting' ? 'waiting' : 'ran';
       },
       updateTimers: () => core.updateTimers(),
       nextDeadline: () => core.nextDeadline(),
       hasPending: () => hart.hasPending(),
       pollDevices: () => {
+        // What the machine of a snapshot has to do still, this one must not do as well.
+        if (ended()) return false;
         for (const device of devices) if (device.pending) device.poll();
         return devices.some((device) => device.pending);
       },
@@ -321,6 +371,7 @@ export class Machine implements WorkerMachine {
       },
       flushOutput: () => {
         this.uart.flush();
+        if (this.#rest !== undefined && !ended()) return this.#standStill(this.#rest.work);
         return this.#pendingReceivers.size === 0 ? undefined : this.#receiversReady();
       },
       get ended() {
@@ -372,8 +423,9 @@ export class Machine implements WorkerMachine {
   }
 
   #plug<Device extends VirtioDevice>(device: Device): Device {
-    this.#slots.plug(device);
+    const transport = this.#slots.plug(device);
     this.#devices.push(device);
+    this.#plugged.push({ device, transport });
     return device;
   }
 
@@ -400,6 +452,12 @@ export class Machine implements WorkerMachine {
     }
   }
 
+  async #standStill(work: () => Promise<void>): Promise<void> {
+    await work();
+    this.#rest = undefined;
+    await this.#receiversReady();
+  }
+
   /** Under a counted clock randomness is the same in every run. */
   #entropy(bytes: Uint8Array<ArrayBuffer>): void {
     if (this.#options.clock === 'host') this.#options.host.randomFill(bytes);
@@ -420,4 +478,8 @@ export class Machine implements WorkerMachine {
     this.#core?.hart.leave();
     this.#loop?.wake();
   }
+}
+
+function hasStopped(): VmError {
+  return new VmError('stopped', 'the machine has stopped');
 }

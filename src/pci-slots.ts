@@ -1,6 +1,6 @@
 // The board's PCI Express bridge with a bus of virtio devices, as QEMU's virt board has it. Loaded when a machine wants it.
 import { PciHost } from '../devices/pci-host.ts';
-import type { IrqLine } from '../devices/ports.ts';
+import type { IrqLine, Stateful } from '../devices/ports.ts';
 import type { VirtioDevice } from '../devices/virtio/device.ts';
 import { VirtioPci } from '../devices/virtio/pci.ts';
 import { board } from './board.ts';
@@ -31,9 +31,11 @@ export class PciSlots implements VirtioSlots {
     });
   }
 
-  plug(device: VirtioDevice): void {
+  plug(device: VirtioDevice): Stateful {
     this.#devices += 1;
-    this.#host.plug(this.#devices, new VirtioPci(device, this.#host.wire(this.#devices)));
+    const pciFunction = new VirtioPci(device, this.#host.wire(this.#devices));
+    this.#host.plug(this.#devices, pciFunction);
+    return pciFunction;
   }
 
   regions(): PlacedRegion[] {

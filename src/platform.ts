@@ -36,6 +36,8 @@ export interface Platform {
   makePorts(): { readonly port: TransferablePort; readonly peer: TransferablePort };
   /** The image that is booted where the options name none. Calls `onLoading` again and again where that takes time. */
   loadGuestImage(onLoading: OnLoading): Promise<GuestImage>;
+  /** Fills with randomness fit for keys: at most 65,536 bytes. */
+  randomFill(bytes: Uint8Array<ArrayBuffer>): void;
   /** Milliseconds of a monotonic clock, with fractions. */
   now(): number;
   /** Calls back after `milliseconds`, unless the returned function is called before. */

@@ -85,7 +85,8 @@ export class RunLoop {
       // A slice that began in the afterglow, however long it took: a message may have come since.
       if (target.outstanding || this.#rang() || start < this.#glowsUntil) await this.#turn();
       const more = target.pollDevices();
-      if (outcome === 'waiting' && !more && !target.ended) await this.#wait();
+      // What was answered meanwhile ends the wait before it begins: a counted clock must not show how long that took.
+      if (outcome === 'waiting' && !more && !target.ended && !target.hasPending()) await this.#wait();
     }
   }
 

@@ -96,7 +96,7 @@ export interface SbiState {
 
 /** §3: a7 names the extension and a6 the function; a0 and a1 are the answer, every other register is kept. */
 export class Sbi {
-  readonly state: SbiState;
+  #state: SbiState;
   readonly #harts: readonly SbiHart[];
   readonly #memory: GuestMemory;
   readonly #console: SbiConsole;
@@ -108,7 +108,16 @@ export class Sbi {
     this.#memory = memory;
     this.#console = console;
     this.#onReset = onReset;
-    this.state = { harts: harts.map(({ id }) => (id === bootHart ? hartState.started : hartState.stopped)) };
+    this.#state = { harts: harts.map(({ id }) => (id === bootHart ? hartState.started : hartState.stopped)) };
+  }
+
+  /** The record for a snapshot, copied. */
+  get state(): SbiState {
+    return { harts: [...this.#state.harts] };
+  }
+
+  set state({ harts }: SbiState) {
+    this.#state = { harts: [...harts] };
   }
 
   /** Handles an ecall from S-mode. The hart goes on behind the ecall, unless a call stopped or reset it. */
@@ -200,10 +209,10 @@ export class Sbi {
       case 0:
         return this.#startHart(hart);
       case 1:
-        this.state.harts[hart.id] = hartState.stopped;
+        this.#state.harts[hart.id] = hartState.stopped;
         return hart.stop();
       case 2: {
-        const state = this.state.harts[unsigned(hart, 0)];
+        const state = this.#state.harts[unsigned(hart, 0)];
         return state === undefined ? answer(hart, sbiError.invalidParameter) : answer(hart, sbiError.success, state);
       }
       case 3:
@@ -218,8 +227,8 @@ export class Sbi {
     if (target === undefined) return answer(hart, sbiError.invalidParameter);
     const pc = unsigned(hart, 1);
     if (pc % 2 !== 0 || !this.#memory.contains(pc, 2)) return answer(hart, sbiError.invalidAddress);
-    if (this.state.harts[target.id] === hartState.started) return answer(hart, sbiError.alreadyAvailable);
-    this.state.harts[target.id] = hartState.started;
+    if (this.#state.harts[target.id] === hartState.started) return answer(hart, sbiError.alreadyAvailable);
+    this.#state.harts[target.id] = hartState.started;
     target.start(pc, { low: hart.low(2), high: hart.high(2) });
     answer(hart, sbiError.success);
   }

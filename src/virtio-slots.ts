@@ -1,5 +1,5 @@
 // Where a machine plugs its virtio devices in: slots of registers in memory, or a PCI bus (pci-slots.ts).
-import type { IrqLine, MmioRegion } from '../devices/ports.ts';
+import type { IrqLine, MmioRegion, Stateful } from '../devices/ports.ts';
 import type { VirtioDevice } from '../devices/virtio/device.ts';
 import { EmptyMmioSlot, VirtioMmio } from '../devices/virtio/mmio.ts';
 import { board, virtioBase, virtioIrq } from './board.ts';
@@ -12,8 +12,8 @@ export interface PlacedRegion {
 }
 
 export interface VirtioSlots {
-  /** Puts a device into the next free slot. */
-  plug(device: VirtioDevice): void;
+  /** Puts a device into the next free slot, and returns what is between it and the guest. */
+  plug(device: VirtioDevice): Stateful;
   /** What lies on the bus, once all devices are plugged in. */
   regions(): PlacedRegion[];
   /** What the device tree says of it, beside the virtio-mmio slots. */
@@ -35,8 +35,10 @@ export class MmioSlots implements VirtioSlots {
     this.#source = source;
   }
 
-  plug(device: VirtioDevice): void {
-    this.#slots.push(new VirtioMmio(device, this.#source(virtioIrq(this.#slots.length))));
+  plug(device: VirtioDevice): Stateful {
+    const slot = new VirtioMmio(device, this.#source(virtioIrq(this.#slots.length)));
+    this.#slots.push(slot);
+    return slot;
   }
 
   regions(): PlacedRegion[] {

@@ -77,6 +77,11 @@ export class VmConsole {
     if (!open) this.#hvcUsed = false;
   }
 
+  /** Whether somebody in the guest uses hvc0. For Vm only. */
+  get isUsed(): boolean {
+    return this.#hvcUsed;
+  }
+
   /** A program was started on hvc0. For Vm only. */
   setUsed(): void {
     this.#hvcUsed = true;

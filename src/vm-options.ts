@@ -75,6 +75,11 @@ export interface VmOptions {
   readonly jitCache?: number;
   /** How the guest reaches its devices: 'mmio' (the default) or 'pci', a PCI Express bus. */
   readonly transport?: VirtioTransport;
+  /**
+   * Goes on from a snapshot, which `save` made, instead of booting. Memory and clock are the snapshot's; its shares have to be
+   * given again, as they were; more may follow them.
+   */
+  readonly resume?: Bytes;
   /** A reboot of the guest ends the machine instead of restarting it. */
   readonly noReboot?: boolean;
   /** Size of the console at the start, in characters. */

@@ -7,13 +7,23 @@ import type { Emitter } from './emitter.ts';
 import { VmError, asVmError } from './errors.ts';
 import { LinkAgentPort } from './link-agent-port.ts';
 import { observed } from './observed.ts';
+import type { Resumption } from './snapshot/resumption.ts';
+import type { RunSaving, SavedRun } from './snapshot/run-saving.ts';
+import { VmCommand } from './vm-command.ts';
 import type { OnLoading, Platform } from './platform.ts';
 import type { VmConsole } from './vm-console.ts';
 import type { BootStage, VmEvents, VmStatistics } from './vm-events.ts';
 import { rootMount, type Share } from './vm-options.ts';
 import { WorkerLink } from './worker-link.ts';
 import { closingTime, type WorkerHold } from './worker-thread.ts';
-import type { FromWorker, MachineEvent, PreparedMachine, MachineStatistics, VmExit } from './worker-protocol.ts';
+import type {
+  FromWorker,
+  MachineEvent,
+  MachineSetup,
+  PreparedMachine,
+  MachineStatistics,
+  VmExit,
+} from './worker-protocol.ts';
 
 /** Milliseconds that a guest's clock may be behind, and how often it is set for that: a busy host may not do better. */
 const clockError = 5;
@@ -26,14 +36,19 @@ export interface RunContext {
   readonly console: VmConsole;
   readonly shares: readonly Share[];
   readonly events: Emitter<VmEvents>;
-  /** Whether the guest's wall clock is the host's; else it is counted, and nobody sets it. */
-  readonly hasHostClock: boolean;
   /** Whether there may be an agent: a firmware alone has none. */
   readonly hasKernel: boolean;
   /** Whether kernel and initial file system are the built-in ones. */
   readonly isBuiltIn: boolean;
-  /** Loads what is to be run: at the start, and when the guest restarts. */
-  prepare(onLoading: OnLoading): Promise<PreparedMachine>;
+  /** Loads what is to be run. */
+  prepare(onLoading: OnLoading): Promise<PreparedRun>;
+  /** Loads it once more, for a guest that restarts. */
+  prepareAgain(): Promise<PreparedMachine>;
+}
+
+export interface PreparedRun extends PreparedMachine {
+  /** Of this side, where the machine goes on from a snapshot. */
+  readonly resumption?: Resumption;
 }
 
 export class VmRun {
@@ -58,6 +73,9 @@ export class VmRun {
   #agentPort: LinkAgentPort | undefined;
   readonly #meter: ActivityMeter;
   #reset: Deferred<void> | undefined;
+  #setup: MachineSetup | undefined;
+  #saving: RunSaving | undefined;
+  #resumption: Resumption | undefined;
   #stopWatch: () => void = () => undefined;
 
   constructor(context: RunContext) {
@@ -137,6 +155,30 @@ export class VmRun {
     await this.#reset.promise;
   }
 
+  /** Of the snapshot that it goes on from. */
+  get resumption(): Resumption | undefined {
+    return this.#resumption;
+  }
+
+  /** Takes a snapshot; with `stop` it is the machine's end. */
+  async save(stop: boolean): Promise<SavedRun> {
+    await this.#started.promise;
+    const { RunSaving } = await import('./snapshot/api-side.ts');
+    // The agent is in the middle of something, or there is none.
+    if (this.#agent !== undefined) await this.#ready.promise;
+    const setup = this.#setup;
+    if (this.#over || setup === undefined) {
+      throw new VmError('stopped', 'no machine runs that could be saved: call start()');
+    }
+    const saving = new RunSaving(this.#saving, this.#link, setup, this.#agentPort, this.#agent);
+    this.#saving = saving;
+    try {
+      return await saving.save(stop, this.#context.console);
+    } finally {
+      this.#saving = undefined;
+    }
+  }
+
   /** Somebody has begun to listen to `activity` events. */
   meter(): void {
     if (this.#reached.has('machine')) this.#meter.wanted();
@@ -160,6 +202,9 @@ export class VmRun {
     this.#forgetThread = hold.thread.onGone((error) => this.#end(error));
     const machine = await prepared;
     if (this.#over) return;
+    this.#setup = machine.setup;
+    this.#resumption = machine.resumption;
+    machine.resumption?.begin(this.#context);
     this.#reach('image');
     this.#setUp = true;
     this.#link.start(hold.thread, machine);
@@ -195,6 +240,9 @@ export class VmRun {
         this.#questions.get(message.id)?.resolve(message.statistics);
         this.#questions.delete(message.id);
         break;
+      case 'saved':
+        this.#saving?.answered(message);
+        break;
       case 'exit':
         this.#lastStatistics = message.statistics;
         if (message.exit.reason === 'panic') events.emit('panic', message.exit);
@@ -211,7 +259,7 @@ export class VmRun {
   /** Of a guest that restarts. */
   async #loadAgain(): Promise<void> {
     try {
-      const { setup, transfer } = await this.#context.prepare(() => undefined);
+      const { setup, transfer } = await this.#context.prepareAgain();
       this.#link.post({ type: 'image', image: setup.image }, transfer);
     } catch (error) {
       this.#end(asVmError(error));
@@ -252,29 +300,34 @@ export class VmRun {
     const agent = new Agent(port);
     this.#agentPort = port;
     this.#agent = agent;
-    this.#mountShares(agent).then(
-      () => {
-        if (this.#agent !== agent) return;
-        this.#reach('shares');
-        this.#isReady = true;
-        this.#ready.resolve();
-        this.#context.events.emit('ready', { milliseconds: this.#context.platform.now() - this.#startTime });
-      },
-      (error: unknown) => {
-        if (this.#agent === agent) this.#cannotBeReady(asVmError(error));
-      },
-    );
+    const setClock = (): Promise<void> => this.#setClock(agent);
+    const makeCommand = (): VmCommand => new VmCommand();
+    (this.#resumption?.meet(agent, setClock, makeCommand) ?? Promise.resolve(0))
+      .then((mounted) => this.#mountShares(agent, mounted))
+      .then(
+        () => {
+          if (this.#agent !== agent) return;
+          this.#reach('shares');
+          this.#isReady = true;
+          this.#ready.resolve();
+          this.#context.events.emit('ready', { milliseconds: this.#context.platform.now() - this.#startTime });
+        },
+        (error: unknown) => {
+          if (this.#agent === agent) this.#cannotBeReady(asVmError(error));
+        },
+      );
   }
 
-  async #mountShares(agent: Agent): Promise<void> {
+  /** Those before `first` are mounted already. */
+  async #mountShares(agent: Agent, first: number): Promise<void> {
     await agent.ready;
     this.#reach('kernel');
     this.#reach('agent');
-    if (this.#context.hasHostClock) await this.#setClock(agent);
+    if (this.#setup?.clock === 'host') await this.#setClock(agent);
     // One after another: a share can be mounted on a folder of an earlier one.
-    const rootFirst = this.#context.shares.toSorted(
-      (a, b) => Number(b.mount === rootMount) - Number(a.mount === rootMount),
-    );
+    const rootFirst = this.#context.shares
+      .slice(first)
+      .toSorted((a, b) => Number(b.mount === rootMount) - Number(a.mount === rootMount));
     for (const { tag, mount, readOnly, cache, maximumMessageSize } of rootFirst) {
       if (mount === undefined) continue;
       const options = `msize=${maximumMessageSize},cache=${cache}${readOnly ? ',ro' : ''}`;
@@ -339,6 +392,7 @@ export class VmRun {
       else question.resolve(this.#lastStatistics);
     }
     this.#reset?.resolve();
+    this.#saving?.failed(error);
     this.#context.console.disconnect();
     this.#link.close();
     this.#forgetThread();

@@ -24,7 +24,7 @@ import {
   type ShareSource,
   type VmOptions,
 } from './vm-options.ts';
-import { VmRun } from './vm-run.ts';
+import { VmRun, type PreparedRun } from './vm-run.ts';
 import { connectShare, leaseShare, VmShareSource, type ShareLease } from './vm-share.ts';
 import { WasiProcess, type WasiOptions } from './wasi/process.ts';
 import { prepareWasi } from './wasi/start.ts';
@@ -51,6 +51,11 @@ export interface ExecOptions {
   readonly tty?: { readonly columns: number; readonly rows: number; readonly term?: string };
   /** When it is aborted the command gets SIGTERM. */
   readonly signal?: AbortSignalLike;
+}
+
+export interface SaveOptions {
+  /** The snapshot is the machine's end. */
+  readonly stop?: boolean;
 }
 
 /** The shell on the console. */
@@ -219,9 +224,12 @@ export class Vm {
     return running;
   }
 
-  /** Runs the login shell on the console. Resolves when it runs, with a function that resolves when it has ended. */
+  /** Runs the login shell on the console, unless the snapshot has one there. Resolves when it runs, with a function that resolves when it has ended. */
   async startShell({ cwd = this.#firstMount(), env, term }: ShellOptions = {}): Promise<() => Promise<void>> {
-    const agent = await (await this.#started()).readyAgent();
+    const run = await this.#started();
+    const agent = await run.readyAgent();
+    const running = run.resumption?.takeShell();
+    if (running !== undefined) return () => running.catch((error: unknown) => Promise.reject(asVmError(error)));
     const size = this.console.size;
     try {
       const shell = await agent.startShell({
@@ -245,6 +253,24 @@ export class Vm {
   /** What the machine has done so far; after its end, in all. */
   async statistics(): Promise<VmStatistics> {
     return (await this.#started()).statistics();
+  }
+
+  /**
+   * A snapshot of the machine as it is, for the option `resume`, in this process or another. Programs in the guest stand still
+   * meanwhile. With `stop` they do not go on: the machine ends with the snapshot. Rejects where requests of the guest are not
+   * answered within ten seconds; the machine then runs on.
+   */
+  async save({ stop = false }: SaveOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
+    const run = await this.#started();
+    const { saveVm } = await import('./snapshot/api-side.ts');
+    return saveVm(run, this.#options, this.shares, this.#drives, stop).catch((error: unknown) => {
+      throw asVmError(error, 'the machine cannot be saved');
+    });
+  }
+
+  /** Resolves, when the guest is ready, with the commands that ran in it when it was saved; none where it has booted. */
+  get resumedCommands(): Promise<readonly VmCommand[]> {
+    return observed(this.#started().then((run) => run.ready.then(() => run.resumption?.commands ?? [])));
   }
 
   /** Asks the guest to end its programs, write its files back and switch off. Resolves when the machine has stopped. */
@@ -295,17 +321,17 @@ export class Vm {
   }
 
   async #start(): Promise<void> {
-    const { firmware, kernel, initrd } = this.#options;
+    const { firmware, kernel, initrd, resume } = this.#options;
     const run = new VmRun({
       hold: () => this.#worker.hold(),
       platform: this.#platform,
       console: this.console,
       shares: this.shares,
       events: this.#events,
-      hasHostClock: this.#options.clock !== 'icount',
       hasKernel: kernel !== 'none',
-      isBuiltIn: [firmware, kernel, initrd].every((each) => each === undefined),
-      prepare: (onLoading) => this.#prepare(onLoading),
+      isBuiltIn: [firmware, kernel, initrd, resume].every((each) => each === undefined),
+      prepare: (onLoading) => (resume === undefined ? this.#prepare(onLoading) : this.#prepareToResume(resume)),
+      prepareAgain: () => this.#prepare(() => undefined),
     });
     this.#run = run;
     const over = (): void => {
@@ -315,22 +341,33 @@ export class Vm {
     await run.start();
   }
 
+  async #prepareToResume(resume: Bytes): Promise<PreparedRun> {
+    const { prepareToResume } = await import('./snapshot/api-side.ts');
+    return prepareToResume(resume, this.#setup(), this.#options, this.shares, this.#drives);
+  }
+
   async #prepare(onLoading: OnLoading): Promise<PreparedMachine> {
-    const {
-      firmware,
-      kernel,
-      initrd,
-      clock = 'host',
-      cpu = 'translator',
-      cpuFeatures,
-      noReboot = false,
-    } = this.#options;
+    const { firmware, kernel, initrd } = this.#options;
     const needsImage = kernel === undefined || (initrd === undefined && kernel !== 'none');
     const image = needsImage ? await this.#platform.loadGuestImage(onLoading) : undefined;
     const booted = kernel === 'none' ? undefined : (kernel ?? image?.kernel);
     const initialFiles = initrd === 'none' ? undefined : (initrd ?? image?.initrd);
-    const size = this.console.size;
     const setup: MachineSetup = {
+      ...this.#setup(),
+      image: {
+        ...(firmware !== undefined && { firmware }),
+        ...(booted !== undefined && { kernel: booted }),
+        ...(initialFiles !== undefined && { initrd: initialFiles }),
+      },
+    };
+    return { setup, transfer: image === undefined ? [] : [image.kernel, image.initrd].flatMap(wholeBuffer) };
+  }
+
+  /** What does not depend on where the machine begins. */
+  #setup(): MachineSetup {
+    const { clock = 'host', cpu = 'translator', cpuFeatures, noReboot = false } = this.#options;
+    const size = this.console.size;
+    return {
       memoryBytes: this.#memoryBytes,
       sharedMemory: this.#platform.sharedMemory,
       clock,
@@ -338,17 +375,11 @@ export class Vm {
       features: { ...defaultCpuFeatures, ...cpuFeatures },
       jitCacheBytes: this.#jitCacheBytes,
       transport: this.#transport,
-      image: {
-        ...(firmware !== undefined && { firmware }),
-        ...(booted !== undefined && { kernel: booted }),
-        ...(initialFiles !== undefined && { initrd: initialFiles }),
-      },
       commandLine: this.#commandLine,
       noReboot,
       ...(size !== undefined && { console: size }),
       trace: this.#trace,
     };
-    return { setup, transfer: image === undefined ? [] : [image.kernel, image.initrd].flatMap(wholeBuffer) };
   }
 
   #share(tag = this.shares[0]?.tag): Share {

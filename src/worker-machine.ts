@@ -6,9 +6,11 @@ import type { NinePServer } from '../devices/virtio/9p.ts';
 import type { ConsolePort } from '../devices/virtio/console-port.ts';
 import type { VirtioDevice, VirtioDeviceOptions } from '../devices/virtio/device.ts';
 import { Deferred } from './agent/deferred.ts';
+import type { Identity } from './disk/identity.ts';
 import { VmError } from './errors.ts';
 import { GuestStream, type GuestPort } from './guest-stream.ts';
 import type { Host } from './host.ts';
+import type { MachineParts } from './snapshot/machine-snapshot.ts';
 import type { TraceSender } from './trace-window.ts';
 import { MmioSlots } from './virtio-slots.ts';
 import type { MakeSlots } from './virtio-slots.ts';
@@ -25,7 +27,7 @@ import type {
 } from './worker-protocol.ts';
 
 /** A port of the console device, as the worker uses it. */
-export type MachinePort = Pick<ConsolePort, 'listen' | 'write' | 'pause' | 'resume' | 'hostOpen'>;
+export type MachinePort = Pick<ConsolePort, 'listen' | 'write' | 'pause' | 'resume' | 'hostOpen' | 'guestOpen'>;
 
 /** While the promise it returned is pending the machine stands still; what is under way until then still comes. */
 export type TraceListener = (event: MachineEvent) => void | Promise<void>;
@@ -36,6 +38,11 @@ export interface WorkerMachine {
   stop(): void;
   /** Restarts the guest, as by the button. Resolves when its new life begins, or when the machine has stopped. */
   reset(): Promise<void>;
+  /**
+   * Does `work` between two instructions; the hart stands still until it is done. Rejects as it does, and with VmError 'stopped'
+   * where the machine ends before. Who asks waits for the end of it before he asks again.
+   */
+  atRest<Result>(work: (parts: MachineParts) => Promise<Result>): Promise<Result>;
   /** Gives what happens from now on, of these types, to `listener`. */
   trace(types: readonly MachineEvent['type'][], listener: TraceListener): void;
   /** Tells the guest the size of its console in characters. */
@@ -65,13 +72,17 @@ export interface MachineShare {
 
 /** An open disk, which brings its device along. */
 export interface MachineDrive {
+  /** For messages. */
+  readonly name: string;
   /** `onFatal` receives a mistake of ours, from a request that was being answered asynchronously. */
   makeDevice(options: VirtioDeviceOptions & { readonly onFatal: (error: unknown) => void }): VirtioDevice;
+  /** What tells its present contents from others, once they are flushed. */
+  identify(): Promise<Identity>;
   /** Flushes, and lets go of the disk. */
   close(): Awaitable<void>;
 }
 
-export interface WorkerMachineOptions extends Omit<MachineSetup, 'trace' | 'image' | 'transport'> {
+export interface WorkerMachineOptions extends Omit<MachineSetup, 'trace' | 'image' | 'transport' | 'resume'> {
   readonly host: Host;
   /** What is booted, asked for before each life of the guest and not kept. Throws VmError 'bad-file'. */
   readonly bootImage: () => Promise<BootImage>;
@@ -82,6 +93,8 @@ export interface WorkerMachineOptions extends Omit<MachineSetup, 'trace' | 'imag
   onUartOutput(bytes: Bytes): void | Promise<void>;
   /** The UART has room, after `receive` took less than it was given. */
   onUartInputRoom(): void;
+  /** Brings the machine to where it begins, instead of a boot; of a guest that restarts only the first life. */
+  readonly resume?: ((parts: MachineParts) => Promise<void>) | undefined;
   readonly log: Log;
   /** Whether clients of the shares other than the guest wait for something that comes through the event loop. */
   readonly clientsWait?: () => boolean;
@@ -89,8 +102,8 @@ export interface WorkerMachineOptions extends Omit<MachineSetup, 'trace' | 'imag
 
 export interface MachineRunOptions {
   readonly setup: Omit<MachineSetup, 'image'>;
-  /** That of the first life. */
-  readonly image: BootImage;
+  /** That of the first life; undefined where that is resumed. */
+  readonly image: BootImage | undefined;
   readonly host: Host;
   readonly trace: TraceSender;
   /** Throws VmError 'bad-file' for a share that cannot be opened. */
@@ -118,6 +131,7 @@ export class MachineRun {
   #agentOpening = 0;
   #kernelSpoke = false;
   #stopAsked = false;
+  #endedBySave = false;
   #traced: readonly MachineEvent['type'][];
 
   constructor({ image, ...options }: MachineRunOptions) {
@@ -133,7 +147,8 @@ export class MachineRun {
     this.#trace();
     this.#options.post({ type: 'started' });
     const exit: VmExit = this.#stopAsked ? { reason: 'stopped' } : await machine.run();
-    for (const stream of Object.values(this.#streams ?? {})) stream.flush();
+    // What is in a snapshot comes out of that.
+    if (!this.#endedBySave) for (const stream of Object.values(this.#streams ?? {})) stream.flush();
     return exit;
   }
 
@@ -156,6 +171,9 @@ export class MachineRun {
         break;
       case 'reset':
         void machine?.reset().then(() => this.#options.post({ type: 'reset' }));
+        break;
+      case 'save':
+        if (machine !== undefined) void this.#save(machine, message.stop);
         break;
       case 'bytes': {
         const stream = this.#streams?.[message.stream];
@@ -190,7 +208,7 @@ export class MachineRun {
 
   async #make(): Promise<WorkerMachine> {
     const { setup, host, clientsWait, post } = this.#options;
-    const { trace: _, transport, ...rest } = setup;
+    const { trace: _, transport, resume, ...rest } = setup;
     const makeSlots = await slotsOf(transport);
     const shares = await this.#options.openShares();
     const drives = await this.#options.openDrives();
@@ -209,6 +227,7 @@ export class MachineRun {
         return uart.resumed;
       },
       onUartInputRoom: () => this.#streams?.uart.roomForInput(),
+      resume: resume && ((parts) => this.#resume(parts)),
       log: (line) => post({ type: 'log', line }),
     });
     uart.receive = (bytes) => machine.uart.receive(bytes);
@@ -249,10 +268,30 @@ export class MachineRun {
       drain: () => this.#streams?.[stream].roomForInput(),
       open: (open) => {
         if (!open) this.#streams?.[stream].closedByGuest();
-        if (stream === 'agent') this.#agentOpen = open;
-        if (stream === 'agent' && open) this.#agentOpening += 1;
-        this.#options.post({ type: 'port', stream, open, opening: this.#agentOpening });
+        this.#opened(stream, open);
       },
+    });
+  }
+
+  #opened(stream: 'console' | 'agent', open: boolean): void {
+    if (stream === 'agent') this.#agentOpen = open;
+    if (stream === 'agent' && open) this.#agentOpening += 1;
+    this.#options.post({ type: 'port', stream, open, opening: this.#agentOpening });
+  }
+
+  async #save(machine: WorkerMachine, stop: boolean): Promise<void> {
+    const { answerSave } = await import('./snapshot/worker-side.ts');
+    await answerSave(machine, this.#streams, this.#options, () => {
+      this.#endedBySave = stop;
+      if (stop) machine.stop();
+    });
+  }
+
+  async #resume(parts: MachineParts): Promise<void> {
+    const { resumeMachine } = await import('./snapshot/worker-side.ts');
+    const opened = (port: 'console' | 'agent'): void => this.#opened(port, true);
+    await resumeMachine(this.#options, parts, this.#machine, this.#streams, opened).catch((error: unknown) => {
+      throw error instanceof Error && error.name === 'SnapshotError' ? new VmError('bad-file', error.message) : error;
     });
   }
 

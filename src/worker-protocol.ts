@@ -4,9 +4,11 @@ import type { Bytes } from '../devices/ports.ts';
 import type { VirtioEvent } from '../devices/virtio/events.ts';
 import type { HartFeatures } from './cpu/riscv/features.ts';
 import type { TranslationEvent, TranslatorStatistics } from './cpu/riscv/translator.ts';
+import type { VmErrorCode } from './errors.ts';
 import type { ProfileSample } from './profile-samples.ts';
 import type { TransferablePort } from './port.ts';
 import type { Drive } from './vm-drives.ts';
+import type { Section } from './snapshot/container.ts';
 import type { ShareSource } from './vm-options.ts';
 
 /** The byte streams of a machine: the 16550, the console hvc0, and the guest agent's port. */
@@ -46,7 +48,10 @@ export interface MachineSetup {
   /** Bytes of WebAssembly that are kept of translated code; undefined: the translator's default. */
   readonly jitCacheBytes?: number | undefined;
   readonly transport: VirtioTransport;
-  readonly image: BootImage;
+  /** What is booted; absent where the machine is resumed: asked for if the guest restarts. */
+  readonly image?: BootImage;
+  /** A snapshot to go on from. */
+  readonly resume?: Bytes;
   readonly commandLine: string;
   readonly noReboot: boolean;
   readonly console?: { readonly columns: number; readonly rows: number };
@@ -158,6 +163,8 @@ export type ToWorker =
   | { readonly type: 'traced'; readonly count: number }
   /** Restarts the machine, as by its button; `reset` follows, or the machine's end. */
   | { readonly type: 'reset' }
+  /** Takes a snapshot; `saved` follows, or the machine's end. With `stop` nothing of the guest runs after it, and the machine ends. */
+  | { readonly type: 'save'; readonly stop: boolean }
   /** Ends the machine, if it runs; `exit` follows. */
   | { readonly type: 'stop' };
 
@@ -183,6 +190,10 @@ export type FromWorker =
   | { readonly type: 'log'; readonly line: string }
   | { readonly type: 'events'; readonly events: readonly MachineEvent[] }
   | { readonly type: 'statistics'; readonly id: number; readonly statistics: MachineStatistics }
+  /** The sections of a snapshot: everything that came before belongs to the time before it. */
+  | { readonly type: 'saved'; readonly sections: readonly Section[] }
+  /** No snapshot could be taken; the machine runs on. */
+  | { readonly type: 'saved'; readonly error: { readonly code: VmErrorCode; readonly message: string } }
   /** The machine has begun a new life, because it was told to. */
   | { readonly type: 'reset' }
   /** The machine has stopped. */

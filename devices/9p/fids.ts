@@ -1,5 +1,6 @@
 // The client's names for files: one table per session. A fid holds one reference to a node, and the file once opened; or it
 // stands for an extended attribute that is read or set, and for nothing else.
+import type { Bytes } from '../ports.ts';
 import { fileType, noId, openFlags } from './backend.ts';
 import type { Backend, Caller, Node, OpenFile } from './backend.ts';
 import { Errno } from './errno.ts';
@@ -27,12 +28,18 @@ export class Fid {
   declare type: number;
   /** Who attached, without a group. */
   declare readonly caller: Caller;
+  /** What the file was opened with, as it would be opened again. */
+  declare flags: number;
   /** `openFlags.accessMode` bits of the open file. */
   declare access: number;
   /** The number of the open file. */
   declare ino: bigint;
   /** Of an open file that is no folder. */
   declare reading: Reading | undefined;
+  /** Of an open folder: the entry that was listed last. */
+  declare listed: { readonly cookie: bigint; readonly name: Bytes } | undefined;
+  /** Where a listing goes on that began before a snapshot: its cookie there, and that of here. */
+  declare moved: { readonly from: bigint; readonly to: bigint } | undefined;
   /** Undefined until one is asked for. */
   declare locks: FidLocks | undefined;
 
@@ -41,9 +48,12 @@ export class Fid {
     this.file = undefined;
     this.type = mode & fileType.mask;
     this.caller = caller;
+    this.flags = 0;
     this.access = 0;
     this.ino = 0n;
     this.reading = undefined;
+    this.listed = undefined;
+    this.moved = undefined;
     this.locks = undefined;
   }
 
@@ -63,12 +73,23 @@ function isOpen(fid: Fid): fid is OpenFid {
   return fid.file !== undefined;
 }
 
+/** Of a session that went on from a snapshot: its file is not there any more, or is another. The client can only let it go. */
+export class LostFid {
+  readonly isLost = true;
+}
+
 /** What a number of the client's stands for. */
-export type FidEntry = Fid | XattrReading | XattrSetting;
+export type FidEntry = Fid | XattrReading | XattrSetting | LostFid;
 
 /** Tattach's uid: none means the user who mounted, which is root. */
 export function callerOf(uid: number): Caller {
   return { uid: uid === noId ? 0 : uid, gid: noId };
+}
+
+/** Why a fid is not one of a file. */
+export function noFile(number: number, fid: FidEntry | undefined): Errno {
+  if (fid instanceof LostFid) return new Errno('ESTALE', 'its file was not there when the snapshot was resumed');
+  return new Errno('EBADF', fid === undefined ? `no fid ${number}` : 'a fid of an attribute');
 }
 
 export class FidTable {
@@ -88,15 +109,14 @@ export class FidTable {
   /** A fid of a file or folder. */
   get(number: number): Fid {
     const fid = this.#fids.get(number);
-    if (!(fid instanceof Fid))
-      throw new Errno('EBADF', fid === undefined ? `no fid ${number}` : 'a fid of an attribute');
+    if (!(fid instanceof Fid)) throw noFile(number, fid);
     return fid;
   }
 
   /** A fid's attribute, if it stands for one. */
   xattr(number: number): XattrReading | XattrSetting | undefined {
     const fid = this.#fids.get(number);
-    return fid instanceof Fid ? undefined : fid;
+    return fid instanceof Fid || fid instanceof LostFid ? undefined : fid;
   }
 
   /** A fid of a folder, open or not. */
@@ -155,6 +175,11 @@ export class FidTable {
     this.#fids.set(number, fid);
   }
 
+  /** For session-state.ts. */
+  get all(): NumberedTable<FidEntry> {
+    return this.#fids;
+  }
+
   /** From now on the fid stands for an attribute of its file, whose reference goes over. */
   turnInto(number: number, setting: XattrSetting): void {
     this.requireXattrRoom();
@@ -167,7 +192,7 @@ export class FidTable {
     const fid = this.#fids.get(number);
     if (fid === undefined) throw new Errno('EBADF', `no fid ${number}`);
     this.#fids.delete(number);
-    if (!(fid instanceof Fid)) this.#xattrs--;
+    if (!(fid instanceof Fid || fid instanceof LostFid)) this.#xattrs--;
     return fid;
   }
 
@@ -175,7 +200,7 @@ export class FidTable {
   drop(number: number): void {
     if (!this.#fids.has(number)) return;
     const fid = this.remove(number);
-    if (fid instanceof XattrReading) return;
+    if (fid instanceof XattrReading || fid instanceof LostFid) return;
     if (fid instanceof Fid && fid.file !== undefined) this.#release(fid.file);
     this.#backend.forget(fid.node);
   }

@@ -19,7 +19,7 @@ export interface ClientLock extends ByteLock {
   readonly clientId: string;
 }
 
-interface Lock extends ClientLock {
+export interface Lock extends ClientLock {
   /** Of the fid that it was set through. */
   readonly through: FidLocks;
 }
@@ -78,6 +78,10 @@ class FileLocks {
     this.#ino = ino;
     this.#outside = outside;
     table.set(ino, this);
+  }
+
+  get held(): readonly Lock[] {
+    return this.#held;
   }
 
   /** The first lock that is in the way. */
@@ -211,6 +215,11 @@ export class SessionLocks {
     let files = tables.get(backend);
     if (files === undefined) tables.set(backend, (files = new Map()));
     this.files = files;
+  }
+
+  /** All locks of the session. */
+  held(): readonly Lock[] {
+    return [...this.files.values()].flatMap(({ held }) => held).filter(({ through }) => through.session === this);
   }
 
   end(): void {

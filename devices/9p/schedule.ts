@@ -25,6 +25,11 @@ export class Schedule {
     this.#refuse = refuse;
   }
 
+  /** Requests that are not answered, flushed ones that still run included. */
+  get waiting(): number {
+    return this.#waiting;
+  }
+
   /** Runs the request's handler, at once if nobody who came before is in the way. Returns the length of the reply. */
   serve(request: Request): number | Promise<number> {
     const { session } = request;

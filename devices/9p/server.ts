@@ -22,6 +22,8 @@ import { Request } from './request.ts';
 import type { AnyHandler, Exchange, Route, Session, Share } from './request.ts';
 import { Schedule } from './schedule.ts';
 import { gather, scatter, totalLength } from './scatter.ts';
+import { sessionParts } from './session-parts.ts';
+import type { PresentSession } from './session-parts.ts';
 import type { P9Event, Statistics } from './trace.ts';
 import { Reader, Writer } from './wire.ts';
 import type { AnyBody } from './wire.ts';
@@ -110,6 +112,21 @@ export class Server {
   /** Fids of the session. */
   get fidCount(): number {
     return this.#session.fids.size;
+  }
+
+  /** Requests that are not answered yet, flushed ones that still run included. */
+  get waiting(): number {
+    return this.#schedule.waiting;
+  }
+
+  /** Of those, how many wait for locks: they can as well be asked anew. */
+  get repeatable(): number {
+    return this.#session.locks.waiting;
+  }
+
+  /** For session-state.ts. */
+  get present(): PresentSession {
+    return { share: this.#share, session: this.#session, parts: sessionParts };
   }
 
   /**

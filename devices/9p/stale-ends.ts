@@ -55,6 +55,11 @@ export class Reading {
     this.close = close;
   }
 
+  /** What the client takes for the size of the file. */
+  get knownSize(): number {
+    return this.#known.bytes;
+  }
+
   /** The client has written up to there. */
   written(end: number): void {
     if (end > this.#known.bytes) this.#known.bytes = end;

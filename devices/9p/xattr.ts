@@ -46,6 +46,14 @@ export class XattrReading {
   }
 }
 
+export interface XattrSettingState {
+  readonly name: Bytes;
+  readonly flags: number;
+  /** As long as it will be; the first `written` bytes have come. */
+  readonly value: Bytes;
+  readonly written: number;
+}
+
 /** A value that is on its way: Txattrcreate gave its length, Twrites bring it, Tclunk sets it. */
 export class XattrSetting {
   /** One reference of it belongs to this. */
@@ -65,6 +73,19 @@ export class XattrSetting {
     this.#name = name;
     this.#flags = flags;
     this.#value = new Uint8Array(size);
+  }
+
+  /** For a snapshot. */
+  get state(): XattrSettingState {
+    return { name: this.#name, flags: this.#flags, value: this.#value.slice(), written: this.#written };
+  }
+
+  /** Goes on from `state`, with a reference of `node`. Throws as the constructor. */
+  static restore(node: Node, { name, flags, value, written }: XattrSettingState): XattrSetting {
+    const setting = new XattrSetting(node, name, value.length, flags);
+    setting.#value.set(value);
+    setting.#written = written;
+    return setting;
   }
 
   /** Adds `count` bytes, which have to follow those that are there. */

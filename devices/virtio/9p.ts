@@ -23,6 +23,9 @@ export interface NinePServer {
    * broken. Any other exception is a mistake of the server's.
    */
   answer(exchange: NinePExchange): number | Promise<number>;
+  /** Requests that are not answered yet, and how many of them can as well be asked anew. */
+  readonly waiting?: number;
+  readonly repeatable?: number;
   /** The client is gone: cancels all that is outstanding, drops its fids, and never touches an old exchange again. */
   reset(): void;
 }
@@ -58,6 +61,11 @@ export class Virtio9p extends VirtioDevice {
     });
     this.#server = options.server;
     this.#onFatal = options.onFatal;
+  }
+
+  override get unrepeatable(): number {
+    const { waiting = 0, repeatable = 0 } = this.#server;
+    return Math.max(this.outstanding, waiting) - repeatable;
   }
 
   /** A request, from the available ring to the used ring. */

@@ -5,7 +5,7 @@ import type { Bytes, Log } from '../ports.ts';
 import type { Chain } from './chain.ts';
 import type { VirtioListener } from './events.ts';
 import { Queue } from './queue.ts';
-import type { QueueState } from './queue.ts';
+import type { SavedQueue } from './queue.ts';
 
 /** §2.1: bits of the device status field. */
 export const deviceStatus = {
@@ -73,7 +73,9 @@ export interface DeviceState {
   driverFeatures: bigint;
   configuration: Uint8Array<ArrayBuffer>;
   configurationGeneration: number;
-  queues: QueueState[];
+  queues: SavedQueue[];
+  /** Indexes of queues whose turn ended with a slice. */
+  unfinished: number[];
 }
 
 /**
@@ -109,7 +111,7 @@ export abstract class VirtioDevice {
   /** Of the transport, not of the device: no part of the record, nor changed by a reset. */
   #memoryPermitted = true;
   #sliceEnd = 0;
-  /** Queues whose turn ended with the slice; not part of the record: after a restore each queue is served once. */
+  /** Queues whose turn ended with the slice. */
   readonly #unfinished = new Set<Queue>();
 
   constructor({ memory, log, now, onEvent }: VirtioDeviceOptions, type: DeviceType) {
@@ -254,7 +256,12 @@ export abstract class VirtioDevice {
     return this.#configurationGeneration;
   }
 
-  /** The record for a snapshot, copied; taken while `outstanding` is 0, as a request in flight is in no record. */
+  /** Of those, how many no record can hold, as they can not begin anew: a snapshot waits until there are none. */
+  get unrepeatable(): number {
+    return this.outstanding;
+  }
+
+  /** The record for a snapshot, copied; taken while `unrepeatable` is 0. */
   get state(): DeviceState {
     return {
       status: this.#status,
@@ -262,9 +269,11 @@ export abstract class VirtioDevice {
       configuration: this.#configuration.slice(),
       configurationGeneration: this.#configurationGeneration,
       queues: this.queues.map((queue) => queue.state),
+      unfinished: [...this.#unfinished].map(({ index }) => index),
     };
   }
 
+  /** Throws GuestFault for a record that no driver could have made. */
   set state(state: DeviceState) {
     this.#stop();
     this.#status = state.status;
@@ -273,8 +282,10 @@ export abstract class VirtioDevice {
     this.#configurationGeneration = state.configurationGeneration;
     for (const [index, queue] of this.queues.entries()) {
       const saved = state.queues[index];
-      if (saved !== undefined) queue.state = saved;
-      if (this.#live) this.#unfinished.add(queue);
+      if (saved === undefined) continue;
+      queue.state = saved;
+      // Nobody else would come for what is to be taken again.
+      if (state.unfinished.includes(index) || saved.again.length > 0) this.#unfinished.add(queue);
     }
     this.#adoptFeatures();
   }

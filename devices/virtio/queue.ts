@@ -30,6 +30,12 @@ export interface QueueState {
   signalledUsed: number;
 }
 
+/** The record of a queue in a snapshot. */
+export interface SavedQueue extends QueueState {
+  /** Heads of chains that were taken and not answered: they are taken again, before what is in the available ring. */
+  again: number[];
+}
+
 /** What a driver negotiated that changes how its queues work. */
 export interface QueueFeatures {
   readonly indirectDescriptors: boolean;
@@ -78,6 +84,8 @@ export class Queue {
   #used = 0;
   /** avail.idx as last read: everything before it may be taken without reading it again. */
   #seenAvailable = 0;
+  /** Heads of chains that are to be taken again, the first one last. */
+  #again: number[] = [];
   /** What avail_event in guest RAM holds, or -1 while that is unknown. */
   #availEvent = -1;
   /** Chains that were popped and not yet pushed, by head. */
@@ -127,18 +135,22 @@ export class Queue {
     return this.#resetRequested && this.#draining.size > 0;
   }
 
-  /** A copy of the record. It does not hold outstanding chains: they exist only while the device works on them. */
-  get state(): QueueState {
-    return structuredCopy(this.#state);
+  /** A copy of the record. Of chains that the device works on it has the heads: their requests begin anew. */
+  get state(): SavedQueue {
+    const taken = this.#outstanding.flatMap((chain) => (chain === undefined ? [] : [chain.head]));
+    return { ...structuredCopy(this.#state), again: [...taken, ...this.#again.toReversed()] };
   }
 
   /** Replaces the record, forgetting outstanding chains. Throws GuestFault for one that no driver could have made. */
-  set state(state: QueueState) {
+  set state({ again, ...state }: SavedQueue) {
     this.abandon();
     this.#state = structuredCopy(state);
     if (!state.ready) return;
     this.#checkLayout();
     this.#adopt();
+    if (again.some((head) => head >= state.size))
+      throw new GuestFault('a chain to be taken again is outside the table');
+    this.#again = again.toReversed();
   }
 
   setSize(size: number): void {
@@ -168,6 +180,7 @@ export class Queue {
     for (const chain of this.#outstanding) if (chain !== undefined) this.#draining.add(chain);
     this.#outstanding = [];
     this.#outstandingCount = 0;
+    this.#again = [];
   }
 
   /** §2.6.1: a reset of this queue alone. Complete when `resetting` is false. */
@@ -200,24 +213,17 @@ export class Queue {
     const state = this.#state;
     if (!state.ready) return undefined;
     const next = state.nextAvailable;
-    if (next === this.#seenAvailable && !this.#seeMore()) return undefined;
-
+    if (next === this.#seenAvailable) {
+      const again = this.#again.pop();
+      if (again !== undefined) return this.#take(again, next & (state.size - 1));
+      if (!this.#seeMore()) return undefined;
+    }
     const { size } = state;
     const slot = next & (size - 1);
     const head = this.#memory.readU16(this.#available + ringHeader + 2 * slot);
     if (head >= size) throw new GuestFault('available ring names a descriptor outside the table', { head, size });
-    if (this.#outstanding[head] !== undefined) {
-      throw new GuestFault('descriptor made available again before it was used', { head });
-    }
-    const { onEvent } = this;
-    const descriptors: DescriptorRecord[] | undefined = onEvent === undefined ? undefined : [];
-    const chain = readChain(this.#memory, this.#descriptors, head, descriptors);
+    const chain = this.#take(head, slot);
     state.nextAvailable = (next + 1) & 0xffff;
-    this.#outstanding[head] = chain;
-    this.#outstandingCount += 1;
-    if (descriptors !== undefined) {
-      onEvent?.({ type: 'pop', device: this.#device, queue: this.index, slot, size, head, descriptors });
-    }
     return chain;
   }
 
@@ -262,6 +268,22 @@ export class Queue {
     const usedEvent = this.#memory.acquireU16(this.#available + ringHeader + 2 * state.size);
     // Ring distances: a comparison of the indexes themselves breaks when they wrap at 2^16.
     return ((nextUsed - usedEvent - 1) & 0xffff) < ((nextUsed - signalledUsed) & 0xffff);
+  }
+
+  #take(head: number, slot: number): Chain {
+    if (this.#outstanding[head] !== undefined) {
+      throw new GuestFault('descriptor made available again before it was used', { head });
+    }
+    const { onEvent } = this;
+    const descriptors: DescriptorRecord[] | undefined = onEvent === undefined ? undefined : [];
+    const chain = readChain(this.#memory, this.#descriptors, head, descriptors);
+    this.#outstanding[head] = chain;
+    this.#outstandingCount += 1;
+    if (descriptors !== undefined) {
+      const { size } = this.#state;
+      onEvent?.({ type: 'pop', device: this.#device, queue: this.index, slot, size, head, descriptors });
+    }
+    return chain;
   }
 
   /** Reads avail.idx, which the ring entries before it are at least as old as. False when nothing is available. */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-/* Frames as PROTOCOL.md defines them, version 1. */
+/* Frames as PROTOCOL.md defines them, version 2. */
 #ifndef VM9_FRAME_H
 #define VM9_FRAME_H
 
 #include "sys.h"
 
-#define PROTOCOL_VERSION 1
+#define PROTOCOL_VERSION 2
 #define HELLO_MAGIC 0x61396d76u /* "vm9a" */
 #define HEADER_SIZE 12
 #define MAX_PAYLOAD 262144 /* of a frame from the host */
@@ -37,6 +37,8 @@ enum host_frame {
 	SET_CLOCK = 0x98,
 	RESEED = 0x99,
 	POWER = 0x9a,
+	FREEZE = 0x9b,
+	THAW = 0x9c,
 };
 
 /* A str of a payload. The bytes are in the receive buffer and end with a NUL once string_end() was called. */

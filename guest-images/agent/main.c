@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* The guest agent: PID 1 of the vm9 guest. It boots the system, serves the host (PROTOCOL.md) and reaps processes. */
 #include "boot.h"
+#include "freeze.h"
 #include "port.h"
 #include "power.h"
 #include "program.h"
@@ -72,6 +73,10 @@ static const char *handle(enum host_frame type, __u32 id, struct payload *payloa
 		return request_reseed(id, payload);
 	case POWER:
 		return power_request(id, payload);
+	case FREEZE:
+		return request_freeze(id, payload);
+	case THAW:
+		return request_thaw(id, payload);
 	}
 	return "a frame of unknown type";
 }
@@ -105,6 +110,7 @@ static void look_for_host(void)
 /* Starts over. An empty reason: the host has gone. Closing the port tells the host that its going has been seen. */
 static void end_connection(const char *reason)
 {
+	freeze_end();
 	program_forget_all();
 	request_forget_all();
 	if (*reason) {

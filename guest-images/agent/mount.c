@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "mount.h"
 
+#define DEVICES "/sys/bus/platform/devices"
+#define RESCAN "/sys/bus/pci/rescan"
+#define BIND "/sys/bus/platform/drivers/virtio-mmio/bind"
 #define TRANSPORT "trans=virtio,version=9p2000.L"
 
 static const struct {
@@ -73,6 +76,48 @@ int make_folders(char *path)
 	}
 }
 
+static void write_to(const char *path, const char *text)
+{
+	int file = sys_open(path, O_WRONLY | O_CLOEXEC, 0);
+
+	if (file < 0)
+		return;
+	sys_write(file, text, strlen(text));
+	sys_close(file);
+}
+
+static bool ends_with(const char *text, const char *end)
+{
+	size_t length = strlen(text), tail = strlen(end);
+
+	return length >= tail && strcmp(text + length - tail, end) == 0;
+}
+
+/*
+ * Has the kernel look again at slots that were empty when it booted: a machine that went on from a snapshot may have more
+ * shares than it had. Slots that have their driver refuse another one; of a PCI bus nothing is asked but to look.
+ */
+static void look_for_devices(void)
+{
+	char buffer[2048];
+	int directory = sys_open(DEVICES, O_RDONLY | O_DIRECTORY | O_CLOEXEC, 0);
+	int length;
+
+	write_to(RESCAN, "1");
+	if (directory < 0)
+		return;
+	while ((length = sys_getdents64(directory, (void *)buffer, sizeof buffer)) > 0) {
+		for (int at = 0; at < length;) {
+			const struct linux_dirent64 *entry = (void *)(buffer + at);
+
+			if (ends_with(entry->d_name, ".virtio_mmio"))
+				write_to(BIND, entry->d_name);
+			at += entry->d_reclen;
+		}
+	}
+	sys_close(directory);
+}
+
 int mount_share(const char *tag, char *path, char *options, struct text *failure)
 {
 	/* The kernel takes one page. */
@@ -94,6 +139,10 @@ int mount_share(const char *tag, char *path, char *options, struct text *failure
 		return E2BIG;
 	}
 	error = -sys_mount(tag, path, "9p", mount_flags, own);
+	if (error == ENOENT) {
+		look_for_devices();
+		error = -sys_mount(tag, path, "9p", mount_flags, own);
+	}
 	if (error == 0)
 		return 0;
 	text_add(failure, "share ", tag, " at ", path, ": ", NULL);

@@ -1,5 +1,6 @@
 // A program that runs in the guest at the host's wish: with streams of its own, or on the guest's console.
 import { Deferred } from './deferred.ts';
+import { AgentError } from './errors.ts';
 import { ProtocolFault, textOf, type GuestFrame, type HostFrame } from './frames.ts';
 import { InputStream } from './input.ts';
 import { OutputStream, type OutputHandler } from './output.ts';
@@ -16,18 +17,6 @@ export type Exit = { readonly code: number } | { readonly signal: number };
 /** The status a shell would report for `exit`: 128 + N for a program that signal N killed. */
 export function exitStatus(exit: Exit): number {
   return 'code' in exit ? exit.code : 128 + exit.signal;
-}
-
-/** A request that the guest's agent answered with an error. */
-export class AgentError extends Error {
-  override readonly name = 'AgentError';
-  /** Linux's error number. */
-  readonly errno: number;
-
-  constructor(errno: number, message: string) {
-    super(message);
-    this.errno = errno;
-  }
 }
 
 /** How a program's frames leave. */
@@ -172,6 +161,11 @@ export class Command extends Program {
   /** Takes no more of a stream: a program that still writes to it gets SIGPIPE. */
   closeOutput(stream: 'stdout' | 'stderr'): void {
     this.#outputs[stream].refuse();
+  }
+
+  /** For agent-state.ts. */
+  get streams(): { readonly stdin: InputStream; readonly stdout: OutputStream; readonly stderr: OutputStream } {
+    return { stdin: this.#stdin, ...this.#outputs };
   }
 
   override receive(frame: GuestFrame): boolean {

@@ -1,4 +1,4 @@
-// The agent protocol, version 1 (guest-images/agent/PROTOCOL.md): frames and the fields of their payloads.
+// The agent protocol, version 2 (guest-images/agent/PROTOCOL.md): frames and the fields of their payloads.
 
 /** The agent broke the protocol. It ends the connection; no other harm is done. */
 export class ProtocolFault extends Error {
@@ -6,7 +6,7 @@ export class ProtocolFault extends Error {
 }
 
 /** A newer version may change every payload but those of Hello and Welcome. */
-export const PROTOCOL_VERSION = 1;
+export const PROTOCOL_VERSION = 2;
 export const HELLO_MAGIC = 0x61396d76; // 'vm9a'
 export const HEADER_SIZE = 12;
 /** A frame from the guest is one 32 KiB write to its port. */
@@ -138,6 +138,8 @@ export const hostFrames = {
   SetClock: { type: 0x98, body: { nanoseconds: i64 } },
   Reseed: { type: 0x99, body: { entropy: bytes } },
   Power: { type: 0x9a, body: { action: u8 } },
+  Freeze: { type: 0x9b, body: {} },
+  Thaw: { type: 0x9c, body: {} },
 } as const;
 
 type Table = Record<string, { readonly type: number; readonly body: object }>;
@@ -193,6 +195,12 @@ class FrameReader<T extends Table> {
   #headerFilled = 0;
   #payload = new Uint8Array(0);
   #payloadFilled = 0;
+
+  /** The beginning of a frame that is not whole. */
+  get partial(): Uint8Array[] {
+    const header = this.#header.slice(0, this.#headerFilled);
+    return header.length < HEADER_SIZE ? [header] : [header, this.#payload.slice(0, this.#payloadFilled)];
+  }
 
   constructor(table: T, limit: number) {
     this.#table = table;

@@ -11,6 +11,13 @@ interface PendingWrite {
   resolve(taken: boolean): void;
 }
 
+interface InputPresent {
+  readonly credit: number;
+  readonly waiting: readonly { readonly bytes: Uint8Array }[];
+  readonly ended: boolean;
+  readonly closed: boolean;
+}
+
 /** The host's end of stdin. */
 export class InputStream {
   readonly #window: number;
@@ -24,6 +31,11 @@ export class InputStream {
     this.#window = window;
     this.#credit = window;
     this.#channel = channel;
+  }
+
+  /** For a snapshot: what is written and waits for room in the window, of which `credit` is left. */
+  get present(): InputPresent {
+    return { credit: this.#credit, waiting: this.#queue, ended: this.#ended, closed: this.#closed };
   }
 
   /**

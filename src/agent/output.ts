@@ -17,6 +17,12 @@ interface OutputChannel {
 /** Chunks smaller than this are put together while they wait: an object for every byte would break the window's promise. */
 const BLOCK = 4096;
 
+interface OutputPresent {
+  readonly outstanding: number;
+  readonly waiting: readonly { readonly bytes: Uint8Array; readonly filled: number }[];
+  readonly refused: boolean;
+}
+
 /** The host's end of stdout or stderr. */
 export class OutputStream {
   readonly #window: number;
@@ -36,6 +42,18 @@ export class OutputStream {
     this.#window = window;
     this.#handler = handler;
     this.#channel = channel;
+  }
+
+  /** For a snapshot. What the handler is being given counts as taken. */
+  get present(): OutputPresent {
+    return { outstanding: this.#outstanding, waiting: this.#queue, refused: this.#refused };
+  }
+
+  /** Goes on from one, in which so many bytes were taken and not credited. */
+  resume(owed: number, refused: boolean): void {
+    this.#outstanding = this.#owed = owed;
+    this.#refused = refused;
+    this.topUp();
   }
 
   /** @throws ProtocolFault when the guest sends more than it may, or nothing. */

@@ -1,6 +1,6 @@
 // The browser's side of a machine's worker: clocks, randomness, unpacking, and its event loop.
 import type { Bytes } from '../../devices/ports.ts';
-import type { Host } from '../host.ts';
+import type { Host, Zlib } from '../host.ts';
 import { isShared } from '../shared-memory.ts';
 import { sleepBy, type Sleep } from '../sleep.ts';
 import { gunzip } from './gunzip.ts';
@@ -44,6 +44,10 @@ export class BrowserHost implements Host {
 
   gunzip(bytes: Bytes): Promise<Bytes> {
     return gunzip(bytes);
+  }
+
+  zlib(): Promise<Zlib> {
+    return import('./zlib.ts');
   }
 
   turn(): Promise<void> {

@@ -87,6 +87,7 @@ export function browserPlatform({ image, worker, wasiWorker, sharedMemory = true
       return { port: port1, peer: port2 };
     },
     loadGuestImage: (onLoading) => loadGuestImage(image, onLoading),
+    randomFill: (bytes) => void crypto.getRandomValues(bytes),
     now: () => performance.now(),
     after,
     sharedMemory: sharedMemory && crossOriginIsolated,

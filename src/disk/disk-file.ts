@@ -5,6 +5,8 @@ import type { Bytes } from '../../devices/ports.ts';
 export interface DiskFile {
   /** Bytes. */
   size(): number;
+  /** When it was last changed, in nanoseconds since 1970. Absent where nobody knows. */
+  changed?(): bigint;
   /** Fills all of `into`, which may be guest memory. What is asked for is there. */
   read(offset: number, into: readonly Bytes[]): void;
   /** Writes all of `from`, which may be guest memory, and makes the file longer where it has to be. */

@@ -31,9 +31,23 @@ export type OpenFile = (
 
 /** Throws VmError 'bad-file' where the drive cannot be used. */
 export async function openDrive(drive: Drive, openFile: OpenFile): Promise<MachineDrive> {
-  const disk = await openDisk(drive, openFile);
-  const { serial } = drive;
-  return { makeDevice: (options) => new VirtioBlock({ ...options, disk, serial }), close: () => disk.close() };
+  /** Of what is written to: an overlay knows its base again by itself. */
+  let changed = (): bigint => 0n;
+  const disk = await openDisk(drive, async (source, how) => {
+    const opened = await openFile(source, how);
+    changed = () => opened.file.changed?.() ?? 0n;
+    return opened;
+  });
+  const { serial, source } = drive;
+  return {
+    name: nameOf(source),
+    makeDevice: (options) => new VirtioBlock({ ...options, disk, serial }),
+    identify: async () => {
+      await disk.flush();
+      return identify(disk, changed());
+    },
+    close: () => disk.close(),
+  };
 }
 
 /** As `openDrive`, without a device. */

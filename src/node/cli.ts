@@ -9,6 +9,7 @@ import {
   type DriveOptions,
   type ShareOptions,
   type Vm,
+  type VmCommand,
   type VmOptions,
 } from './index.ts';
 import type { DriveArgument } from './drive-argument.ts';
@@ -18,6 +19,7 @@ import { Progress } from './progress.ts';
 import { describeStatistics, exitStatuses, failureOf } from './report.ts';
 import { runCommand } from './run-command.ts';
 import { runShell } from './run-shell.ts';
+import { checkSavePath, savesFinished } from './snapshot-file.ts';
 import { brokenPipeStatus, endingSignals, type EndingSignal, type Session } from './session.ts';
 import type { ShareArgument } from './share-argument.ts';
 import { OutputFile, ReaderGone } from './stdio.ts';
@@ -46,6 +48,7 @@ async function main(words: readonly string[]): Promise<number> {
 
 async function run(given: RunArguments): Promise<number> {
   const terminal = stdin.isTTY && stdout.isTTY ? new HostTerminal(stdin, stdout) : undefined;
+  if (given.save !== undefined) checkSavePath(given.save);
   const vm = createVm(vmOptions(given, terminal));
   const profile = given.profile === undefined ? undefined : startProfile(vm, given.profile, given.traces);
   const closeTraces = given.traces.map((trace) => writeTrace(vm, trace));
@@ -62,22 +65,40 @@ async function run(given: RunArguments): Promise<number> {
     process.exit(status);
   });
 
-  const session: Session = { vm, progress, stdin, stdout: output, stderr: errorOutput, terminal, profile, onSignal };
   const beforeStart = performance.now();
   try {
     terminal?.enter();
+    const { save } = given;
+    const isStarted = given.resume !== undefined && given.exec === undefined;
+    const streams = { stdin, stdout: output, stderr: errorOutput, terminal };
+    const session: Session = { vm, isStarted, progress, ...streams, save, profile, onSignal };
+    const running = isStarted ? await resumedCommand(vm) : undefined;
+    if (running !== undefined) return await runCommand(session, running, false);
     // A user's own system may have no agent, only a console, into which a pipe is typed.
     const hasOwnSystem = given.initrd !== undefined || given.kernel === 'none';
     const line = given.exec ?? (stdin.isTTY || hasOwnSystem ? undefined : 'exec sh');
     if (line === undefined) return await runShell(session);
     return await runCommand(session, line, given.tty || terminal !== undefined);
   } finally {
+    await savesFinished();
     terminal?.leave();
     progress.clear();
     if (given.stats) await tellStatistics(vm, beforeStart);
     await vm.dispose();
     if (given.profile !== undefined) profile?.write(given.profile);
     for (const close of closeTraces) close();
+  }
+}
+
+/** The command that went on with the machine, the first where they were several. */
+async function resumedCommand(vm: Vm): Promise<VmCommand | undefined> {
+  await vm.start();
+  try {
+    return (await vm.resumedCommands)[0];
+  } catch (error) {
+    // A guest without an agent has none.
+    if (error instanceof VmError && error.code === 'no-agent') return undefined;
+    throw error;
   }
 }
 
@@ -98,7 +119,7 @@ async function tellStatistics(vm: Vm, beforeStart: number): Promise<void> {
 
 function vmOptions(given: RunArguments, terminal: HostTerminal | undefined): VmOptions {
   const { memory, firmware, kernel, initrd, append, clock, cpu, cpuFeatures, jitCache, transport } = given;
-  const { noReboot, traces, profile } = given;
+  const { noReboot, traces, profile, resume } = given;
   const size = terminal?.size;
   return {
     ...(memory !== undefined && { memory }),
@@ -109,11 +130,12 @@ function vmOptions(given: RunArguments, terminal: HostTerminal | undefined): VmO
     shares: given.shares.map((share) => shareOptions('--share', share, hostFolder)),
     ...(given.root !== undefined && { root: shareOptions('--root', given.root, rootFolder) }),
     drives: given.drives.map(driveOptions),
-    clock,
+    ...(clock !== undefined && { clock }),
+    ...(resume !== undefined && { resume: readNamedFile('--resume', resume) }),
     cpu,
     cpuFeatures,
     ...(jitCache !== undefined && { jitCache }),
-    transport,
+    ...(transport !== undefined && { transport }),
     noReboot,
     ...(size !== undefined && { console: size }),
     trace: [...traces.map(({ what }) => what), ...(profile === undefined ? [] : (['profile'] as const))],

@@ -3,12 +3,13 @@ import type { Bytes } from '../../devices/ports.ts';
 
 const ctrlA = 0x01;
 
-export type EscapeAction = 'quit' | 'help';
+export type EscapeAction = 'quit' | 'save' | 'help';
 
 /** Text for the terminal in raw mode. */
 export const escapeHelp = [
   '',
   'Ctrl-A x       quit: the guest is switched off; a second time, at once',
+  'Ctrl-A s       save the machine into the file of --save, and quit',
   'Ctrl-A h       this help',
   'Ctrl-A Ctrl-A  type Ctrl-A; so does Ctrl-A a',
   '',
@@ -30,6 +31,7 @@ export class EscapeKeys {
       this.#escaped = false;
       const key = String.fromCharCode(byte);
       if (key === 'x') act('quit');
+      else if (key === 's') act('save');
       else if (key === 'h') act('help');
       else if (key === 'a' || byte === ctrlA) guest.push(ctrlA);
       // Whoever goes to the start of a line with Ctrl-A, and types on, meant just that.

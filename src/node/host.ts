@@ -1,7 +1,7 @@
 // The Node.js side of a machine's worker thread: clocks, randomness, unpacking, and its event loop.
 import { randomFillSync } from 'node:crypto';
 import type { Bytes } from '../../devices/ports.ts';
-import type { Host } from '../host.ts';
+import type { Host, Zlib } from '../host.ts';
 import { isShared } from '../shared-memory.ts';
 import { sleepBy, type Sleep } from '../sleep.ts';
 import { after } from './timer.ts';
@@ -33,6 +33,10 @@ export class NodeHost implements Host {
     // Our own images come unpacked, and a worker is there sooner without.
     const { gunzipSync } = await import('node:zlib');
     return gunzipSync(bytes);
+  }
+
+  zlib(): Promise<Zlib> {
+    return import('./zlib.ts');
   }
 
   turn(): Promise<void> {

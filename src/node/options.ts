@@ -128,6 +128,20 @@ const options = {
     value: 'mmio|pci',
     help: ['how the guest reaches its devices: registers in memory (the default), or a PCI Express bus'],
   },
+  save: {
+    value: 'FILE',
+    help: [
+      'when COMMAND or the shell has ended, save the machine into FILE instead of switching it off; in a',
+      'terminal Ctrl-A s does that at any time, and quits',
+    ],
+  },
+  resume: {
+    value: 'FILE',
+    help: [
+      'go on from a machine that --save has saved, with a command or shell that ran in it; its shares have',
+      'to be given again, others may follow them',
+    ],
+  },
   'no-reboot': { help: ['a reboot of the guest ends the program, with status 0'] },
   stats: { help: ['tell on stderr at the end: boot time, MIPS, 9P requests and bytes'] },
   trace: {
@@ -175,12 +189,15 @@ export interface RunArguments {
   readonly kernel?: string;
   readonly initrd?: string;
   readonly append?: string;
-  readonly clock: 'host' | 'icount';
+  readonly clock?: 'host' | 'icount';
+  /** The files. */
+  readonly save?: string;
+  readonly resume?: string;
   readonly cpu: CpuEngine;
   readonly cpuFeatures: Partial<HartFeatures>;
   /** In MiB. */
   readonly jitCache?: number;
-  readonly transport: VirtioTransport;
+  readonly transport?: VirtioTransport;
   readonly noReboot: boolean;
   readonly stats: boolean;
   readonly traces: readonly TraceArgument[];
@@ -222,6 +239,10 @@ export function parseArguments(words: readonly string[]): Arguments {
   for (const what of traceable) {
     if (traces.filter((trace) => trace.what === what).length > 1) throw bad(`--trace ${what} is given twice`);
   }
+  const clock = single('clock');
+  const transport = single('transport');
+  const save = single('save');
+  const resume = single('resume');
   const { cpu, cpuFeatures } = parseCpu(single('cpu'));
   const jitCache = single('jit-cache');
   if (jitCache !== undefined && cpu === 'interpreter') throw bad('--jit-cache is for --cpu translator');
@@ -237,11 +258,13 @@ export function parseArguments(words: readonly string[]): Arguments {
     ...(kernel !== undefined && { kernel }),
     ...(initrd !== undefined && { initrd }),
     ...(append !== undefined && { append }),
-    clock: parseClock(single('clock')),
+    ...(clock !== undefined && { clock: parseClock(clock) }),
+    ...(save !== undefined && { save }),
+    ...(resume !== undefined && { resume }),
     cpu,
     cpuFeatures,
     ...(jitCache !== undefined && { jitCache: parseJitCache(jitCache) }),
-    transport: parseTransport(single('transport')),
+    ...(transport !== undefined && { transport: parseTransport(transport) }),
     noReboot: given.switches.has('no-reboot'),
     stats: given.switches.has('stats'),
     traces,
@@ -326,8 +349,8 @@ function parseJitCache(text: string): number {
   throw bad(`--jit-cache ${text}: it is from ${minimumJitCache} to ${maximumJitCache} MiB`);
 }
 
-function parseClock(text: string | undefined): 'host' | 'icount' {
-  if (text === undefined || text === 'host') return 'host';
+function parseClock(text: string): 'host' | 'icount' {
+  if (text === 'host') return 'host';
   if (text === 'icount') return 'icount';
   throw bad(`--clock ${text}: it is host or icount`);
 }
@@ -353,8 +376,8 @@ function parseCpu(text: string | undefined): Pick<RunArguments, 'cpu' | 'cpuFeat
   return { cpu: cpu ?? 'translator', cpuFeatures };
 }
 
-function parseTransport(text: string | undefined): VirtioTransport {
-  if (text === undefined || text === 'mmio') return 'mmio';
+function parseTransport(text: string): VirtioTransport {
+  if (text === 'mmio') return 'mmio';
   if (text === 'pci') return 'pci';
   throw bad(`--transport ${text}: it is mmio or pci`);
 }

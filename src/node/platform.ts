@@ -1,4 +1,5 @@
 // The main-thread side of a VM in Node.js: worker threads, and the guest image from its package.
+import { randomFillSync } from 'node:crypto';
 import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
 import { VmError } from '../errors.ts';
 import type { Platform, WorkerHandle } from '../platform.ts';
@@ -62,6 +63,7 @@ export const nodePlatform: Platform = {
     return { port: port1, peer: port2 };
   },
   loadGuestImage,
+  randomFill: (bytes) => void randomFillSync(bytes),
   now: () => performance.now(),
   after,
   sharedMemory: true,

@@ -1,9 +1,9 @@
 // `--exec`: one command, with its streams, signals and status.
 import { VmError } from '../errors.ts';
 import type { CommandOutput, VmCommand } from '../vm-command.ts';
-import { EscapeKeys, escapeHelp } from './escape-keys.ts';
+import { EscapeKeys, escapeHelp, type EscapeAction } from './escape-keys.ts';
 import { complaintOf, exitStatuses, statusOf } from './report.ts';
-import { guestEnvironment, shutDown, type Session } from './session.ts';
+import { endMachine, guestEnvironment, saveOnRequest, type Session } from './session.ts';
 import { ReaderGone, readInput, type OutputFile } from './stdio.ts';
 
 const defaultSize = { columns: 80, rows: 24 };
@@ -11,8 +11,11 @@ const defaultSize = { columns: 80, rows: 24 };
 /** Milliseconds in which a machine that lost its command shows whether it stops or restarts. */
 const decisionTime = 5000;
 
-/** Runs `line` in the guest and switches that off. Resolves with the exit status. Throws VmError. */
-export async function runCommand(session: Session, line: string, wantsTty: boolean): Promise<number> {
+/**
+ * Runs `line` in the guest and switches that off, or saves it; or takes over a command that a resumed guest runs. Resolves with
+ * the exit status. Throws VmError.
+ */
+export async function runCommand(session: Session, line: string | VmCommand, wantsTty: boolean): Promise<number> {
   const { vm, progress, stdout, stderr, terminal } = session;
   let command: VmCommand | undefined;
   let ownStatus: number | undefined;
@@ -32,13 +35,30 @@ export async function runCommand(session: Session, line: string, wantsTty: boole
   const tty = wantsTty ? { ...(terminal?.size ?? defaultSize), term } : undefined;
   let stopInput = (): void => undefined;
   try {
-    await vm.start();
+    if (!session.isStarted) await vm.start();
     await session.profile?.begin();
-    command = vm.exec(line, { stdinOpen: true, env, ...(tty !== undefined && { tty }) });
+    command =
+      typeof line === 'string' ? vm.exec(line, { stdinOpen: true, env, ...(tty !== undefined && { tty }) }) : line;
+    if (typeof line !== 'string' && terminal?.size !== undefined) {
+      command.resize(terminal.size.columns, terminal.size.rows);
+    }
     await command.started;
     progress.clear();
     running = true;
-    stopInput = feedInput(session, command, quit);
+    const save = async (): Promise<void> => {
+      const status = ownStatus;
+      // The end of the machine is then no surprise.
+      ownStatus = exitStatuses.ok;
+      const problem = await saveOnRequest(session);
+      if (problem === undefined) return;
+      ownStatus = status;
+      await stderr.write(`\r\nvm9: ${problem}\r\n`);
+    };
+    stopInput = feedInput(session, command, (action) => {
+      if (action === 'quit') quit(exitStatuses.ok);
+      else if (action === 'save') void save();
+      else stderr.write(escapeHelp).catch(() => undefined);
+    });
     const [status] = await Promise.all([
       command.status,
       passOn(command.stdout, stdout, (bytes) => terminal?.observe(bytes)),
@@ -47,7 +67,7 @@ export async function runCommand(session: Session, line: string, wantsTty: boole
     stopInput();
     terminal?.leave();
     await session.profile?.end();
-    await shutDown(vm);
+    await endMachine(session);
     return ownStatus ?? status;
   } catch (error) {
     stopInput();
@@ -59,8 +79,8 @@ export async function runCommand(session: Session, line: string, wantsTty: boole
   }
 }
 
-function feedInput(session: Session, command: VmCommand, quit: (status: number) => void): () => void {
-  const { stdin, stderr, terminal } = session;
+function feedInput(session: Session, command: VmCommand, act: (action: EscapeAction) => void): () => void {
+  const { stdin, terminal } = session;
   if (terminal === undefined) {
     return readInput(
       stdin,
@@ -72,11 +92,7 @@ function feedInput(session: Session, command: VmCommand, quit: (status: number) 
   return readInput(
     stdin,
     (bytes) => {
-      const forGuest = keys.feed(bytes, (action) => {
-        if (action === 'quit') quit(exitStatuses.ok);
-        else stderr.write(escapeHelp).catch(() => undefined);
-      });
-      return command.write(forGuest);
+      return command.write(keys.feed(bytes, act));
     },
     () => command.kill('SIGHUP'),
   );

@@ -1,9 +1,9 @@
 // The interactive session: the terminal is the guest's console.
 import type { Bytes } from '../../devices/ports.ts';
 import { VmError } from '../errors.ts';
-import { EscapeKeys, escapeHelp } from './escape-keys.ts';
+import { EscapeKeys, escapeHelp, type EscapeAction } from './escape-keys.ts';
 import { complaintOf, exitStatuses, failureOf, statusOf } from './report.ts';
-import { brokenPipeStatus, guestEnvironment, shutDown, type Session } from './session.ts';
+import { brokenPipeStatus, endMachine, guestEnvironment, saveOnRequest, shutDown, type Session } from './session.ts';
 import { readInput, ReaderGone } from './stdio.ts';
 
 /** What a terminal's line discipline takes for the end of the input. */
@@ -40,23 +40,39 @@ export async function runShell(session: Session): Promise<number> {
   });
   session.onSignal((_, status) => quit(status));
   terminal?.onResize((columns, rows) => vm.console.resize(columns, rows));
-  const input = makeInput(session, quit);
+  const input = makeInput(session, (action) => {
+    if (action === 'quit') quit(exitStatuses.ok);
+    else if (action === 'hangup') quit(128 + 1);
+    else if (action === 'save') void saveNow();
+    else write(session, escapeHelp);
+  });
+  const saveNow = async (): Promise<void> => {
+    const status = ownStatus;
+    // The end of the machine is then no surprise.
+    ownStatus = exitStatuses.ok;
+    const problem = await saveOnRequest(session);
+    if (problem === undefined) return;
+    ownStatus = status;
+    tell(session, problem);
+  };
 
-  vm.on('ready', () => {
+  const isUp = (): void => {
     progress.clear();
     shell(session, input.begin).catch((error: unknown) => {
       // Where the guest was switched off from inside the machine's end tells.
       if (!(error instanceof VmError && error.code === 'stopped')) fail(error);
     });
-  });
-  vm.on('unready', (error) => {
+  };
+  const isNotUp = (error: unknown): void => {
     progress.clear();
     // A user's own system: its console is all there is.
-    if (error.code === 'no-agent') input.begin();
+    if (error instanceof VmError && error.code === 'no-agent') input.begin();
     else fail(error);
-  });
-
-  await vm.start();
+  };
+  vm.on('ready', isUp);
+  vm.on('unready', isNotUp);
+  if (session.isStarted) vm.ready.then(isUp, isNotUp);
+  else await vm.start();
   if (terminal !== undefined) input.begin();
   const exit = await vm.exited;
   input.stop();
@@ -69,36 +85,35 @@ export async function runShell(session: Session): Promise<number> {
   return statusOf(exit);
 }
 
-async function shell({ vm, profile }: Session, begin: () => void): Promise<void> {
+async function shell(session: Session, begin: () => void): Promise<void> {
+  const { vm, profile } = session;
   await profile?.begin();
   const ended = await vm.startShell(guestEnvironment());
   begin();
   await ended();
   vm.console.attach(() => undefined);
   await profile?.end();
-  await vm.powerOff();
+  if (session.save === undefined) await vm.powerOff();
+  else await endMachine(session);
 }
 
 /** Keys from a terminal are for the guest at once; a pipe waits until somebody in the guest is there to read it. */
-function makeInput(session: Session, quit: (status: number) => void): { begin: () => void; stop: () => void } {
+function makeInput(
+  session: Session,
+  act: (action: EscapeAction | 'hangup') => void,
+): { begin: () => void; stop: () => void } {
   const { vm, stdin, terminal } = session;
   const keys = new EscapeKeys();
   let stop: (() => void) | undefined;
   const type = async (bytes: Bytes): Promise<boolean> => {
-    const forGuest =
-      terminal === undefined
-        ? bytes
-        : keys.feed(bytes, (action) => {
-            if (action === 'quit') quit(exitStatuses.ok);
-            else write(session, escapeHelp);
-          });
+    const forGuest = terminal === undefined ? bytes : keys.feed(bytes, act);
     await vm.console.write(forGuest);
     return true;
   };
   return {
     begin: () => {
       // The terminal gone is the machine's end; the end of a pipe is typed.
-      const end = (): void => (terminal === undefined ? void vm.console.write(endOfFile) : quit(128 + 1));
+      const end = (): void => (terminal === undefined ? void vm.console.write(endOfFile) : act('hangup'));
       stop ??= readInput(stdin, type, end);
     },
     stop: () => stop?.(),

@@ -1,17 +1,23 @@
 // What a shell and a single command have in common on the command line.
 import type { Vm } from '../vm.ts';
 import type { Progress } from './progress.ts';
+import { failureOf } from './report.ts';
+import { saveInto } from './snapshot-file.ts';
 import type { OutputFile } from './stdio.ts';
 import type { HostTerminal } from './terminal.ts';
 
 export interface Session {
   readonly vm: Vm;
+  /** It was started, to see what it resumes. */
+  readonly isStarted: boolean;
   readonly progress: Progress;
   readonly stdin: NodeJS.ReadStream;
   readonly stdout: OutputFile;
   readonly stderr: OutputFile;
   /** Present where the guest is to have the terminal that the program runs in. */
   readonly terminal: HostTerminal | undefined;
+  /** The file that the machine is saved into instead of being switched off. */
+  readonly save: string | undefined;
   /** Awaited before the first command, and before the guest is switched off. */
   readonly profile: { begin(): Promise<void>; end(): Promise<void> } | undefined;
   /** Calls `listener` for each signal that asks the program to end; it then has to. */
@@ -26,6 +32,23 @@ export const brokenPipeStatus = 128 + 13;
 
 /** Milliseconds that a guest has to write back its files and power off before it is stopped. */
 const powerOffTime = 5000;
+
+/** Comes to the end of the machine that was asked for: saves it, or switches the guest off. Throws VmError. */
+export async function endMachine({ vm, save }: Session): Promise<void> {
+  if (save === undefined) await shutDown(vm);
+  else await saveInto(vm, save);
+}
+
+/** What Ctrl-A s does. Resolves with what went wrong; the machine then runs on. */
+export async function saveOnRequest({ vm, save }: Session): Promise<string | undefined> {
+  if (save === undefined) return 'the machine is saved where --save FILE was given';
+  try {
+    await saveInto(vm, save);
+    return undefined;
+  } catch (error) {
+    return failureOf(error).line;
+  }
+}
 
 /** Switches the guest off if it is up, else stops it. Resolves when it has stopped. */
 export async function shutDown(vm: Vm): Promise<void> {

@@ -18,26 +18,26 @@ describe('Hello', () => {
     await settle();
     expect(guest.received).toEqual([]);
     guest.hello({ software: bytes('vm9-agent 1') });
-    expect(await agent.ready).toEqual({ version: 1, software: 'vm9-agent 1' });
+    expect(await agent.ready).toEqual({ version: 2, software: 'vm9-agent 1' });
     await settle();
-    expect(guest.received[0]).toEqual({ name: 'Welcome', id: 0, body: { version: 1, zero: 0, outputWindow: 1000 } });
+    expect(guest.received[0]).toEqual({ name: 'Welcome', id: 0, body: { version: 2, zero: 0, outputWindow: 1000 } });
     guest.reply(guest.last('Mount').id);
     await mounted;
   });
 
-  test('of an agent that speaks version 1 and newer ones is enough', async () => {
+  test('of an agent that speaks version 2 and others is enough', async () => {
     const guest = new FakeGuest();
     const agent = new Agent(guest);
     guest.hello({ oldest: 1, newest: 7 });
-    expect((await agent.ready).version).toBe(1);
+    expect((await agent.ready).version).toBe(2);
   });
 
   test('of an agent that is too new closes the connection and names both versions', async () => {
     const guest = new FakeGuest();
     const agent = new Agent(guest);
-    guest.hello({ oldest: 2, newest: 3 });
+    guest.hello({ oldest: 3, newest: 4 });
     await expect(agent.ready).rejects.toThrow(
-      /versions 2 to 3, this host speaks 1: use guest images of the same release/,
+      /versions 3 to 4, this host speaks 2: use guest images of the same release/,
     );
     expect(guest.closedByHost).toBe(true);
     await expect(agent.exec({ command: 'true' })).rejects.toBeInstanceOf(AgentClosed);

@@ -4,8 +4,12 @@ import { at, ramOffset } from '../../src/cpu/riscv/layout.ts';
 import { Machine } from '../../src/machine.ts';
 import { NodeHost } from '../../src/node/host.ts';
 import { PciSlots } from '../../src/pci-slots.ts';
+import { SnapshotFile, writeSnapshot } from '../../src/snapshot/container.ts';
+import { restoreMachine } from '../../src/snapshot/machine-snapshot.ts';
+import { takeSnapshot } from '../../src/snapshot/worker-side.ts';
 import { MmioSlots } from '../../src/virtio-slots.ts';
 import { defaultCpuFeatures } from '../../src/vm-options.ts';
+import type { MachineDrive, MachineShare } from '../../src/worker-machine.ts';
 import type { CpuEngine, VirtioTransport } from '../../src/worker-protocol.ts';
 
 export interface CountedRun {
@@ -21,6 +25,14 @@ export interface CountedRun {
   readonly transport?: VirtioTransport;
   /** A reboot restarts the guest; default: it ends the run. */
   readonly restarts?: boolean;
+  readonly shares?: readonly MachineShare[];
+  readonly drives?: readonly MachineDrive[];
+  /** Goes on from this snapshot. */
+  readonly resume?: Uint8Array;
+  /** Saves the machine, which ends with that, in the slice that begins at so many instructions or later. */
+  readonly saveAt?: number;
+  /** Stops the machine after so many milliseconds, wherever it is; without shared memory then, which lets messages in. */
+  readonly patience?: number;
 }
 
 export interface CountedResult {
@@ -32,6 +44,19 @@ export interface CountedResult {
   readonly memory: string;
   /** Of what the guest can see: registers and RAM. */
   readonly guest: string;
+  /** What the guest has sent over the UART. */
+  readonly text: string;
+  readonly snapshot?: Uint8Array;
+}
+
+/** Tells when a slice begins. */
+class SlicedHost extends NodeHost {
+  onSlice: () => void = () => undefined;
+
+  override now(): number {
+    this.onSlice();
+    return super.now();
+  }
 }
 
 /** Runs a machine to its end. */
@@ -44,12 +69,20 @@ export async function runCounted({
   cpu = 'interpreter',
   transport = 'mmio',
   restarts = false,
+  shares = [],
+  drives = [],
+  resume,
+  saveAt,
+  patience,
 }: CountedRun): Promise<CountedResult> {
   const output = createHash('sha256');
+  const host = new SlicedHost(new Int32Array(patience === undefined ? new SharedArrayBuffer(4) : new ArrayBuffer(4)));
+  const text: Uint8Array[] = [];
+  const log = (line: string): void => void output.update(line);
   const { machine, memory } = withItsMemory(
     () =>
       new Machine({
-        host: new NodeHost(new Int32Array(new SharedArrayBuffer(4))),
+        host,
         memoryBytes,
         sharedMemory: true,
         clock: 'icount',
@@ -57,13 +90,18 @@ export async function runCounted({
         features: defaultCpuFeatures,
         bootImage: () => Promise.resolve({ kernel, ...(initrd !== undefined && { initrd }) }),
         commandLine,
-        shares: [],
+        resume: resume && ((parts) => restoreMachine(new SnapshotFile(resume), parts, host, log)),
+        shares,
+        drives,
         makeSlots: (source) =>
           transport === 'pci' ? new PciSlots(source, new MmioSlots(source)) : new MmioSlots(source),
         noReboot: !restarts,
-        onUartOutput: (bytes) => void output.update(bytes),
+        onUartOutput: (bytes) => {
+          output.update(bytes);
+          text.push(bytes);
+        },
         onUartInputRoom: () => undefined,
-        log: (line) => void output.update(line),
+        log,
       }),
   );
   machine.consolePort.listen({ data: (bytes) => void output.update(bytes) });
@@ -73,7 +111,18 @@ export async function runCounted({
       if (open && untilAgent === true) machine.stop();
     },
   });
-  const { reason } = await machine.run();
+  let saving: Promise<Uint8Array> | undefined;
+  host.onSlice = () => {
+    if (saveAt === undefined || saving !== undefined || machine.statistics().instructions < saveAt) return;
+    saving = machine.atRest(async (parts) => {
+      const sections = await takeSnapshot(parts, host, () => ({}));
+      machine.stop();
+      return writeSnapshot('test', sections);
+    });
+  };
+  const timer = setTimeout(() => machine.stop(), patience ?? 2 ** 31 - 1);
+  const { reason } = await machine.run().finally(() => clearTimeout(timer));
+  const snapshot = await saving;
   // Between x and f lies what takes writes to x0.
   const visible = [
     [at.x, at.x + 32 * 8],
@@ -86,6 +135,8 @@ export async function runCounted({
     reason,
     instructions: machine.statistics().instructions,
     output: output.digest('hex'),
+    text: Buffer.concat(text).toString(),
+    ...(snapshot !== undefined && { snapshot }),
     memory: createHash('sha256').update(new Uint8Array(memory.buffer)).digest('hex'),
     guest: visible
       .reduce((hash, [from, to]) => hash.update(new Uint8Array(memory.buffer, from, to - from)), createHash('sha256'))

@@ -52,3 +52,22 @@ it('two runs are the same run: instructions, interrupts, time, memory', async ()
   expect(first.instructions).toBeGreaterThan(300 * 16);
   expect(second).toEqual(first);
 });
+
+it.each(['interpreter', 'translator'] as const)(
+  'a run that is saved and goes on elsewhere is the same run: %s',
+  async (cpu) => {
+    const image = makeImage({ length: 0x1000 });
+    image.set(assemble(program, 0n).bytes, 64);
+    new DataView(image.buffer).setUint32(0, 0x0400_006f, true);
+    const run = { kernel: image, memoryBytes: 16 << 20, cpu };
+    const { memory: _, ...whole } = await runCounted(run);
+    let snapshot: Uint8Array | undefined;
+    for (const saveAt of [1, 500, 2500, 4000, 4001]) {
+      const part = await runCounted({ ...run, saveAt, ...(snapshot !== undefined && { resume: snapshot }) });
+      expect(part.reason).toBe('stopped');
+      ({ snapshot } = part);
+      const { memory: __, ...rest } = await runCounted({ ...run, resume: snapshot! });
+      expect(rest).toEqual(whole);
+    }
+  },
+);

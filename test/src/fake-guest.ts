@@ -24,6 +24,7 @@ import type {
 
 /** The guest's end of a port. */
 export class FakePort implements MachinePort {
+  guestOpen = false;
   readonly #received: Uint8Array[] = [];
   hostOpen = true;
   paused = false;
@@ -122,6 +123,10 @@ export class FakeMachine implements WorkerMachine {
     this.#end(exit);
   }
 
+  atRest(): never {
+    throw new Error('a machine without hart and RAM has no snapshot');
+  }
+
   resizeConsole(columns: number, rows: number): void {
     this.sizes.push([columns, rows]);
   }
@@ -150,7 +155,7 @@ export class FakeAgent {
     };
     port.open();
     const software = Buffer.from('fake');
-    const body = { magic: HELLO_MAGIC, oldest: 1, newest: 1, maxPayload: 262_144, inputWindow: 65_536, software };
+    const body = { magic: HELLO_MAGIC, oldest: 2, newest: 2, maxPayload: 262_144, inputWindow: 65_536, software };
     this.send({ name: 'Hello', id: 0, body });
   }
 
@@ -177,6 +182,10 @@ export interface FakePlatformOptions {
 
 /** Runs workers in this thread. `machines` are those that were made, `workers` counts those that are not terminated. */
 export class FakePlatform implements Platform {
+  randomFill(bytes: Uint8Array<ArrayBuffer>): void {
+    bytes.fill(4);
+  }
+
   readonly machines: FakeMachine[] = [];
   readonly sharedMemory: boolean;
   workers = 0;

@@ -27,6 +27,10 @@ class FakeHost implements Host {
     throw new Error('the run loop needs no randomness');
   }
 
+  zlib(): never {
+    throw new Error('the run loop unpacks nothing');
+  }
+
   gunzip(): never {
     throw new Error('the run loop unpacks nothing');
   }
@@ -109,6 +113,7 @@ function clockOf(host: FakeHost, instructionsUntil = Number.POSITIVE_INFINITY): 
     ticks: () => Math.floor(host.time * ticksPerMillisecond),
     wallNanoseconds: () => 0n,
     instructionsUntil: () => instructionsUntil,
+    state: { ticks: 0 },
     idle: (milliseconds) => slept.push(milliseconds),
   };
 }

@@ -104,6 +104,8 @@ describe('the drives of a worker', () => {
       if (serial === this.fails) throw new Error(`no ${serial}`);
       this.log.push(`open ${serial}`);
       return {
+        name: serial,
+        identify: () => Promise.reject(new Error('no snapshot is taken')),
         makeDevice: () => {
           throw new Error('no machine is made');
         },

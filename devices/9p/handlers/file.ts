@@ -75,6 +75,7 @@ export const fileHandlers: Handlers<'Tlopen' | 'Tlcreate' | 'Tread' | 'Twrite' |
       fid.file = file;
       fid.ino = attributes.ino;
       fid.access = access;
+      fid.flags = flags & ~openFlags.truncate;
       if (fid.type === fileType.file) {
         const { knownSizes } = request.session.fids;
         fid.reading = knownSizes.open(fid.node, attributes.size);
@@ -106,6 +107,7 @@ export const fileHandlers: Handlers<'Tlopen' | 'Tlcreate' | 'Tread' | 'Twrite' |
       fid.file = file;
       fid.ino = attributes.ino;
       fid.access = flags & openFlags.accessMode;
+      fid.flags = flags & ~(openFlags.truncate | openFlags.exclusive);
       fid.reading = request.session.fids.knownSizes.open(node, attributes.size);
       return { qid: qidOf(attributes), iounit: 0 };
     } catch (error) {

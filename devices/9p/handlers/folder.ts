@@ -4,7 +4,7 @@ import type { Backend, Node } from '../backend.ts';
 import { nothing, wait, whenKnown } from '../coroutine.ts';
 import type { Coroutine } from '../coroutine.ts';
 import { Errno } from '../errno.ts';
-import { Fid } from '../fids.ts';
+import { Fid, noFile } from '../fids.ts';
 import { payloadHeaderLength, removeFolder } from '../messages.ts';
 import { checkLinkTarget, checkNewName, checkRemovedName, checkRenamedName } from '../names.ts';
 import { qidOf, qidTypeOf } from '../qid.ts';
@@ -43,11 +43,17 @@ const typesOfMknod: readonly number[] = [
   fileType.character,
 ];
 
+const nothingListed = { cookie: 0n, name: new Uint8Array(0) };
+
 export const folderHandlers: Handlers<
   'Treaddir' | 'Tmkdir' | 'Tmknod' | 'Tsymlink' | 'Tlink' | 'Trename' | 'Trenameat' | 'Tunlinkat' | 'Tremove'
 > = {
-  *Treaddir(request, { fid, offset, count }) {
-    const file = request.session.fids.openedFolder(fid);
+  *Treaddir(request, { fid: number, offset, count }) {
+    const { fids } = request.session;
+    const file = fids.openedFolder(number);
+    const fid = fids.get(number);
+    const from = fid.moved?.from === offset ? fid.moved.to : offset;
+    let { cookie: lastCookie, name: lastName } = fid.listed ?? nothingListed;
     const room = Math.min(count, request.payloadRoom);
     const entries = new Writer();
     let written = 0;
@@ -58,7 +64,7 @@ export const folderHandlers: Handlers<
       entries.length = 0;
     };
     yield* wait(
-      request.share.backend.readdir(file, offset, ({ name, cookie, ino, type }) => {
+      request.share.backend.readdir(file, from, ({ name, cookie, ino, type }) => {
         isFull ||= written + entries.length + entryOverhead + name.length > room;
         if (isFull || request.flushed) return false;
         // The version is left out: it would take a look at every file, and no client asks for it here.
@@ -67,11 +73,14 @@ export const folderHandlers: Handlers<
         // Linux's DT_ numbers are the type bits of the mode.
         entries.u8(type >> 12);
         entries.str(name);
+        lastCookie = cookie;
+        lastName = name;
         if (entries.length >= collectedLength) hand();
         return true;
       }),
     );
     if (!request.flushed) hand();
+    fid.listed = { cookie: lastCookie, name: lastName };
     // An empty reply would say that the folder ends here.
     if (isFull && written === 0) throw new Errno('EINVAL', 'no room for one entry');
     return { count: written };
@@ -146,7 +155,7 @@ export const folderHandlers: Handlers<
     // remove(5): the fid is gone even if the file stays.
     const fid = session.fids.remove(number);
     try {
-      if (!(fid instanceof Fid)) throw new Errno('EBADF', 'a fid of an attribute');
+      if (!(fid instanceof Fid)) throw noFile(number, fid);
       if (readOnly) throw new Errno('EROFS');
       const parent = yield* wait(backend.parent(fid.node));
       try {

@@ -3,7 +3,7 @@ import type { Awaitable, Backend, OpenFile } from '../backend.ts';
 import { nothing, wait, whenKnown } from '../coroutine.ts';
 import type { Coroutine } from '../coroutine.ts';
 import { Errno } from '../errno.ts';
-import { callerOf, Fid } from '../fids.ts';
+import { callerOf, Fid, LostFid } from '../fids.ts';
 import type { FidEntry } from '../fids.ts';
 import { noFid } from '../messages.ts';
 import { qidOf } from '../qid.ts';
@@ -12,7 +12,7 @@ import { XattrReading, XattrSetting } from '../xattr.ts';
 
 /** Releases what a fid held that is in no table any more. */
 export function letGo(backend: Backend, fid: FidEntry): Awaitable<void> {
-  if (fid instanceof XattrReading) return;
+  if (fid instanceof XattrReading || fid instanceof LostFid) return;
   if (fid instanceof Fid && fid.file !== undefined) return letGoOpen(backend, fid, fid.file);
   backend.forget(fid.node);
 }

@@ -14,6 +14,7 @@ import {
 } from './handlers.ts';
 import {
   at,
+  cacheKind,
   decodedPageBytes,
   decodedPages,
   decodedRamPage,
@@ -31,7 +32,6 @@ import { KnownRegions } from './known-regions.ts';
 import type { KnownRegion } from './known-regions.ts';
 import type { PageCode } from './region.ts';
 import type { Registers } from './registers.ts';
-import { cacheKind } from './translation-caches.ts';
 import type { TranslationCaches } from './translation-caches.ts';
 
 const slots = pageSize / 2;
@@ -84,6 +84,13 @@ export class DecodedPages {
   /** Whether the page of RAM has decoded or translated code. */
   isCode(ramPage: number): boolean {
     return this.#flags[ramPage] === pageFlags.code;
+  }
+
+  /** The pages of RAM that are code. */
+  codePages(): Int32Array<ArrayBuffer> {
+    const pages: number[] = [];
+    for (const [ramPage, flags] of this.#flags.entries()) if (flags === pageFlags.code) pages.push(ramPage);
+    return Int32Array.from(pages);
   }
 
   /** A cache for writes has a page of data. */

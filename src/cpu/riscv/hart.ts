@@ -8,7 +8,7 @@ import { defaultFeatures, initialEnvironment } from './features.ts';
 import type { HartFeatures } from './features.ts';
 import { systemCodes } from './interpreter-ops.ts';
 import { interpreterModule } from './interpreter.ts';
-import { at, ramOffset } from './layout.ts';
+import { at, cacheKind, ramOffset } from './layout.ts';
 import { MemoryAccess } from './memory-access.ts';
 import type { PhysicalBus } from './memory-access.ts';
 import { cause, Mmu } from './mmu.ts';
@@ -16,7 +16,7 @@ import type { RamRange } from './mmu.ts';
 import { mstatus, privilege, Registers } from './registers.ts';
 import type { HartRecord } from './registers.ts';
 import { enterTrap, leaveTrap, nextInterrupt } from './traps.ts';
-import { cacheKind, TranslationCaches } from './translation-caches.ts';
+import { TranslationCaches } from './translation-caches.ts';
 import type { Translator, TranslatorParts } from './translator.ts';
 import { atomicCodes } from './wasm-ops.ts';
 
@@ -55,10 +55,12 @@ export class Hart {
   readonly registers: Registers;
   readonly mmu: Mmu;
   readonly pages: DecodedPages;
+  readonly caches: TranslationCaches;
+  /** Traps without a retired instruction between them, and how many instructions were retired at the last. */
+  readonly barren = { traps: 0, retired: -1 };
   /** Executes nothing (HSM). */
   stopped = false;
   readonly #options: HartOptions;
-  readonly #caches: TranslationCaches;
   readonly #access: MemoryAccess;
   readonly #csrs: Csrs;
   readonly #record: HartRecord;
@@ -68,8 +70,6 @@ export class Hart {
   #translator: Translator | undefined;
   /** The budget of the present run. */
   #slice = 0;
-  #barrenTraps = 0;
-  #retiredAtTrap = -1;
   #stuck = false;
 
   constructor(options: HartOptions) {
@@ -78,11 +78,11 @@ export class Hart {
     this.registers = registers;
     this.#record = registers.record;
     this.#record.privilege = privilege.machine;
-    this.#caches = new TranslationCaches(registers);
+    this.caches = new TranslationCaches(registers);
     const { features = defaultFeatures } = options;
     this.mmu = new Mmu(registers, options.ram, features);
-    this.pages = new DecodedPages(registers, this.#caches, options.ram.bytes);
-    this.#access = new MemoryAccess(registers, this.mmu, this.#caches, this.pages, options.bus);
+    this.pages = new DecodedPages(registers, this.caches, options.ram.bytes);
+    this.#access = new MemoryAccess(registers, this.mmu, this.caches, this.pages, options.bus);
     this.#csrs = new Csrs({
       registers,
       pmp: this.mmu.pmp,
@@ -91,7 +91,7 @@ export class Hart {
       ticks: () => options.ticks(),
       retired: () => this.retired() - 1,
       pending: () => this.#pending(),
-      protectionChanged: () => this.#caches.flush(),
+      protectionChanged: () => this.caches.flush(),
       addressSpaceChanged: () => this.#enterAddressSpace(),
       statusChanged: (old) => this.#statusChanged(old),
       timerChanged: () => this.checkTimer(),
@@ -201,16 +201,16 @@ export class Hart {
     return (this.#pending() & this.registers.word(csrAt.mie)) !== 0;
   }
 
-  /** Must follow a change of privilege, mstatus or satp from outside (boot, snapshot). */
+  /** Must follow a change of privilege, mstatus or satp from outside: a boot, a debugger. */
   stateChanged(): void {
-    this.#caches.flush();
+    this.caches.flush();
     this.#enterAddressSpace();
     this.checkTimer();
   }
 
   /** Forgets all cached translations: a remote fence. */
   flushTranslations(): void {
-    this.#caches.flush();
+    this.caches.flush();
   }
 
   /** A device has written guest RAM, by guest-physical address. */
@@ -322,7 +322,7 @@ export class Hart {
   #return(by: 'mret' | 'sret'): void {
     leaveTrap(this.registers, by);
     this.registers.setWord(at.nestedTraps, 0);
-    this.#selectCaches();
+    this.selectCaches();
     this.#attendIfPending();
   }
 
@@ -332,9 +332,9 @@ export class Hart {
     const address = at.x + ((instruction >>> 15) & 31) * 8;
     const space = at.x + ((instruction >>> 20) & 31) * 8;
     const asid = space === at.x ? undefined : r.low(space) & 0xffff;
-    if (address !== at.x) this.#caches.flushAddress(r.low(address), r.high(address), asid);
-    else if (asid === undefined) this.#caches.flush();
-    else this.#caches.flushAddressSpace(asid);
+    if (address !== at.x) this.caches.flushAddress(r.low(address), r.high(address), asid);
+    else if (asid === undefined) this.caches.flush();
+    else this.caches.flushAddressSpace(asid);
   }
 
   #fetch(): void {
@@ -350,7 +350,7 @@ export class Hart {
     const fault = this.#translateFetch(low, high);
     if (fault !== 0) return fault;
     const place = this.pages.placeFor(this.mmu.ramPage(this.mmu.physical));
-    this.#caches.fill(cacheKind.fetch, low, high, place, this.mmu.level, this.mmu.global);
+    this.caches.fill(cacheKind.fetch, low, high, place, this.mmu.level, this.mmu.global);
     return 0;
   }
 
@@ -399,17 +399,18 @@ export class Hart {
 
   #trap(code: number, valueLow: number, valueHigh: number): void {
     const retired = this.retired();
-    this.#barrenTraps = retired === this.#retiredAtTrap ? this.#barrenTraps + 1 : 0;
-    this.#retiredAtTrap = retired;
+    const { barren } = this;
+    barren.traps = retired === barren.retired ? barren.traps + 1 : 0;
+    barren.retired = retired;
     const nested = this.registers.word(at.nestedTraps) + 1;
     this.registers.setWord(at.nestedTraps, nested);
-    if (this.#barrenTraps >= barrenTrapLimit || nested >= nestedTrapLimit) {
+    if (barren.traps >= barrenTrapLimit || nested >= nestedTrapLimit) {
       this.#stuck = true;
       this.leave();
       return;
     }
     enterTrap(this.registers, code, false, valueLow, valueHigh);
-    this.#selectCaches();
+    this.selectCaches();
   }
 
   /** §3.1.16: xtval of an illegal instruction is the instruction itself. */
@@ -433,7 +434,7 @@ export class Hart {
     const code = nextInterrupt(r, this.#pending() & r.word(csrAt.mie));
     if (code === undefined) return;
     enterTrap(r, code, true, 0, 0);
-    this.#selectCaches();
+    this.selectCaches();
   }
 
   #attendIfPending(): void {
@@ -450,19 +451,19 @@ export class Hart {
 
   #statusChanged(old: number): void {
     const changed = this.registers.word(at.mstatus) ^ old;
-    if ((changed & mstatus.mxr) !== 0) this.#caches.flush();
-    this.#selectCaches();
+    if ((changed & mstatus.mxr) !== 0) this.caches.flush();
+    this.selectCaches();
   }
 
   /** Points generated code at the caches of the present mode. */
-  #selectCaches(): void {
-    this.#caches.select(this.mmu.dataContext(), this.mmu.fetchContext());
+  selectCaches(): void {
+    this.caches.select(this.mmu.dataContext(), this.mmu.fetchContext());
     this.mmu.selectRoot();
   }
 
   #enterAddressSpace(): void {
-    this.#caches.enter();
-    this.#selectCaches();
+    this.caches.enter();
+    this.selectCaches();
   }
 }
 

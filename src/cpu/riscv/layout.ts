@@ -114,7 +114,9 @@ export const context = { user: 0, supervisorSum: 1, supervisor: 2, machine: 3, m
 export type Context = (typeof context)[keyof typeof context];
 /** Address spaces that have caches at the same time. */
 export const addressSpaces = 8;
-/** A context's caches: reads, writes, fetches. */
+/** A context's caches, in the order in which they lie there. */
+export const cacheKind = { read: 0, write: 1, fetch: 2 } as const;
+export type CacheKind = (typeof cacheKind)[keyof typeof cacheKind];
 export const contextBytes = 3 * cacheBytes;
 const spaceBytes = 2 * contextBytes;
 /** Of all caches, one behind another: those without an address space, then those with. */

@@ -2,12 +2,12 @@
 // page is plain RAM, and performs the access itself, which may go to a device or cross a page.
 import type { AccessSize } from '../ops.ts';
 import type { DecodedPages } from './decoded-pages.ts';
-import { at, pageSize } from './layout.ts';
+import { at, cacheKind, pageSize } from './layout.ts';
+import type { CacheKind } from './layout.ts';
 import { cause } from './mmu.ts';
 import type { Mmu } from './mmu.ts';
 import type { Registers } from './registers.ts';
-import { cacheKind } from './translation-caches.ts';
-import type { CacheKind, TranslationCaches } from './translation-caches.ts';
+import type { TranslationCaches } from './translation-caches.ts';
 
 /** Devices by physical address. Values are two halves; `load` leaves them in `low` and `high`. False: nothing there. */
 export interface PhysicalBus {

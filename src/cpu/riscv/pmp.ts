@@ -1,5 +1,6 @@
 // The RISC-V Instruction Set Manual, Volume II (20240411), §3.7: physical memory protection. Sixteen entries with a grain
 // of 4 KiB (G = 10), so that one answer holds for a whole page and can be cached with its translation.
+import type { PmpState } from './hart-state.ts';
 import type { Privilege } from './registers.ts';
 import { privilege } from './registers.ts';
 
@@ -81,8 +82,14 @@ export class Pmp {
   }
 
   /** For a snapshot. */
-  save(): { configurations: number[]; addresses: bigint[] } {
+  get state(): PmpState {
     return { configurations: [...this.#configurations], addresses: [...this.#addresses] };
+  }
+
+  set state({ configurations, addresses }: PmpState) {
+    Object.assign(this.#configurations, configurations.slice(0, pmpEntries));
+    Object.assign(this.#addresses, addresses.slice(0, pmpEntries));
+    this.#update();
   }
 
   #update(): void {

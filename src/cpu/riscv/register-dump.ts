@@ -1,16 +1,18 @@
 // A hart's registers as text, for the one moment when a person must look at them.
 import { csrAt } from './csr-layout.ts';
-import { integerNames } from './disassembler.ts';
+import { integerNames } from './register-names.ts';
 import { at } from './layout.ts';
-import { privilege } from './registers.ts';
 import type { Registers } from './registers.ts';
 
 const csrs = ['sepc', 'scause', 'stval', 'stvec', 'satp', 'mepc', 'mcause', 'mtval', 'mtvec'] as const;
 
+/** Volume II, §1.2. Not registers.ts's: this file is fetched when it is used, and shares little with others. */
+const modes = { 0: 'user', 1: 'supervisor', 3: 'machine' } as const;
+
 export function dumpRegisters(registers: Registers): string {
   const hex = (value: bigint): string => value.toString(16).padStart(16, '0');
   const wide = (offset: number): bigint => BigInt.asUintN(64, registers.wide[offset / 8] ?? 0n);
-  const mode = Object.entries(privilege).find(([, value]) => value === registers.record.privilege)?.[0] ?? '?';
+  const mode = modes[registers.record.privilege];
   const cells = [
     `pc ${hex(registers.pc())}`,
     ...csrs.map((name) => `${name} ${hex(wide(csrAt[name]))}`),

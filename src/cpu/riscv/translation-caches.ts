@@ -8,6 +8,7 @@ import {
   at,
   cacheBytes,
   cacheCount,
+  cacheKind,
   cacheSlots,
   context,
   contextBytes,
@@ -22,12 +23,8 @@ import {
   spaceCaches,
   superpageBits,
 } from './layout.ts';
-import type { Context } from './layout.ts';
+import type { CacheKind, Context } from './layout.ts';
 import type { Registers } from './registers.ts';
-
-/** In the order in which they lie in a context. */
-export const cacheKind = { read: 0, write: 1, fetch: 2 } as const;
-export type CacheKind = (typeof cacheKind)[keyof typeof cacheKind];
 
 /** Of the bits for each 2 MiB. */
 const gigabyteWords = 512 / 32;
@@ -39,23 +36,21 @@ export class TranslationCaches {
   readonly #registers: Registers;
   readonly #words: Int32Array<ArrayBufferLike>;
   /** satp of each address space, and when it was entered last. */
-  readonly #satp = new Int32Array(2 * addressSpaces);
-  readonly #entered = new Float64Array(addressSpaces);
-  #entries = 0;
+  readonly satp = new Int32Array(2 * addressSpaces);
+  readonly entered = new Float64Array(addressSpaces);
+  entries = 0;
   /** The supervisor's caches hold what may be different in another address space. */
-  #private = false;
+  private = false;
   /** See `at.superpages`. */
-  readonly #superpages: Int32Array<ArrayBufferLike>;
-  #anySuperpages = false;
+  readonly superpages: Int32Array<ArrayBufferLike>;
+  anySuperpages = false;
   /** There are pieces of a page of 512 GiB, of which no address is noted. */
-  #anyLargest = false;
+  anyLargest = false;
 
   constructor(registers: Registers) {
     this.#registers = registers;
     this.#words = registers.words;
-    this.#superpages = registers.words
-      .subarray(at.superpages >>> 2, (at.superpages >>> 2) + superpageBits / 32)
-      .fill(0);
+    this.superpages = registers.words.subarray(at.superpages >>> 2, (at.superpages >>> 2) + superpageBits / 32).fill(0);
     // Of an earlier hart in this memory nothing may be left, least of all that a slot was filled.
     for (let slot = at.caches; slot < at.caches + cacheSlots * slotBytes; slot += slotBytes) {
       this.#empty(at.caches, slot);
@@ -86,20 +81,20 @@ export class TranslationCaches {
     const low = this.#registers.low(csrAt.satp);
     const high = this.#registers.high(csrAt.satp);
     // Without translation there are no global pages.
-    if (this.#private || high >>> 28 === 0) this.#flushContext(sharedCaches(context.supervisor));
-    this.#private = false;
+    if (this.private || high >>> 28 === 0) this.#flushContext(sharedCaches(context.supervisor));
+    this.private = false;
     let space = 0;
     for (let other = 0; other < addressSpaces; other += 1) {
-      if (this.#satp[2 * other] === low && this.#satp[2 * other + 1] === high) {
+      if (this.satp[2 * other] === low && this.satp[2 * other + 1] === high) {
         space = other;
         break;
       }
-      if ((this.#entered[other] ?? 0) < (this.#entered[space] ?? 0)) space = other;
+      if ((this.entered[other] ?? 0) < (this.entered[space] ?? 0)) space = other;
     }
-    if (this.#satp[2 * space] !== low || this.#satp[2 * space + 1] !== high) this.#flushSpace(space);
-    this.#satp[2 * space] = low;
-    this.#satp[2 * space + 1] = high;
-    this.#entered[space] = ++this.#entries;
+    if (this.satp[2 * space] !== low || this.satp[2 * space + 1] !== high) this.#flushSpace(space);
+    this.satp[2 * space] = low;
+    this.satp[2 * space + 1] = high;
+    this.entered[space] = ++this.entries;
     this.#registers.setWord(at.space, spaceCaches(space));
   }
 
@@ -119,31 +114,31 @@ export class TranslationCaches {
     words[word] = low & -pageSize;
     words[word + 1] = high;
     words[word + place] = target;
-    if (!global && cache < sharedCaches(context.supervisor) + contextBytes) this.#private = true;
+    if (!global && cache < sharedCaches(context.supervisor) + contextBytes) this.private = true;
     if (level > 0) this.#noteSuperpage(low, high, level);
   }
 
   flush(): void {
     for (let index = 0; index < cacheCount; index += 1) this.#flush(at.caches + index * cacheBytes);
-    if (this.#anySuperpages) this.#superpages.fill(0);
-    this.#anySuperpages = false;
-    this.#anyLargest = false;
-    this.#private = false;
+    if (this.anySuperpages) this.superpages.fill(0);
+    this.anySuperpages = false;
+    this.anyLargest = false;
+    this.private = false;
   }
 
   /** Forgets an address space but for its global pages. */
   flushAddressSpace(asid: number): void {
     for (let space = 0; space < addressSpaces; space += 1) if (this.#asid(space) === asid) this.#flushSpace(space);
-    if (this.#private) this.#flushContext(sharedCaches(context.supervisor));
+    if (this.private) this.#flushContext(sharedCaches(context.supervisor));
   }
 
   /** Forgets the page of one address, in one address space or in all. */
   flushAddress(low: number, high: number, asid?: number): void {
-    if (this.#anyLargest) {
+    if (this.anyLargest) {
       this.flush();
       return;
     }
-    if (this.#anySuperpages && this.#takeSuperpages(low, high)) {
+    if (this.anySuperpages && this.#takeSuperpages(low, high)) {
       // A piece does not know its whole: all go that could be of it.
       this.#sweep(0, cacheCount, 1, 0, low, 30);
       return;
@@ -166,7 +161,7 @@ export class TranslationCaches {
   }
 
   #asid(space: number): number {
-    return ((this.#satp[2 * space + 1] ?? 0) >>> 12) & 0xffff;
+    return ((this.satp[2 * space + 1] ?? 0) >>> 12) & 0xffff;
   }
 
   #flushSpace(space: number): void {
@@ -223,14 +218,14 @@ export class TranslationCaches {
   }
 
   #noteSuperpage(low: number, high: number, level: number): void {
-    this.#anySuperpages = true;
+    this.anySuperpages = true;
     if (level === 3) {
-      this.#anyLargest = true;
+      this.anyLargest = true;
       return;
     }
     const number = superpageOf(low, high);
     const bit = level === 1 ? number : gigabyteBits + (number >>> 9);
-    this.#superpages[bit >>> 5] = (this.#superpages[bit >>> 5] ?? 0) | (1 << (bit & 31));
+    this.superpages[bit >>> 5] = (this.superpages[bit >>> 5] ?? 0) | (1 << (bit & 31));
   }
 
   /** Whether the address may be in a superpage; its gigabyte then counts as having none. */
@@ -238,14 +233,14 @@ export class TranslationCaches {
     const number = superpageOf(low, high);
     const gigabyte = number >>> 9;
     if (!this.#isNoted(number) && !this.#isNoted(gigabyteBits + gigabyte)) return false;
-    this.#superpages.fill(0, gigabyte * gigabyteWords, (gigabyte + 1) * gigabyteWords);
+    this.superpages.fill(0, gigabyte * gigabyteWords, (gigabyte + 1) * gigabyteWords);
     const word = (gigabyteBits + gigabyte) >>> 5;
-    this.#superpages[word] = (this.#superpages[word] ?? 0) & ~(1 << (gigabyte & 31));
+    this.superpages[word] = (this.superpages[word] ?? 0) & ~(1 << (gigabyte & 31));
     return true;
   }
 
   #isNoted(bit: number): boolean {
-    return ((this.#superpages[bit >>> 5] ?? 0) & (1 << (bit & 31))) !== 0;
+    return ((this.superpages[bit >>> 5] ?? 0) & (1 << (bit & 31))) !== 0;
   }
 }
 

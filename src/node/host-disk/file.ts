@@ -35,6 +35,10 @@ export class HostDiskFile implements DiskFile {
     return this.#attempt(() => Number(host.fstat(this.#fd).size));
   }
 
+  changed(): bigint {
+    return this.#attempt(() => host.fstat(this.#fd).mtimeNs);
+  }
+
   read(offset: number, into: readonly Bytes[]): void {
     this.#transfer(offset, into, (pieces, position) => {
       const [first] = pieces;

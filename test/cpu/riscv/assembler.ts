@@ -1,6 +1,6 @@
 // Assembly text to bytes, by the rows' own syntax: what the tests' programs are written in. As GNU as reads it, with the
 // few pseudo-instructions that tests need.
-import { integerNames } from '../../../src/cpu/riscv/disassembler.ts';
+import { integerNames } from '../../../src/cpu/riscv/register-names.ts';
 import { encode, formOf } from './encode.ts';
 import type { Fields } from './encode.ts';
 

@@ -3,7 +3,8 @@
 import { csrAt } from '../../../src/cpu/riscv/csr-layout.ts';
 import { defaultFeatures } from '../../../src/cpu/riscv/features.ts';
 import type { HartFeatures } from '../../../src/cpu/riscv/features.ts';
-import { disassemble, integerNames } from '../../../src/cpu/riscv/disassembler.ts';
+import { disassemble } from '../../../src/cpu/riscv/disassembler.ts';
+import { integerNames } from '../../../src/cpu/riscv/register-names.ts';
 import type { Hart } from '../../../src/cpu/riscv/hart.ts';
 import { at } from '../../../src/cpu/riscv/layout.ts';
 import { status } from '../../oracle/csrs.ts';

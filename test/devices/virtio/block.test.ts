@@ -473,6 +473,19 @@ describe('hostile requests', () => {
   });
 });
 
+test('the record: what waits for the disk is in none, and holds a snapshot up', async () => {
+  const disk = new SlowDisk(numbered());
+  const { driver, device } = started(disk);
+  const queue = driver.queues[0]!;
+  add(queue, [header(blockRequest.in, 0)], [512]);
+  queue.kick();
+  expect(device.unrepeatable).toBe(1);
+  disk.release();
+  await settle();
+  expect(device.unrepeatable).toBe(0);
+  expect(device.state.queues[0]!.again).toEqual([]);
+});
+
 test('the record: a device that was saved and restored goes on where it was', () => {
   const bytes = numbered();
   const bench = started(new MemoryDisk(bytes));

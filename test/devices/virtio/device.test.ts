@@ -337,11 +337,34 @@ test('the record of one device continues in another', () => {
   expect(second.device.state).toEqual(saved);
   expect(second.irq.asserted).toBe(first.irq.asserted);
   expect(second.driver.configuration(0, 1)).toBe(77);
-  // A buffer that was available when the record was taken is answered without a new notification.
+  expect(second.device.pending).toBe(false);
+
+  // A queue whose turn had ended gets another one, without a notification.
   addOne(queue);
+  second.device.state = { ...saved, unfinished: [0] };
   expect(second.device.pending).toBe(true);
   second.device.poll();
   expect(queue.usedIndex).toBe(2);
+});
+
+test('a chain that was taken and not answered is taken again, before those in the available ring', () => {
+  const ram = new GuestRam();
+  const first = echoBench({ ram });
+  const queue = first.driver.start()[0]!;
+  const heads = [addOne(queue), addOne(queue)];
+  const taken = first.device.queues[0]!.pop();
+  expect(taken?.head).toBe(heads[0]);
+  const saved = structuredClone(first.device.state);
+  expect(saved.queues[0]!.again).toEqual([heads[0]]);
+
+  const second = echoBench({ ram });
+  second.device.state = saved;
+  expect(second.device.state).toEqual({ ...saved, unfinished: [0] });
+  second.device.poll();
+  expect(queue.usedIndex).toBe(2);
+  expect(second.device.state.queues[0]!.again).toEqual([]);
+  const broken = { ...saved, queues: [{ ...saved.queues[0]!, again: [1000] }] };
+  expect(() => (echoBench({ ram }).device.state = broken)).toThrow('outside the table');
 });
 
 test('events tell of status and fault', () => {

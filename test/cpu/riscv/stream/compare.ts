@@ -1,7 +1,8 @@
 // Compares what a block left in two logs, instruction by instruction where traps are concerned, and knows where the other
 // side is not to be believed.
 import { decode } from '../../../../src/cpu/riscv/decoder.ts';
-import { disassemble, integerNames } from '../../../../src/cpu/riscv/disassembler.ts';
+import { disassemble } from '../../../../src/cpu/riscv/disassembler.ts';
+import { integerNames } from '../../../../src/cpu/riscv/register-names.ts';
 import type { Block } from './image.ts';
 import type { BlockResult, TrapRecord } from './run.ts';
 

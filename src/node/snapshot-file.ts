@@ -1,0 +1,56 @@
+// A snapshot on the host's disk. The old file stays until the new one is whole.
+import { accessSync, constants, statSync } from 'node:fs';
+import { open, rename, rm } from 'node:fs/promises';
+import { basename, dirname, join } from 'node:path';
+import { VmError } from '../errors.ts';
+import type { Vm } from '../vm.ts';
+
+/** Throws VmError 'bad-file' where the file could not be written when the time has come. */
+export function checkSavePath(path: string): void {
+  try {
+    accessSync(dirname(path), constants.W_OK | constants.X_OK);
+  } catch (cause) {
+    throw notWritable(path, cause);
+  }
+  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
+    throw new VmError('bad-file', `--save ${path}: it is a folder, not a file`);
+  }
+}
+
+/** Files that are being written: the machine has ended before they are. */
+const underWay = new Set<Promise<void>>();
+
+/** Resolves when no file is being written any more. */
+export async function savesFinished(): Promise<void> {
+  await Promise.allSettled(underWay);
+}
+
+/** Saves the machine, which ends with that. Throws VmError; where the machine was not saved it runs on. */
+export async function saveInto(vm: Vm, path: string): Promise<void> {
+  const saving = save(vm, path);
+  underWay.add(saving);
+  await saving.finally(() => underWay.delete(saving));
+}
+
+async function save(vm: Vm, path: string): Promise<void> {
+  const bytes = await vm.save({ stop: true });
+  const unfinished = join(dirname(path), `.${basename(path)}.${process.pid}.unfinished`);
+  try {
+    const file = await open(unfinished, 'w', 0o600);
+    try {
+      await file.writeFile(bytes);
+      await file.sync();
+    } finally {
+      await file.close();
+    }
+    await rename(unfinished, path);
+  } catch (cause) {
+    await rm(unfinished, { force: true });
+    throw notWritable(path, cause);
+  }
+}
+
+function notWritable(path: string, cause: unknown): VmError {
+  const reason = cause instanceof Error ? cause.message : String(cause);
+  return new VmError('bad-file', `--save ${path}: it cannot be written: ${reason}`, { cause });
+}

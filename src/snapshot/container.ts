@@ -1,0 +1,115 @@
+// A snapshot as a file: a header that names the sections, and the sections one behind another, each with a checksum.
+import type { Bytes } from '../../devices/ports.ts';
+import { crc32 } from '../store/crc32.ts';
+import { checkShape, decodePlain, encodePlain } from './plain.ts';
+import { SnapshotError, damaged } from './snapshot-error.ts';
+
+/** As in PNG: a byte that is no text, the name, and line ends that a transfer as text would change. */
+const magic = Uint8Array.of(0x89, 0x76, 0x6d, 0x39, 0x0d, 0x0a, 0x1a, 0x0a);
+/** Counts up with each change of what is in a section, so that no program takes one state for another. */
+export const formatVersion = 1;
+/** magic[8] version[4] length of the table[4] checksum of the table[4], little endian; then the table. */
+const prologue = 20;
+const longestTable = 65_536;
+
+export interface Section {
+  readonly name: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+interface Entry {
+  readonly name: string;
+  readonly length: number;
+  readonly checksum: number;
+}
+
+/** `program` is the version of the program, for people. */
+export function writeSnapshot(program: string, sections: readonly Section[]): Uint8Array<ArrayBuffer> {
+  const table = encodePlain({
+    program,
+    sections: sections.map(({ name, bytes }) => ({ name, length: bytes.length, checksum: crc32(bytes) })),
+  });
+  const length = sections.reduce((sum, { bytes }) => sum + bytes.length, prologue + table.length);
+  const file = new Uint8Array(length);
+  const view = new DataView(file.buffer);
+  file.set(magic);
+  view.setUint32(8, formatVersion, true);
+  view.setUint32(12, table.length, true);
+  view.setUint32(16, crc32(table), true);
+  file.set(table, prologue);
+  let at = prologue + table.length;
+  for (const { bytes } of sections) {
+    file.set(bytes, at);
+    at += bytes.length;
+  }
+  return file;
+}
+
+/** A snapshot's sections, each checked when it is asked for. */
+export class SnapshotFile {
+  /** Version of the program that has made it. */
+  readonly program: string;
+  readonly #bytes: Bytes;
+  readonly #places = new Map<string, Entry & { readonly start: number }>();
+
+  /** Throws SnapshotError 'bad-file' for what is no snapshot, or none that this program reads. */
+  constructor(bytes: Bytes) {
+    this.#bytes = bytes;
+    const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+    const begins = magic.subarray(0, bytes.length);
+    if (bytes.length === 0 || begins.some((byte, index) => bytes[index] !== byte)) {
+      throw new SnapshotError('bad-file', 'this is no snapshot of a vm9 machine: --save makes one');
+    }
+    if (bytes.length < prologue) throw cutShort(bytes.length, undefined);
+    const version = view.getUint32(8, true);
+    if (version !== formatVersion) {
+      throw new SnapshotError(
+        'bad-file',
+        `the snapshot has format ${version}, this program reads format ${formatVersion}: make it anew with --save, or ` +
+          `resume it with the ${version < formatVersion ? 'older' : 'newer'} vm9 that made it`,
+      );
+    }
+    const tableLength = view.getUint32(12, true);
+    if (tableLength > longestTable) throw damaged('its table');
+    if (prologue + tableLength > bytes.length) throw cutShort(bytes.length, undefined);
+    const tableBytes = bytes.subarray(prologue, prologue + tableLength);
+    if (view.getUint32(16, true) !== crc32(tableBytes)) throw damaged('its table');
+    const table = decodePlain(tableBytes, 'its table') as unknown;
+    checkShape(table, { program: '', sections: [{ name: '', length: 0, checksum: 0 }] }, 'its table');
+    const { program, sections } = table as { readonly program: string; readonly sections: readonly Entry[] };
+    this.program = program;
+    let start = prologue + tableLength;
+    for (const entry of sections) {
+      this.#places.set(entry.name, { ...entry, start });
+      start += entry.length;
+    }
+    if (start > bytes.length) throw cutShort(bytes.length, start);
+    if (start < bytes.length) throw damaged('bytes behind its end');
+  }
+
+  /** The bytes of a section. Throws SnapshotError 'bad-file' where there is none, or it is not as it was written. */
+  section(name: string): Bytes {
+    const place = this.#places.get(name);
+    if (place === undefined) throw damaged(`no section ${name}`);
+    const bytes = this.#bytes.subarray(place.start, place.start + place.length);
+    if (crc32(bytes) !== place.checksum) throw damaged(`section ${name}`);
+    return bytes;
+  }
+
+  /** A section of plain data. */
+  plain(name: string): unknown {
+    return decodePlain(this.section(name), `section ${name}`);
+  }
+
+  get names(): readonly string[] {
+    return [...this.#places.keys()];
+  }
+}
+
+function cutShort(length: number, whole: number | undefined): SnapshotError {
+  const missing = whole === undefined ? `${length} bytes are there` : `${length} of ${whole} bytes are there`;
+  return new SnapshotError(
+    'bad-file',
+    `the snapshot is cut short, ${missing}: copy it again, or make it anew with --save`,
+  );
+}
