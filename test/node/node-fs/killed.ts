@@ -54,15 +54,16 @@ function look(folder: string, model: SecurityModel): State {
   return found;
 }
 
-/** The host's bit that is set where attributes are kept, else its user could not read them: it goes after they have gone. */
+/** With security=default: set where attributes are kept, else the host's user could not read them; it goes after they have. */
 const readableByOwner = 0o400;
 
 /** Whether a file is what it may be while a step changes it: each byte, owner and bit of the mode the old one or the new one. */
-function isBetween(found: Seen, before: Seen, next: Seen): boolean {
+function isBetween(found: Seen, before: Seen, next: Seen, model: SecurityModel): boolean {
   const isOneOf = (key: 'uid' | 'gid'): boolean => found[key] === before[key] || found[key] === next[key];
   // SUID may be gone meanwhile.
   const lacking = before.mode & next.mode & ~found.mode & ~setUserId;
-  if ((found.mode & ~(before.mode | next.mode | readableByOwner)) !== 0 || lacking !== 0) return false;
+  const passing = model === 'default' ? readableByOwner : 0;
+  if ((found.mode & ~(before.mode | next.mode | passing)) !== 0 || lacking !== 0) return false;
   if (!isOneOf('uid') || !isOneOf('gid')) return false;
   const [shortest, longest] = [before.content.length, next.content.length];
   if (found.content.length < shortest || found.content.length > longest) return false;
@@ -78,7 +79,7 @@ function without(state: State, name: string): State {
 }
 
 /** Throws where `found` is not what the last step, which was under way or done, may have left. */
-function check(found: State, step: Step, before: State, isDone: boolean): void {
+function check(found: State, step: Step, before: State, isDone: boolean, model: SecurityModel): void {
   const next = after(before, step);
   if (isDeepStrictEqual(found, next)) return;
   const fail = (): never => {
@@ -103,7 +104,7 @@ function check(found: State, step: Step, before: State, isDone: boolean): void {
   }
   if (step.kind !== 'chmod' && step.kind !== 'chown' && step.kind !== 'write') return fail();
   const { name } = step;
-  const isTorn = !isBetween(found.get(name)!, before.get(name)!, next.get(name)!);
+  const isTorn = !isBetween(found.get(name)!, before.get(name)!, next.get(name)!, model);
   if (isTorn || !isDeepStrictEqual(without(found, name), without(before, name))) fail();
 }
 
@@ -150,13 +151,13 @@ export async function killAgainAndAgain(model: SecurityModel, seed: number, coun
       for (const [step, before] of randomSteps(seed + index)) {
         if (begun === 0 || ++number < begun) {
           if (begun > 0) continue;
-          check(look(share, model), { kind: 'fsync' }, before, true);
+          check(look(share, model), { kind: 'fsync' }, before, true, model);
           break;
         }
         const isDone = said.endsWith('d');
         if (!isDone) kills.during.set(step.kind, (kills.during.get(step.kind) ?? 0) + 1);
         try {
-          check(look(share, model), step, before, isDone);
+          check(look(share, model), step, before, isDone, model);
         } catch (error) {
           throw new Error(`security=${model}, seed ${seed + index}, dies before call ${dieBefore}`, { cause: error });
         }
