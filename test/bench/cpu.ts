@@ -4,6 +4,7 @@ import { mipsBetween, mountPoint, notBesideQemu, withGuests, type Guest } from '
 import { Measurements } from './measurements.ts';
 import { Checksums, compilePrograms, programs, readOutput, type Program } from './programs.ts';
 import { bar, figureOrNone, figures, print, progress, table } from './report.ts';
+import { tinyEmuOnProgram } from './tinyemu.ts';
 
 const repetitions = Number(process.env['TIMES'] ?? 5);
 
@@ -45,16 +46,28 @@ const rows = programs.map(({ name, what }) => [
   figures(seconds.of('QEMU', name)),
   figureOrNone(seconds.speed('vm9', 'QEMU', name)),
   figureOrNone(cpuSeconds.speed('vm9', 'QEMU', name)),
+  figureOrNone(tinyEmuOnProgram(name)),
   bar(mips.of('vm9', name)!.median, 3000),
 ]);
 print(
   `Median (least to greatest) of ${repetitions}. MIPS are of the CPU loop's non-idle time, with the translator and with ` +
     "`--cpu interpreter`. Speed is how many times as fast as QEMU vm9 is: QEMU's seconds / vm9's. By CPU time it is of the " +
-    'processor time that the whole process used, which other programs disturb less.\n\n',
+    'processor time that the whole process used, which other programs disturb less. TinyEMU, compiled to WebAssembly, was ' +
+    'measured once beside QEMU on such a machine, with programs of the same kind: how many times as fast as QEMU.\n\n',
 );
 print(
   table(
-    ['program', 'MIPS', 'interpreter, MIPS', 'vm9, s', 'QEMU, s', 'speed', 'by CPU time', '|MIPS; full is 3,000'],
+    [
+      'program',
+      'MIPS',
+      'interpreter, MIPS',
+      'vm9, s',
+      'QEMU, s',
+      'speed',
+      'by CPU time',
+      'TinyEMU',
+      '|MIPS; full is 3,000',
+    ],
     rows,
   ),
 );

@@ -17,6 +17,7 @@ export const operations: Readonly<Record<string, string>> = {
   'open-read-close': 'open, read 1 KiB, close, the first, /s',
   'open-read-close-again': 'open, read 1 KiB, close again, /s',
   create: 'create, write 100 bytes, close, /s',
+  rename: 'rename, /s',
   unlink: 'unlink, /s',
   read: 'read in sequence, MiB/s',
   write: 'write in sequence and fsync, MiB/s',

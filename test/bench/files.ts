@@ -4,11 +4,14 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeSmallFiles, operations } from './file-operations.ts';
 import { mountOptions, mountPoint, notBesideQemu, remount, withGuests, type Guest } from './guests.ts';
-import { figure, print, progress, ratio, spread, table, type Spread } from './report.ts';
+import { figure, figureOrNone, print, progress, ratio, spread, table, type Spread } from './report.ts';
+import { tinyEmuOnFiles } from './tinyemu.ts';
 import { compileForGuest } from './tools.ts';
 
 const modes = ['none', 'readahead', 'mmap', 'loose'] as const;
 const largest = 512_000;
+/** In which TinyEMU was measured. */
+const known = ['none', 'loose'] as const;
 const messageSizes = [32_768, 131_072, largest];
 /** What is measured in vm9; QEMU has those of the largest size. */
 const columns = messageSizes.flatMap((size) =>
@@ -77,6 +80,24 @@ if (!isBesideQemu) {
           return [figure(own!.median), figure(other!.median), ratio(own, other)];
         }),
       ]),
+    ),
+  );
+  print(
+    'How many times as fast as QEMU: vm9 in this run, and TinyEMU compiled to WebAssembly, measured once on such a ' +
+      'machine beside QEMU.\n\n',
+  );
+  print(
+    table(
+      ['', ...known.flatMap((mode) => [`${mode}: vm9`, 'TinyEMU'])],
+      Object.entries(operations)
+        .filter(([operation]) => known.every((mode) => tinyEmuOnFiles(mode, operation) !== undefined))
+        .map(([operation, title]) => [
+          title,
+          ...known.flatMap((mode) => [
+            ratio(result('vm9', mode, largest, operation), result('QEMU', mode, largest, operation)),
+            figureOrNone(tinyEmuOnFiles(mode, operation)),
+          ]),
+        ]),
     ),
   );
 }

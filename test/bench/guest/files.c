@@ -53,7 +53,12 @@ int main(int argc, char **argv)
 
 	begin();
 	for (int i = 0; i < CREATED; i++)
-		must(unlink(numbered("new-%d", i)) == 0, "unlink");
+		must(rename(numbered("new-%d", i), numbered("moved-%d", i)) == 0, "rename");
+	end("rename", CREATED);
+
+	begin();
+	for (int i = 0; i < CREATED; i++)
+		must(unlink(numbered("moved-%d", i)) == 0, "unlink");
 	end("unlink", CREATED);
 
 	begin();
