@@ -60,7 +60,8 @@ describe.runIf(isInstalled(compiler)).each(places)('POSIX in $place', ({ start, 
     // What the suite did not come to counts as what it came to in vain.
     const missed = known.filter((name) => !passed.includes(name) && !impossible.has(name));
     const unexpected = failed.filter((line) => ![...impossible].some((name) => line.startsWith(`not ok ${name}: `)));
-    expect({ missed, unexpected }).toEqual({ missed: [], unexpected: [] });
+    const told = `${backend} cache=${mode}:\n${[...missed.map((name) => `missed ${name}`), ...unexpected].join('\n')}\n`;
+    expect({ missed, unexpected }, told).toEqual({ missed: [], unexpected: [] });
     expect(passed.filter((name) => impossible.has(name))).toEqual([]);
     expect([...impossible].filter((name) => !known.includes(name))).toEqual([]);
   });
@@ -77,22 +78,29 @@ describe.runIf(isInstalled(compiler)).each(places)('POSIX in $place', ({ start, 
   };
   const shared = combinations.filter(([backend]) => backend !== 'tmpfs');
 
-  test.each(shared)(`${count} random operations on %s, cache=%s`, { timeout: patience }, async (backend, mode) => {
-    const own = seed + combinations.findIndex((each) => each[0] === backend && each[1] === mode);
-    // A write takes SUID and SGID on the host, whoever writes. With cache=none the client takes them by chown as the inode of
-    // that name had them, and sets the whole mode, though it may be another by another name.
-    const bits = mode === 'none' || ['folder', 'mapped', 'passthrough'].includes(backend) ? 1777 : 7777;
-    const limits = `${clientLimits[mode]}${backend === 'picked-folder' ? ' folder-links' : ''}`;
-    const [folder, model] = [`/mnt/${backend}/random`, '/mnt/tmpfs/model'];
-    const began = performance.now();
-    const output = await guest.run(
-      backend,
-      mode,
-      `mkdir ${folder} ${model}; /tmp/random ${folder} ${model} ${own} ${count} ${bits} ${limits} || true; ` +
-        `rm -rf ${folder} ${model}`,
-    );
-    const rate = Math.round((1000 * count) / (performance.now() - began));
-    console.log(`RANDOM_SEED=${seed} ${backend} cache=${mode}: ${output.trimEnd()}, ${rate}/s`);
-    expect(output).toMatch(new RegExp(`^${count} done, \\d+ of them with errors, \\d+ stale ends\n$`));
-  });
+  // The seed is in the name, so that a failure of any kind tells it.
+  test.each(shared)(
+    `${count} random operations on %s, cache=%s, RANDOM_SEED=${seed}`,
+    { timeout: patience },
+    async (backend, mode) => {
+      const own = seed + combinations.findIndex((each) => each[0] === backend && each[1] === mode);
+      // A write takes SUID and SGID on the host, whoever writes. With cache=none the client takes them by chown as the inode of
+      // that name had them, and sets the whole mode, though it may be another by another name.
+      const bits = mode === 'none' || ['folder', 'mapped', 'passthrough'].includes(backend) ? 1777 : 7777;
+      const limits = `${clientLimits[mode]}${backend === 'picked-folder' ? ' folder-links' : ''}`;
+      const [folder, model] = [`/mnt/${backend}/random`, '/mnt/tmpfs/model'];
+      const began = performance.now();
+      const output = await guest.run(
+        backend,
+        mode,
+        `mkdir ${folder} ${model}; /tmp/random ${folder} ${model} ${own} ${count} ${bits} ${limits} || true; ` +
+          `rm -rf ${folder} ${model}`,
+      );
+      const rate = Math.round((1000 * count) / (performance.now() - began));
+      console.log(`RANDOM_SEED=${seed} ${backend} cache=${mode}: ${output.trimEnd()}, ${rate}/s`);
+      expect(output, `RANDOM_SEED=${seed} ${backend} cache=${mode}:\n${output}`).toMatch(
+        new RegExp(`^${count} done, \\d+ of them with errors, \\d+ stale ends\n$`),
+      );
+    },
+  );
 });
