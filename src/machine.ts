@@ -23,10 +23,12 @@ import type { RamRange } from './cpu/riscv/mmu.ts';
 import type { Translator } from './cpu/riscv/translator.ts';
 import { readKernel } from './kernel-image.ts';
 import { MachineCore } from './machine-core.ts';
+import { LivesStatistics } from './machine-statistics.ts';
 import { PanicWatcher } from './panic.ts';
 import type { ProfileSample } from './profile-samples.ts';
 import { RunLoop } from './run-loop.ts';
 import type { RunTarget } from './run-loop.ts';
+import { SlowReceivers } from './slow-receivers.ts';
 import { describeFeatures } from './virt-tree.ts';
 import type { VirtioSlots } from './virtio-slots.ts';
 import type { MachineParts, PluggedDevice } from './snapshot/machine-snapshot.ts';
@@ -37,7 +39,7 @@ import type {
   WorkerMachine,
   WorkerMachineOptions,
 } from './worker-machine.ts';
-import type { MachineEvent, MachineStatistics, ShareTraffic, VmExit } from './worker-protocol.ts';
+import type { MachineEvent, MachineStatistics, VmExit } from './worker-protocol.ts';
 
 /** The slots that are neither for shares nor for drives: the console's and the random generator's. */
 const deviceSlots = 2;
@@ -90,14 +92,10 @@ export class Machine implements WorkerMachine {
   #resume: WorkerMachineOptions['resume'];
   /** A mistake of ours in an asynchronous answer. */
   #fatal: { readonly error: unknown } | undefined;
-  /** Of receivers that are not ready for what the guest has sent, or for what is told of it. */
-  readonly #pendingReceivers = new Set<Promise<void>>();
+  /** Those of what the guest has sent, and of what is told of it. */
+  readonly #receivers = new SlowReceivers();
+  readonly #statistics = new LivesStatistics();
   #translatorComes = false;
-  /** Of the guest's earlier lives. */
-  #retiredBefore = 0;
-  #tlbMissesBefore = 0;
-  #busyBefore = 0;
-  #idleBefore = 0;
 
   constructor(options: MachineOptions) {
     this.#options = options;
@@ -176,7 +174,7 @@ export class Machine implements WorkerMachine {
   }
 
   trace(types: readonly MachineEvent['type'][], listener: TraceListener): void {
-    const tell = (event: MachineEvent): void => this.#waitFor(listener(event));
+    const tell = (event: MachineEvent): void => this.#receivers.add(listener(event));
     const wants = (type: MachineEvent['type']): true | undefined => types.includes(type) || undefined;
     const virtio = wants('virtio') && ((event: VirtioEvent) => tell({ type: 'virtio', event }));
     for (const device of this.#devices) device.listen(virtio);
@@ -194,32 +192,7 @@ export class Machine implements WorkerMachine {
   }
 
   statistics(): MachineStatistics {
-    const instructions = this.#retiredBefore + (this.#core?.hart.retired() ?? 0);
-    const busySeconds = (this.#busyBefore + (this.#loop?.busy ?? 0)) / 1000;
-    const idleSeconds = (this.#idleBefore + (this.#loop?.idle ?? 0)) / 1000;
-    const shares = Object.fromEntries(
-      this.#servers.map(({ tag, server }) => {
-        const { requests, bytesIn, bytesOut } = server.statistics;
-        return [tag, { requests, bytesIn, bytesOut }];
-      }),
-    );
-    const sum = (of: (traffic: ShareTraffic) => number): number =>
-      Object.values(shares).reduce((total, traffic) => total + of(traffic), 0);
-    const translator = this.#core?.hart.translator;
-    return {
-      instructions,
-      busySeconds,
-      idleSeconds,
-      mips: busySeconds === 0 ? 0 : instructions / busySeconds / 1e6,
-      tlbMisses: this.#tlbMissesBefore + (this.#core?.hart.mmu.walks ?? 0),
-      ...(translator !== undefined && { translator: translator.statistics }),
-      p9: {
-        requests: sum(({ requests }) => requests),
-        bytesIn: sum(({ bytesIn }) => bytesIn),
-        bytesOut: sum(({ bytesOut }) => bytesOut),
-      },
-      shares,
-    };
+    return this.#statistics.present(this.#core?.hart, this.#loop, this.#servers);
   }
 
   /** Brings a guest to the entry of its firmware or kernel. A function of its own, so that nothing holds the image while the guest runs. */
@@ -312,10 +285,7 @@ export class Machine implements WorkerMachine {
     }
     if (end.reason === 'restart') {
       this.#end = undefined;
-      this.#retiredBefore += core.hart.retired();
-      this.#tlbMissesBefore += core.hart.mmu.walks;
-      this.#busyBefore += loop.busy;
-      this.#idleBefore += loop.idle;
+      this.#statistics.lifeEnded(core.hart, loop);
     }
     // What still is under way must not write into the memory of the next life, nor of nobody.
     this.#slots.reset();
@@ -372,7 +342,7 @@ export class Machine implements WorkerMachine {
       flushOutput: () => {
         this.uart.flush();
         if (this.#rest !== undefined && !ended()) return this.#standStill(this.#rest.work);
-        return this.#pendingReceivers.size === 0 ? undefined : this.#receiversReady();
+        return this.#receivers.ready();
       },
       get ended() {
         return ended();
@@ -436,26 +406,13 @@ export class Machine implements WorkerMachine {
 
   #sent(bytes: Bytes): void {
     this.#panic.observe(bytes);
-    this.#waitFor(this.#options.onUartOutput(bytes));
-  }
-
-  #waitFor(pending: void | Promise<void>): void {
-    if (pending !== undefined) this.#pendingReceivers.add(pending);
-  }
-
-  async #receiversReady(): Promise<void> {
-    // What comes meanwhile may have to wait too.
-    while (this.#pendingReceivers.size > 0) {
-      const pending = [...this.#pendingReceivers];
-      this.#pendingReceivers.clear();
-      await Promise.all(pending);
-    }
+    this.#receivers.add(this.#options.onUartOutput(bytes));
   }
 
   async #standStill(work: () => Promise<void>): Promise<void> {
     await work();
     this.#rest = undefined;
-    await this.#receiversReady();
+    await this.#receivers.ready();
   }
 
   /** Under a counted clock randomness is the same in every run. */

@@ -8,7 +8,8 @@ import { defaultFeatures, initialEnvironment } from './features.ts';
 import type { HartFeatures } from './features.ts';
 import { systemCodes } from './interpreter-ops.ts';
 import { interpreterModule } from './interpreter.ts';
-import { at, cacheKind, ramOffset } from './layout.ts';
+import { InstructionFetch } from './instruction-fetch.ts';
+import { at, ramOffset } from './layout.ts';
 import { MemoryAccess } from './memory-access.ts';
 import type { PhysicalBus } from './memory-access.ts';
 import { cause, Mmu } from './mmu.ts';
@@ -62,6 +63,7 @@ export class Hart {
   stopped = false;
   readonly #options: HartOptions;
   readonly #access: MemoryAccess;
+  readonly #fetching: InstructionFetch;
   readonly #csrs: Csrs;
   readonly #record: HartRecord;
   readonly #run: () => void;
@@ -83,6 +85,7 @@ export class Hart {
     this.mmu = new Mmu(registers, options.ram, features);
     this.pages = new DecodedPages(registers, this.caches, options.ram.bytes);
     this.#access = new MemoryAccess(registers, this.mmu, this.caches, this.pages, options.bus);
+    this.#fetching = new InstructionFetch(registers, this.mmu, this.caches, this.pages);
     this.#csrs = new Csrs({
       registers,
       pmp: this.mmu.pmp,
@@ -341,29 +344,8 @@ export class Hart {
     const r = this.registers;
     const low = r.low(at.pc);
     const high = r.high(at.pc);
-    const fault = this.#fetchPage(low, high);
+    const fault = this.#fetching.page(low, high);
     if (fault !== 0) this.#fetchException(fault, low, high);
-  }
-
-  /** Makes the page of an address executable in the fetch cache. 0, or the exception's code. */
-  #fetchPage(low: number, high: number): number {
-    const fault = this.#translateFetch(low, high);
-    if (fault !== 0) return fault;
-    const place = this.pages.placeFor(this.mmu.ramPage(this.mmu.physical));
-    this.caches.fill(cacheKind.fetch, low, high, place, this.mmu.level, this.mmu.global);
-    return 0;
-  }
-
-  #translateFetch(low: number, high: number): number {
-    return (
-      this.mmu.translate(low, high, 'fetch') || (this.mmu.isRam(this.mmu.physical) ? 0 : cause.instructionAccessFault)
-    );
-  }
-
-  /** Two bytes of code, or minus the exception's code. */
-  #fetchParcel(low: number, high: number): number {
-    const fault = this.#translateFetch(low, high);
-    return fault === 0 ? (this.registers.halves[this.mmu.place(this.mmu.physical) >>> 1] ?? 0) : -fault;
   }
 
   /** The pc is at the last two bytes of a page; the rest of the instruction is in the next. */
@@ -371,13 +353,13 @@ export class Hart {
     const r = this.registers;
     let low = r.low(at.pc);
     let high = r.high(at.pc);
-    const first = this.#fetchParcel(low, high);
+    const first = this.#fetching.parcel(low, high);
     let second = 0;
     if (first >= 0) {
       // §3.1.16: xepc is the instruction's address, xtval that of the part that faulted.
       low = (low + 2) | 0;
       if (low === 0) high = (high + 1) | 0;
-      second = this.#fetchParcel(low, high);
+      second = this.#fetching.parcel(low, high);
     }
     const fault = -Math.min(first, second, 0);
     if (fault === 0) this.pages.decodeAlone(first | (second << 16));
@@ -415,17 +397,8 @@ export class Hart {
 
   /** §3.1.16: xtval of an illegal instruction is the instruction itself. */
   #illegal(): void {
-    this.#exception(cause.illegalInstruction, this.#instructionAtPc(), 0);
-  }
-
-  #instructionAtPc(): number {
     const r = this.registers;
-    const low = r.low(at.pc);
-    const high = r.high(at.pc);
-    const first = this.#fetchParcel(low, high);
-    if ((first & 3) !== 3) return first;
-    const nextLow = (low + 2) | 0;
-    return first | (this.#fetchParcel(nextLow, nextLow === 0 ? high + 1 : high) << 16);
+    this.#exception(cause.illegalInstruction, this.#fetching.instruction(r.low(at.pc), r.high(at.pc)), 0);
   }
 
   #attend(): void {
