@@ -1,10 +1,11 @@
 // Linux, Documentation/arch/riscv/boot.rst: what a kernel that is started in S-mode expects of registers and memory. What a
 // firmware expects that starts it is QEMU's: hw/riscv/boot.c and virt.c say where things lie.
 import type { GuestMemory } from '../devices/guest-memory.ts';
-import type { Bytes, MmioRegion } from '../devices/ports.ts';
+import type { Bytes } from '../devices/ports.ts';
 import { BootError } from './boot-error.ts';
 import type { Firmware } from './firmware.ts';
 import type { KernelImage } from './kernel-image.ts';
+import type { ResetRom } from './reset-rom.ts';
 import { virtDeviceTree } from './virt-tree.ts';
 import type { VirtTreeOptions } from './virt-tree.ts';
 
@@ -46,7 +47,7 @@ export interface MachineEntry extends Entry {
   readonly mode: 'machine';
   /** Physical address of what the firmware is told of the kernel, in the ROM. */
   readonly a2: number;
-  readonly rom: MmioRegion;
+  readonly rom: ResetRom;
 }
 
 /** What a firmware would leave behind in M-mode's registers. */

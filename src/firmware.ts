@@ -10,6 +10,8 @@ import { isKernelImage } from './kernel-image.ts';
 import { ResetRom } from './reset-rom.ts';
 import type { ResetVector } from './reset-rom.ts';
 
+export { ResetRom } from './reset-rom.ts';
+
 /** A firmware that fits the RAM it was read for. */
 export class Firmware {
   readonly pieces: readonly FirmwarePiece[];

@@ -20,6 +20,7 @@ import { firmwareHart } from './hart-firmware.ts';
 import { HostClock, InstructionClock } from './machine-clock.ts';
 import type { MachineClock } from './machine-clock.ts';
 import type { Host } from './host.ts';
+import type { ResetRom } from './reset-rom.ts';
 import type { CpuEngine } from './worker-protocol.ts';
 import { Sbi } from './sbi.ts';
 import type { SystemReset } from './sbi.ts';
@@ -52,6 +53,8 @@ export class MachineCore {
   readonly clock: MachineClock;
   readonly #bus = new Bus();
   readonly sbi: Sbi;
+  /** What a firmware reads of the machine; without one there is no ROM. */
+  #rom: ResetRom | undefined;
 
   constructor(options: CoreOptions) {
     const { host, memory, shared, ram, uart } = options;
@@ -118,10 +121,20 @@ export class MachineCore {
   }
 
   #enterMachine({ pc, a2, rom }: MachineEntry): void {
-    this.#bus.attach(board.resetRom.base, rom);
+    this.rom = rom;
     // What the ROM's code has jumped by.
     this.hart.registers.setX(5, BigInt(pc));
     this.hart.registers.setX(12, BigInt(a2));
+  }
+
+  get rom(): ResetRom | undefined {
+    return this.#rom;
+  }
+
+  /** Once. */
+  set rom(rom: ResetRom) {
+    this.#rom = rom;
+    this.#bus.attach(board.resetRom.base, rom);
   }
 
   updateTimers(): void {

@@ -78,6 +78,7 @@ export class Machine implements WorkerMachine {
   readonly #plugged: PluggedDevice[] = [];
   readonly #servers: { readonly tag: string; readonly server: MachineServer }[] = [];
   readonly #counted = new CountedRandomness();
+  readonly #sharesBeforeDrives: number;
   #panic = new PanicWatcher();
   #core: MachineCore | undefined;
   #onTranslation: Translator['onEvent'];
@@ -131,10 +132,12 @@ export class Machine implements WorkerMachine {
     this.consolePort = consolePort;
     this.agentPort = agentPort;
     this.#plug(new VirtioRng({ ...this.#deviceOptions(), fill: (bytes) => this.#entropy(bytes) }));
-    for (const share of options.shares) this.#share(share);
+    this.#sharesBeforeDrives = options.shape?.sharesBeforeDrives ?? options.shares.length;
+    for (const share of options.shares.slice(0, this.#sharesBeforeDrives)) this.#share(share);
     for (const drive of drives) {
       this.#plug(drive.makeDevice({ ...this.#deviceOptions(), onFatal: (error) => this.#failed(error) }));
     }
+    for (const share of options.shares.slice(this.#sharesBeforeDrives)) this.#share(share);
   }
 
   /** Runs the guest to its end. Rejects with BootError for a kernel that it cannot start, else only for our mistakes. */
@@ -201,7 +204,9 @@ export class Machine implements WorkerMachine {
     const resume = this.#resume;
     this.#resume = undefined;
     if (resume !== undefined) {
-      const core = this.#makeCore(false);
+      const vector = this.#options.shape?.rom[0];
+      const core = this.#makeCore(vector !== undefined);
+      if (vector !== undefined) core.rom = new (await import('./firmware.ts')).ResetRom(vector);
       await resume(this.#parts(core));
       return core;
     }
@@ -254,8 +259,10 @@ export class Machine implements WorkerMachine {
   }
 
   #parts(core: MachineCore): MachineParts {
+    const vector = core.rom?.vector;
     return {
       core,
+      shape: { rom: vector === undefined ? [] : [vector], sharesBeforeDrives: this.#sharesBeforeDrives },
       ram: this.#ram,
       uart: this.uart,
       randomness: this.#counted,

@@ -26,9 +26,12 @@ export class ResetRom implements MmioRegion {
   readonly size = board.resetRom.size;
   /** Of fw_dynamic_info, which a2 holds: behind the code and two addresses, all of 8 bytes. */
   readonly dynamicInfoAddress = board.resetRom.base + code.length * 4 + 2 * 8;
+  readonly vector: ResetVector;
   readonly #view: DataView;
 
-  constructor({ firmware, deviceTree, next }: ResetVector) {
+  constructor(vector: ResetVector) {
+    this.vector = vector;
+    const { firmware, deviceTree, next } = vector;
     const options = 0;
     const longs = [firmware, deviceTree, dynamicMagic, dynamicVersion, next, supervisorMode, options, bootHart];
     this.#view = new DataView(new ArrayBuffer(this.size));

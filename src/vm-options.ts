@@ -76,8 +76,8 @@ export interface VmOptions {
   /** How the guest reaches its devices: 'mmio' (the default) or 'pci', a PCI Express bus. */
   readonly transport?: VirtioTransport;
   /**
-   * Goes on from a snapshot, which `save` made, instead of booting. Memory and clock are the snapshot's; its shares have to be
-   * given again, as they were; more may follow them.
+   * Goes on from a snapshot, which `save` made, instead of booting. Memory and clock are the snapshot's; its shares and drives
+   * have to be given again, as they were; more shares may follow them. Firmware, kernel and initrd are those of a later restart.
    */
   readonly resume?: Bytes;
   /** A reboot of the guest ends the machine instead of restarting it. */

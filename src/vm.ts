@@ -257,13 +257,15 @@ export class Vm {
 
   /**
    * A snapshot of the machine as it is, for the option `resume`, in this process or another. Programs in the guest stand still
-   * meanwhile. With `stop` they do not go on: the machine ends with the snapshot. Rejects where requests of the guest are not
-   * answered within ten seconds; the machine then runs on.
+   * meanwhile. With `stop` they do not go on: the machine ends with the snapshot, as it should where it has a drive that it
+   * writes to, of which nothing is in the snapshot. Rejects where requests of the guest are not answered within ten seconds;
+   * the machine then runs on.
    */
   async save({ stop = false }: SaveOptions = {}): Promise<Uint8Array<ArrayBuffer>> {
     const run = await this.#started();
     const { saveVm } = await import('./snapshot/api-side.ts');
-    return saveVm(run, this.#options, this.shares, this.#drives, stop).catch((error: unknown) => {
+    const log = (line: string): void => this.#events.emit('log', { line });
+    return saveVm(run, this.shares, this.#drives, stop, log).catch((error: unknown) => {
       throw asVmError(error, 'the machine cannot be saved');
     });
   }

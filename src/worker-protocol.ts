@@ -9,6 +9,7 @@ import type { ProfileSample } from './profile-samples.ts';
 import type { TransferablePort } from './port.ts';
 import type { Drive } from './vm-drives.ts';
 import type { Section } from './snapshot/container.ts';
+import type { MachineShape } from './snapshot/shape.ts';
 import type { ShareSource } from './vm-options.ts';
 
 /** The byte streams of a machine: the 16550, the console hvc0, and the guest agent's port. */
@@ -50,8 +51,9 @@ export interface MachineSetup {
   readonly transport: VirtioTransport;
   /** What is booted; absent where the machine is resumed: asked for if the guest restarts. */
   readonly image?: BootImage;
-  /** A snapshot to go on from. */
+  /** A snapshot to go on from, and what the machine has to be for it. */
   readonly resume?: Bytes;
+  readonly shape?: MachineShape;
   readonly commandLine: string;
   readonly noReboot: boolean;
   readonly console?: { readonly columns: number; readonly rows: number };

@@ -19,7 +19,7 @@ import { Progress } from './progress.ts';
 import { describeStatistics, exitStatuses, failureOf } from './report.ts';
 import { runCommand } from './run-command.ts';
 import { runShell } from './run-shell.ts';
-import { checkSavePath, savesFinished } from './snapshot-file.ts';
+import { checkSavePath, checkSnapshot, savesFinished } from './snapshot-file.ts';
 import { brokenPipeStatus, endingSignals, type EndingSignal, type Session } from './session.ts';
 import type { ShareArgument } from './share-argument.ts';
 import { OutputFile, ReaderGone } from './stdio.ts';
@@ -131,7 +131,7 @@ function vmOptions(given: RunArguments, terminal: HostTerminal | undefined): VmO
     ...(given.root !== undefined && { root: shareOptions('--root', given.root, rootFolder) }),
     drives: given.drives.map(driveOptions),
     ...(clock !== undefined && { clock }),
-    ...(resume !== undefined && { resume: readNamedFile('--resume', resume) }),
+    ...(resume !== undefined && { resume: snapshot(resume) }),
     cpu,
     cpuFeatures,
     ...(jitCache !== undefined && { jitCache }),
@@ -156,6 +156,13 @@ function shareOptions(
 
 function driveOptions({ file, overlay, readOnly }: DriveArgument): DriveOptions {
   return { source: hostFile(file), readOnly, ...(overlay !== undefined && { overlay: hostFile(overlay) }) };
+}
+
+/** What is no snapshot, or none for this program, is told by its name, before anything starts. */
+function snapshot(path: string): Uint8Array {
+  const bytes = readNamedFile('--resume', path);
+  checkSnapshot(path, bytes);
+  return bytes;
 }
 
 function fileOrNone(option: string, path: string): Uint8Array | 'none' {

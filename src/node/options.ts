@@ -138,8 +138,8 @@ const options = {
   resume: {
     value: 'FILE',
     help: [
-      'go on from a machine that --save has saved, with a command or shell that ran in it; its shares have',
-      'to be given again, others may follow them',
+      'go on from a machine that --save has saved, with a command or shell that ran in it; its shares and',
+      'drives have to be given again, other shares may follow them',
     ],
   },
   'no-reboot': { help: ['a reboot of the guest ends the program, with status 0'] },

@@ -2,7 +2,8 @@
 import { accessSync, constants, statSync } from 'node:fs';
 import { open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { VmError } from '../errors.ts';
+import { VmError, asVmError } from '../errors.ts';
+import { SnapshotFile } from '../snapshot/container.ts';
 import type { Vm } from '../vm.ts';
 
 /** Throws VmError 'bad-file' where the file could not be written when the time has come. */
@@ -14,6 +15,15 @@ export function checkSavePath(path: string): void {
   }
   if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
     throw new VmError('bad-file', `--save ${path}: it is a folder, not a file`);
+  }
+}
+
+/** Throws VmError 'bad-file' with the file's name for what is no snapshot, is cut short or of another format. */
+export function checkSnapshot(path: string, bytes: Uint8Array): void {
+  try {
+    void new SnapshotFile(bytes);
+  } catch (cause) {
+    throw asVmError(cause, `--resume ${path}`);
   }
 }
 

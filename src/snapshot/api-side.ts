@@ -1,26 +1,33 @@
 // What the thread with the API fetches when a machine is saved or resumed, and not before.
-import type { Bytes } from '../../devices/ports.ts';
+import type { Bytes, Log } from '../../devices/ports.ts';
 import { programVersion } from '../version.ts';
 import type { Drive } from '../vm-drives.ts';
 import type { Share, VmOptions } from '../vm-options.ts';
 import type { PreparedRun, VmRun } from '../vm-run.ts';
 import type { MachineSetup } from '../worker-protocol.ts';
+import { SnapshotFile } from './container.ts';
 import { packSnapshot, readHost, recordOf } from './host-record.ts';
 import { Resumption } from './resumption.ts';
-import { SnapshotError } from './snapshot-error.ts';
+import { readShape } from './shape.ts';
 
 export { RunSaving } from './run-saving.ts';
 
-/** The whole file. Throws SnapshotError, VmError. */
+/** The whole file. Tells `log` what may make it useless. Throws SnapshotError, VmError. */
 export async function saveVm(
   run: VmRun,
-  options: VmOptions,
   shares: readonly Share[],
   drives: readonly Drive[],
   stop: boolean,
+  log: Log,
 ): Promise<Uint8Array<ArrayBuffer>> {
-  checkFirmware(options);
   const { sections, setup, state } = await run.save(stop);
+  const written = stop ? undefined : drives.find(({ readOnly }) => !readOnly);
+  if (written !== undefined) {
+    log(
+      `drive ${written.serial} can be written to while the machine runs on: once it was, this ` +
+        'snapshot is refused. Save with stop, or keep a copy of the disk as it is now',
+    );
+  }
   return packSnapshot(programVersion, sections, { ...recordOf({ ...setup, shares, drives }), ...state });
 }
 
@@ -32,9 +39,9 @@ export function prepareToResume(
   shares: readonly Share[],
   drives: readonly Drive[],
 ): PreparedRun {
-  checkFirmware(options);
+  const file = new SnapshotFile(resume);
   const { memory, clock, transport, cpuFeatures } = options;
-  const record = readHost(resume, { memory, clock, transport, cpuFeatures, shares, drives });
+  const record = readHost(file, { memory, clock, transport, cpuFeatures, shares, drives });
   return {
     setup: {
       ...setup,
@@ -43,17 +50,9 @@ export function prepareToResume(
       clock: record.clock,
       features: record.features,
       resume,
+      shape: readShape(file),
     },
     transfer: [],
     resumption: new Resumption(record),
   };
-}
-
-/** Its reset ROM, and the M-mode that only it has, are in no snapshot. */
-function checkFirmware({ firmware }: VmOptions): void {
-  if (firmware === undefined) return;
-  throw new SnapshotError(
-    'bad-option',
-    'a machine with a firmware of its own is neither saved nor resumed: leave out firmware',
-  );
 }

@@ -7,7 +7,7 @@ import { SnapshotError, damaged } from './snapshot-error.ts';
 /** As in PNG: a byte that is no text, the name, and line ends that a transfer as text would change. */
 const magic = Uint8Array.of(0x89, 0x76, 0x6d, 0x39, 0x0d, 0x0a, 0x1a, 0x0a);
 /** Counts up with each change of what is in a section, so that no program takes one state for another. */
-export const formatVersion = 1;
+export const formatVersion = 2;
 /** magic[8] version[4] length of the table[4] checksum of the table[4], little endian; then the table. */
 const prologue = 20;
 const longestTable = 65_536;

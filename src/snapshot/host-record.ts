@@ -1,12 +1,11 @@
 // What a snapshot keeps of the program around the machine: the options that shape it, and its end of the guest agent's line.
-import type { Bytes } from '../../devices/ports.ts';
 import type { AgentState } from '../agent/agent-state.ts';
 import type { HartFeatures } from '../cpu/riscv/features.ts';
 import type { Drive } from '../vm-drives.ts';
 import type { Share } from '../vm-options.ts';
 import type { MachineSetup } from '../worker-protocol.ts';
-import { SnapshotFile, writeSnapshot } from './container.ts';
-import type { Section } from './container.ts';
+import { writeSnapshot } from './container.ts';
+import type { Section, SnapshotFile } from './container.ts';
 import { checkShape, encodePlain } from './plain.ts';
 import type { Plain } from './plain.ts';
 import { SnapshotError } from './snapshot-error.ts';
@@ -103,9 +102,9 @@ export interface GivenOptions extends Pick<Shape, 'shares' | 'drives'> {
 }
 
 /** Reads what a snapshot says of its options. Throws SnapshotError 'bad-file'; 'bad-option' where those given do not fit. */
-export function readHost(bytes: Bytes, given: GivenOptions): HostRecord {
+export function readHost(file: SnapshotFile, given: GivenOptions): HostRecord {
   const what = 'section host';
-  const value = new SnapshotFile(bytes).plain('host');
+  const value = file.plain('host');
   checkShape(value, exampleHost, what);
   const record = value as HostRecord;
   if (record.agent !== undefined) {

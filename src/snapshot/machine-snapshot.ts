@@ -16,6 +16,7 @@ import { checkDrives } from './drives.ts';
 import { checkShape, encodePlain } from './plain.ts';
 import type { Plain } from './plain.ts';
 import { restoreRam, saveRam } from './ram.ts';
+import type { MachineShape } from './shape.ts';
 import { SnapshotError, damaged } from './snapshot-error.ts';
 
 /** A device where it is plugged in. */
@@ -34,6 +35,7 @@ interface SavedServer {
 export interface MachineParts {
   readonly servers: readonly SavedServer[];
   readonly core: MachineCore;
+  readonly shape: MachineShape;
   readonly ram: GuestMemory;
   readonly uart: Stateful;
   readonly randomness: CountedRandomness;
@@ -116,7 +118,12 @@ export function saveMachine(
   shares: () => readonly ShareRecord[],
   beside: Readonly<Record<string, object>>,
 ): (host: Host) => Promise<Section[]> {
-  const all: Record<string, object> = { ...beside, machine: recordOf(parts), shares: shares() };
+  const all: Record<string, object> = {
+    ...beside,
+    shape: parts.shape,
+    machine: recordOf(parts),
+    shares: shares(),
+  };
   const plain = Object.entries(all).map(([name, record]) => ({ name, bytes: encodePlain(record as Plain) }));
   const finish = saveRam(parts.ram.view(parts.ram.base, parts.ram.length));
   return async (host) => [...plain, ...(await finish(await host.zlib()))];

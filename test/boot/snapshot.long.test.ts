@@ -60,7 +60,7 @@ test('a guest with open files is saved when its command has ended, and goes on i
   };
   expect(await refused()).toContain('it has the share "host" at /mnt/host: give that share again');
   truncateSync(snapshot, 100_000);
-  expect(await refused(...share)).toContain('the snapshot is cut short, 100000 of');
+  expect(await refused(...share)).toContain(`vm9: --resume ${snapshot}: the snapshot is cut short, 100000 of`);
 });
 
 describe.each(['mmio', 'pci'] as const)('over %s', (transport) => {

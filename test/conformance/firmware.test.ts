@@ -119,6 +119,21 @@ test('the README’s commands start it, and a kernel without a firmware', async 
   expect(alone.lines.at(-1)).toBe('kernel: ends');
 });
 
+test('a machine with it is saved, and goes on in another process, and from that in a third', async () => {
+  const [first, second] = [join(folder, 'first.vm9'), join(folder, 'second.vm9')] as const;
+  const shared = ['--share', share];
+  const begun = 'sleep 1000 & dmesg | grep -c "SBI implementation ID=0x1 "';
+  const steps = [
+    await runInGuest(begun, [...shared, '--firmware', firmware('bin'), '--save', first]),
+    // Timers and the end come through M-mode: the kernel knows no other way to either.
+    await runInGuest('sleep 0.2 && cat from-host', [...shared, '--resume', first, '--save', second]),
+    await runInGuest('sleep 0.2 && pidof sleep | wc -w', [...shared, '--resume', second]),
+  ];
+  expect(steps.map(({ status, stdout, stderr }) => ({ status, stderr, stdout: stdout.toString() }))).toEqual(
+    ['1\n', content, '1\n'].map((stdout) => ({ status: 0, stderr: '', stdout })),
+  );
+});
+
 test('a guest that restarts goes through it again', async () => {
   const initrd = join(folder, 'restarts');
   writeFileSync(initrd, initialFilesWithInit('echo life; reboot -f'));

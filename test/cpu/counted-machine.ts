@@ -6,6 +6,7 @@ import { NodeHost } from '../../src/node/host.ts';
 import { PciSlots } from '../../src/pci-slots.ts';
 import { SnapshotFile, writeSnapshot } from '../../src/snapshot/container.ts';
 import { restoreMachine } from '../../src/snapshot/machine-snapshot.ts';
+import { readShape } from '../../src/snapshot/shape.ts';
 import { takeSnapshot } from '../../src/snapshot/worker-side.ts';
 import { MmioSlots } from '../../src/virtio-slots.ts';
 import { defaultCpuFeatures } from '../../src/vm-options.ts';
@@ -13,7 +14,8 @@ import type { MachineDrive, MachineShare } from '../../src/worker-machine.ts';
 import type { CpuEngine, VirtioTransport } from '../../src/worker-protocol.ts';
 
 export interface CountedRun {
-  readonly kernel: Uint8Array;
+  readonly kernel?: Uint8Array;
+  readonly firmware?: Uint8Array;
   readonly initrd?: Uint8Array;
   readonly memoryBytes: number;
   readonly commandLine?: string;
@@ -62,6 +64,7 @@ class SlicedHost extends NodeHost {
 /** Runs a machine to its end. */
 export async function runCounted({
   kernel,
+  firmware,
   initrd,
   memoryBytes,
   commandLine = '',
@@ -78,6 +81,7 @@ export async function runCounted({
   const output = createHash('sha256');
   const host = new SlicedHost(new Int32Array(patience === undefined ? new SharedArrayBuffer(4) : new ArrayBuffer(4)));
   const text: Uint8Array[] = [];
+  const snapshot = resume && new SnapshotFile(resume);
   const log = (line: string): void => void output.update(line);
   const { machine, memory } = withItsMemory(
     () =>
@@ -88,9 +92,17 @@ export async function runCounted({
         clock: 'icount',
         cpu,
         features: defaultCpuFeatures,
-        bootImage: () => Promise.resolve({ kernel, ...(initrd !== undefined && { initrd }) }),
+        bootImage: () =>
+          Promise.resolve({
+            ...(kernel !== undefined && { kernel }),
+            ...(firmware !== undefined && { firmware }),
+            ...(initrd !== undefined && { initrd }),
+          }),
         commandLine,
-        resume: resume && ((parts) => restoreMachine(new SnapshotFile(resume), parts, host, log)),
+        ...(snapshot !== undefined && {
+          resume: (parts) => restoreMachine(snapshot, parts, host, log),
+          shape: readShape(snapshot),
+        }),
         shares,
         drives,
         makeSlots: (source) =>
@@ -122,7 +134,7 @@ export async function runCounted({
   };
   const timer = setTimeout(() => machine.stop(), patience ?? 2 ** 31 - 1);
   const { reason } = await machine.run().finally(() => clearTimeout(timer));
-  const snapshot = await saving;
+  const saved = await saving;
   // Between x and f lies what takes writes to x0.
   const visible = [
     [at.x, at.x + 32 * 8],
@@ -136,7 +148,7 @@ export async function runCounted({
     instructions: machine.statistics().instructions,
     output: output.digest('hex'),
     text: Buffer.concat(text).toString(),
-    ...(snapshot !== undefined && { snapshot }),
+    ...(saved !== undefined && { snapshot: saved }),
     memory: createHash('sha256').update(new Uint8Array(memory.buffer)).digest('hex'),
     guest: visible
       .reduce((hash, [from, to]) => hash.update(new Uint8Array(memory.buffer, from, to - from)), createHash('sha256'))

@@ -71,3 +71,79 @@ it.each(['interpreter', 'translator'] as const)(
     }
   },
 );
+
+/** M-mode below S-mode: calls, refusals of the PMP, what the reset ROM says, and the timer of the CLINT. */
+const firmware = `
+    mv s4, a2
+    la t0, machine
+    csrw mtvec, t0
+    li t0, -1
+    srli t0, t0, 10
+    csrw pmpaddr1, t0
+    la s6, closed
+    srli t0, s6, 2
+    csrw pmpaddr0, t0
+    li t0, 0x1f10
+    csrw pmpcfg0, t0
+    li t0, 0x80
+    csrs mie, t0
+    li t0, 0x1800
+    csrc mstatus, t0
+    li t0, 0x800
+    csrs mstatus, t0
+    la t0, supervisor
+    csrw mepc, t0
+    mret
+  supervisor:
+    li s1, 300
+  again:
+    ecall
+    lw s7, 0(s6)
+    wfi
+    addi s1, s1, -1
+    bnez s1, again
+    li t0, 0x100000
+    li t1, 0x5555
+    bnez s5, over
+    li t1, 0x13333
+  over:
+    sw t1, 0(t0)
+    jal x0, 0
+  machine:
+    csrr t2, mcause
+    blt t2, x0, timer
+    csrr t0, mepc
+    addi t0, t0, 4
+    csrw mepc, t0
+    ld t3, 0(s4)
+    add s2, s2, t3
+    add s2, s2, t2
+    li t0, 0x200bff8
+    lw t1, 0(t0)
+    xor s3, s3, t1
+    addi t1, t1, 2
+    li t0, 0x2004000
+    sw x0, 4(t0)
+    sw t1, 0(t0)
+    mret
+  timer:
+    li t1, -1
+    li t0, 0x2004000
+    sw t1, 4(t0)
+    addi s5, s5, 1
+    mret
+  .align 8
+  closed:`;
+
+it('so is one whose firmware has M-mode, wherever in it that is', async () => {
+  const { bytes } = assemble(firmware, 0x8000_0000n);
+  const run = { firmware: bytes, memoryBytes: 16 << 20 };
+  const { memory: _, ...whole } = await runCounted(run);
+  expect(whole.reason).toBe('power-off');
+  let snapshot: Uint8Array | undefined;
+  for (const saveAt of [1, 500, 2500, 5000, 5003]) {
+    ({ snapshot } = await runCounted({ ...run, saveAt, ...(snapshot !== undefined && { resume: snapshot }) }));
+    const { memory: __, ...rest } = await runCounted({ ...run, resume: snapshot! });
+    expect(rest).toEqual(whole);
+  }
+});

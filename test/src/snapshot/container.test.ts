@@ -35,7 +35,7 @@ test('another format is named with both versions and what to do', () => {
     return bytes;
   };
   expect(() => new SnapshotFile(other(formatVersion - 1))).toThrow(
-    /has format 0, this program reads format 1: make it anew with --save, or resume it with the older vm9/,
+    /has format 1, this program reads format 2: make it anew with --save, or resume it with the older vm9/,
   );
   expect(() => new SnapshotFile(other(formatVersion + 1))).toThrow(/the newer vm9/);
 });

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { MemoryBackend } from '../../../devices/9p/memory.ts';
 import { openDrive } from '../../../src/disk/open-drive.ts';
 import { openHostFile } from '../../../src/node/host-disk/open.ts';
 import { hostFile } from '../../../src/node/host-disk/source.ts';
@@ -10,7 +11,7 @@ import { SnapshotFile, writeSnapshot } from '../../../src/snapshot/container.ts'
 import { checkDrives, saveDrives } from '../../../src/snapshot/drives.ts';
 import { encodePlain } from '../../../src/snapshot/plain.ts';
 import { planDrives, type DriveOptions } from '../../../src/vm-drives.ts';
-import type { MachineDrive } from '../../../src/worker-machine.ts';
+import type { MachineDrive, MachineShare } from '../../../src/worker-machine.ts';
 import { runCounted } from '../../cpu/counted-machine.ts';
 import { assemble } from '../../cpu/riscv/assembler.ts';
 import { makeImage } from '../kernel-files.ts';
@@ -31,21 +32,22 @@ async function snapshotOf(drives: readonly MachineDrive[]): Promise<SnapshotFile
   return new SnapshotFile(writeSnapshot('x', [{ name: 'drives', bytes }]));
 }
 
+/** Counts for some slices, then switches off. */
+const program = `
+    li t0, 200000
+  again:
+    addi t0, t0, -1
+    bnez t0, again
+    li t0, 0x100000
+    li t1, 0x5555
+    sw t1, 0(t0)
+    stop`;
+const kernel = makeImage({ length: 0x1000 });
+kernel.set(assemble(program, 0n).bytes, 64);
+new DataView(kernel.buffer).setUint32(0, 0x0400_006f, true);
+const run = { kernel, memoryBytes: 16 << 20 };
+
 test('a machine with a drive in memory is saved, and goes on with that drive and no other', async () => {
-  // Counts for some slices, then switches off.
-  const program = `
-      li t0, 200000
-    again:
-      addi t0, t0, -1
-      bnez t0, again
-      li t0, 0x100000
-      li t1, 0x5555
-      sw t1, 0(t0)
-      stop`;
-  const kernel = makeImage({ length: 0x1000 });
-  kernel.set(assemble(program, 0n).bytes, 64);
-  new DataView(kernel.buffer).setUint32(0, 0x0400_006f, true);
-  const run = { kernel, memoryBytes: 16 << 20 };
   const { snapshot } = await runCounted({ ...run, drives: [await disk(4096, 1)], saveAt: 0 });
   const goOn = async (...drives: MachineDrive[]): Promise<string> =>
     (await runCounted({ ...run, resume: snapshot!, drives, patience: 10_000 })).reason;
@@ -55,6 +57,29 @@ test('a machine with a drive in memory is saved, and goes on with that drive and
   await expect(goOn()).rejects.toThrow(
     "the snapshot's machine has 1 drives, this one 0: give those that it was saved with",
   );
+});
+
+test('shares that come with each resumption lie behind the drives, which stay where they are', async () => {
+  const share = (tag: string): MachineShare => ({
+    tag,
+    readOnly: false,
+    maximumMessageSize: 8192,
+    files: new MemoryBackend({ now: () => 0n }),
+  });
+  const drives = [await disk(4096, 1)];
+  const life = (resume: Uint8Array | undefined, saveAt: number | undefined, ...tags: readonly string[]) =>
+    runCounted({
+      ...run,
+      drives,
+      shares: tags.map(share),
+      ...(resume !== undefined && { resume }),
+      ...(saveAt !== undefined && { saveAt }),
+    });
+  const first = await life(undefined, 0, 'a');
+  const second = await life(first.snapshot, 100_000, 'a', 'b');
+  const third = await life(second.snapshot, 200_000, 'a', 'b', 'c');
+  expect((await life(third.snapshot, undefined, 'a', 'b', 'c')).reason).toBe('power-off');
+  await expect(life(third.snapshot, undefined, 'a', 'c', 'b')).rejects.toThrow(/has .* in slot 4, where this one has/);
 });
 
 test('a file of the host that was written to since is not the same disk, though its size is; nor is its overlay', async () => {

@@ -7,7 +7,7 @@ import {
   type HostRecord,
 } from '../../../src/snapshot/host-record.ts';
 import { encodePlain, type Plain } from '../../../src/snapshot/plain.ts';
-import { writeSnapshot } from '../../../src/snapshot/container.ts';
+import { SnapshotFile, writeSnapshot } from '../../../src/snapshot/container.ts';
 import { planDrives, type DriveOptions } from '../../../src/vm-drives.ts';
 import { planShares, type ShareOptions } from '../../../src/vm-options.ts';
 
@@ -64,10 +64,10 @@ const fitting: GivenOptions = {
 };
 
 test('what was packed is read, also where more shares follow and options say the same', () => {
-  expect(readHost(file, fitting)).toEqual(saved);
+  expect(readHost(new SnapshotFile(file), fitting)).toEqual(saved);
   const more = shares({}, { tag: 'data', mount: 'none', readOnly: true }, { tag: 'third' });
   const same = { memory: 128, clock: 'host', transport: 'mmio', cpuFeatures: { sv48: true } } as const;
-  expect(readHost(file, { ...fitting, ...same, shares: more })).toEqual(saved);
+  expect(readHost(new SnapshotFile(file), { ...fitting, ...same, shares: more })).toEqual(saved);
 });
 
 test.each<[string, Partial<GivenOptions>, string]>([
@@ -107,7 +107,7 @@ test.each<[string, Partial<GivenOptions>, string]>([
   ['another place', { shares: shares({ mount: '/srv' }) }, 'has mount /mnt/host, not /srv'],
   ['read-only', { shares: shares({}, { tag: 'data', mount: 'none' }) }, 'has readOnly true, not false'],
 ])('options that do not fit: %s', (_, change, message) => {
-  expect(() => readHost(file, { ...fitting, ...change })).toThrow(message);
+  expect(() => readHost(new SnapshotFile(file), { ...fitting, ...change })).toThrow(message);
 });
 
 test.each<[string, object]>([
@@ -117,5 +117,7 @@ test.each<[string, object]>([
   ['streams that are none', { agent: { ...saved.agent, programs: [{ id: 1, pid: 1, streams: { stdin: 5 } }] } }],
 ])('a record that is none is damage: %s', (_, change) => {
   const bytes = encodePlain({ ...saved, ...change } as unknown as Plain);
-  expect(() => readHost(writeSnapshot('x', [{ name: 'host', bytes }]), fitting)).toThrow(/damaged \(section host/);
+  expect(() => readHost(new SnapshotFile(writeSnapshot('x', [{ name: 'host', bytes }])), fitting)).toThrow(
+    /damaged \(section host/,
+  );
 });

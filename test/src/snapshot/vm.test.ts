@@ -1,9 +1,16 @@
 // What of a snapshot is refused, and told, before any machine is at it.
 import { expect, test } from 'vitest';
 import { packSnapshot, recordOf, type HostRecord } from '../../../src/snapshot/host-record.ts';
+import { encodePlain, type Plain } from '../../../src/snapshot/plain.ts';
+import type { MachineShape } from '../../../src/snapshot/shape.ts';
 import { agree, FakeAgent, makeVm, type FakeMachine } from '../fake-guest.ts';
 
-function snapshotOf(change: Partial<HostRecord> = {}): Uint8Array {
+const whole: MachineShape = {
+  rom: [{ firmware: 2 ** 31, deviceTree: 2 ** 31 + 2 ** 25, next: 0 }],
+  sharesBeforeDrives: 0,
+};
+
+function snapshotOf(change: Partial<HostRecord> = {}, machineShape = whole): Uint8Array {
   const shape = {
     memoryBytes: 64 << 20,
     clock: 'host',
@@ -12,7 +19,8 @@ function snapshotOf(change: Partial<HostRecord> = {}): Uint8Array {
     shares: [],
     drives: [],
   } as const;
-  return packSnapshot('x', [], {
+  const bytes = encodePlain(machineShape as unknown as Plain);
+  return packSnapshot('x', [{ name: 'shape', bytes }], {
     ...recordOf(shape),
     frozen: false,
     consoleUsed: false,
@@ -27,6 +35,7 @@ test('the machine is what the snapshot says, whatever the defaults are', async (
   const { options } = platform.machine;
   expect(options).toMatchObject({ memoryBytes: 64 << 20, features: { sv48: true, svadu: false, svade: true } });
   expect(options.resume).toBeTypeOf('function');
+  expect(options.shape).toEqual(whole);
   await vm.dispose();
 });
 
@@ -49,18 +58,14 @@ test('what is no snapshot is a bad file', async () => {
   await vm.dispose();
 });
 
-test('a machine with a firmware of its own is neither saved nor resumed', async () => {
-  const firmware = Uint8Array.of(3);
-  const running = makeVm({ firmware });
-  await running.vm.start();
-  const refusal = 'a machine with a firmware of its own is neither saved nor resumed: leave out firmware';
-  await expect(running.vm.save()).rejects.toMatchObject({
-    code: 'bad-option',
-    message: `the machine cannot be saved: ${refusal}`,
-  });
-  await running.vm.dispose();
-  const { vm } = makeVm({ firmware, resume: snapshotOf() });
-  await expect(vm.start()).rejects.toMatchObject({ code: 'bad-option', message: refusal });
+test.each<[string, Partial<MachineShape>]>([
+  ['no number', { sharesBeforeDrives: undefined as unknown as number }],
+  ['an address that is none', { rom: [{ firmware: 0.5, deviceTree: 0, next: 0 }] }],
+  ['two ROMs', { rom: [...whole.rom, ...whole.rom] }],
+  ['fewer than no shares', { sharesBeforeDrives: -1 }],
+])('a shape of the machine that is none is damage: %s', async (_, change) => {
+  const { vm } = makeVm({ resume: snapshotOf({}, { ...whole, ...change }) });
+  await expect(vm.start()).rejects.toMatchObject({ code: 'bad-file', message: /damaged \(section shape/ });
   await vm.dispose();
 });
 
