@@ -1,6 +1,6 @@
 // Bundles the package into dist/: for Node.js its entry, the worker of a VM, and the command line; for browsers an entry
 // and a worker; the devices for any host.
-import { copyFileSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
 import { build } from 'esbuild';
 import { licencesOf } from './scripts/licences.js';
 
@@ -13,7 +13,12 @@ const common = {
   logLevel: 'warning',
 };
 
-const [, forBrowsers] = await Promise.all([
+// Their names change with what is in them.
+for (const name of existsSync('dist') ? readdirSync('dist') : []) {
+  if (/^browser-\w+-[A-Z0-9]{8}\.js/.test(name)) rmSync(`dist/${name}`);
+}
+
+const [, forPages, forWorkers] = await Promise.all([
   build({
     ...common,
     entryPoints: {
@@ -27,10 +32,19 @@ const [, forBrowsers] = await Promise.all([
     // Dependencies are installed, not copied.
     packages: 'external',
   }),
+  // What few pages need is in files of its own. Bundlers refuse workers in several files.
+  build({
+    ...common,
+    entryPoints: { browser: 'src/browser/index.ts' },
+    splitting: true,
+    chunkNames: 'browser-[name]-[hash]',
+    platform: 'browser',
+    target: 'es2022',
+    metafile: true,
+  }),
   build({
     ...common,
     entryPoints: {
-      browser: 'src/browser/index.ts',
       'browser-worker': 'src/browser/worker-entry.ts',
       'browser-wasi-worker': 'src/browser/wasi-worker-entry.ts',
     },
@@ -41,4 +55,4 @@ const [, forBrowsers] = await Promise.all([
   build({ ...common, entryPoints: { devices: 'devices/index.ts' }, platform: 'neutral', target: 'es2022' }),
 ]);
 copyFileSync('src/node/profile/flame-graph.html', 'dist/flame-graph.html');
-writeFileSync('dist/licences.txt', licencesOf(forBrowsers.metafile));
+writeFileSync('dist/licences.txt', licencesOf(forPages.metafile, forWorkers.metafile));

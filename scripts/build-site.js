@@ -49,7 +49,13 @@ export async function buildSite(folder, source = web) {
   /** @type {import('esbuild').BuildOptions & { metafile: true }} */
   const written = { outdir: folder, sourcemap: true, sourcesContent: false, legalComments: 'none', metafile: true };
   // The page imports vm9 by name: what an embedder gets.
-  const page = await build({ ...common, ...written, entryPoints: { page: join(source, program) } });
+  const page = await build({
+    ...common,
+    ...written,
+    entryPoints: { page: join(source, program) },
+    splitting: true,
+    chunkNames: 'page-[name]-[hash]',
+  });
   const worker = await build({ ...workerBuild, ...written });
   const wasiEntry = { 'browser-wasi-worker': join(repository, 'src/browser/wasi-worker-entry.ts') };
   const wasi = await build({ ...common, ...written, entryPoints: wasiEntry, platform: 'browser' });

@@ -2,6 +2,7 @@
 export type { TranslationEvent, TranslatorStatistics } from './cpu/riscv/translator.ts';
 export type { HartFeatures } from './cpu/riscv/features.ts';
 export type { ShareActivity } from './activity-meter.ts';
+export { describeSnapshot, type SnapshotDescription } from './describe-snapshot.ts';
 export { VmError, type VmErrorCode } from './errors.ts';
 export type { Emitter } from './emitter.ts';
 export type { Exit } from './agent.ts';
@@ -19,7 +20,7 @@ export type {
 } from './share-files.ts';
 export type { CodePlace, ProfileSample } from './profile-samples.ts';
 export type { SharePath } from './share-path.ts';
-export { Vm, type AbortSignalLike, type ExecOptions, type ShellOptions } from './vm.ts';
+export { Vm, type AbortSignalLike, type ExecOptions, type SaveOptions, type ShellOptions } from './vm.ts';
 export { signals, type CommandOutput, type InputSource, type SignalName, type VmCommand } from './vm-command.ts';
 export type { VmConsole } from './vm-console.ts';
 export { bootStages, type BootStage, type VmEvents, type VmStatistics } from './vm-events.ts';

@@ -41,6 +41,13 @@ export function App({ page }: { readonly page: Page }) {
             aria-label="Terminal"
             tabIndex={-1}
             hidden={!layout.shows('terminal')}
+            onDragOver={(event) => {
+              if (event.dataTransfer?.types.includes('Files') === true) event.preventDefault();
+            }}
+            onDrop={(event) => {
+              event.preventDefault();
+              if (event.dataTransfer !== null) void page.saved.drop(event.dataTransfer.files);
+            }}
           >
             <TerminalView screen={page.screen} />
             <Cover page={page} />
@@ -73,7 +80,7 @@ export function App({ page }: { readonly page: Page }) {
             )}
             <InspectorView
               inspector={page.inspector}
-              ramSize={page.options.memory * 2 ** 20}
+              ramSize={page.session.memory.value * 2 ** 20}
               onClose={() => layout.showInspector(false)}
             />
           </>

@@ -28,6 +28,10 @@ export function HelpDialog({ page }: { readonly page: Page }) {
           </p>
           <ul>
             <li>Drop files or folders on the panel, and they are in the guest.</li>
+            <li>
+              The machine can be saved into a file, as it is at that moment, and goes on from it here or at the command
+              line.
+            </li>
             <li>What the guest writes shows up in the panel at once.</li>
             <li>
               The inspector shows each file operation as a 9P message, and the descriptor chain that carried it through
@@ -71,7 +75,7 @@ function Facts({ page }: { readonly page: Page }) {
       <div>
         <dt>Memory</dt>
         <dd>
-          {page.options.memory} MiB,{' '}
+          {page.session.memory.value} MiB,{' '}
           {crossOriginIsolated
             ? 'shared with the page'
             : 'not shared with the page, which is not cross-origin isolated'}

@@ -7,7 +7,8 @@ import { FileTree } from './files/tree.ts';
 import { Viewer } from './files/viewer.ts';
 import { Inspector } from './inspector/inspector.ts';
 import { Layout, tabs, type Tab } from './layout.ts';
-import { homePlace, pickedPlace } from './machine/places.ts';
+import { homePlace, pickedPlace, type Place } from './machine/places.ts';
+import { SavedMachines, type SavedMachine } from './machine/saved-machines.ts';
 import { Session } from './machine/session.ts';
 import { registerServiceWorker, type OfflineTrouble } from './offline.ts';
 import type { PageOptions, Store } from './page-options.ts';
@@ -30,6 +31,7 @@ export class Page {
   readonly viewer = new Viewer(this.tree);
   readonly wasi = new WasiRun(this.session);
   readonly actions = new FileActions(this);
+  readonly saved = new SavedMachines(this);
   readonly storage = new StorageWatch();
   readonly picked = new PickedFolder();
   readonly helpOpen = signal(false);
@@ -65,16 +67,25 @@ export class Page {
   /** Boots, in place of the machine that runs. `store` is where the home folder is kept from now on. */
   async boot(store: Store = this.#store): Promise<void> {
     this.#store = store;
-    const folder = this.picked.granted.value;
-    const places = [homePlace(store), ...(folder === undefined ? [] : [pickedPlace(folder)])];
     if (store !== 'memory') void this.storage.persist();
     const { memory, transport } = this.options;
-    await this.session.start({ memory, transport, places });
+    await this.session.start({ memory, transport, places: this.places() });
+  }
+
+  /** Goes on with a machine that was saved, in place of the one that runs. */
+  async resume({ snapshot, memory, places }: SavedMachine): Promise<void> {
+    await this.session.start({ memory, transport: this.options.transport, snapshot, places });
+  }
+
+  /** The folders that a machine of this page has. */
+  places(): readonly Place[] {
+    const folder = this.picked.granted.peek();
+    return [homePlace(this.#store), ...(folder === undefined ? [] : [pickedPlace(folder)])];
   }
 
   /** Lets the user pick a folder of the computer, and boots with it. */
   async pickFolder(): Promise<void> {
-    if (!(await this.#mayRestart('Share a folder of this computer', 'Choose the folder'))) return;
+    if (!(await this.mayRestart('Share a folder of this computer', 'Choose the folder'))) return;
     await this.actions.try(undefined, async () => {
       if (await this.picked.pick()) await this.boot();
     });
@@ -89,7 +100,7 @@ export class Page {
 
   /** Boots without the folder of the computer, and forgets it. */
   async unshareFolder(): Promise<void> {
-    if (!(await this.#mayRestart('Stop sharing the folder', 'Stop sharing'))) return;
+    if (!(await this.mayRestart('Stop sharing the folder', 'Stop sharing'))) return;
     await this.actions.try(undefined, async () => {
       await this.picked.forget();
       await this.boot();
@@ -115,9 +126,9 @@ export class Page {
   }
 
   /** Folders are mounted when Linux starts: asks where something may run in it. */
-  async #mayRestart(title: string, action: string): Promise<boolean> {
+  async mayRestart(title: string, action: string, what = 'Linux restarts for that'): Promise<boolean> {
     if (this.session.state.peek().phase !== 'running') return true;
-    const text = 'Linux restarts for that: programs that run in it end. Files are kept.';
+    const text = `${what}: programs that run in it end. Files are kept.`;
     return this.questions.confirm({ title, text, action, danger: false });
   }
 

@@ -3,6 +3,8 @@ import {
   Binary,
   CircleHelp,
   EllipsisVertical,
+  FileDown,
+  FileUp,
   FolderTree,
   FolderX,
   Monitor,
@@ -14,6 +16,7 @@ import {
 import type { IconNode } from 'lucide';
 import { MeterView } from './inspector/meter-view.tsx';
 import type { Theme } from './layout.ts';
+import type { FileProgress } from './machine/saved-machines.ts';
 import type { SessionState } from './machine/session.ts';
 import type { Page } from './page.ts';
 import { IconButton } from './ui/button.tsx';
@@ -41,7 +44,7 @@ export function TopBar({ page }: { readonly page: Page }) {
         <Mark />
         vm9
       </h1>
-      <span class={`status ${phase}`} role="status">
+      <span class={`status ${phase}${session.resumed.value ? ' resumed' : ''}`} role="status">
         <span class="dot" aria-hidden="true" />
         {phases[phase]}
         {phase === 'running' && !crossOriginIsolated && (
@@ -50,6 +53,7 @@ export function TopBar({ page }: { readonly page: Page }) {
           </small>
         )}
       </span>
+      <FileProgressView progress={page.saved.progress.value} />
       <MeterView inspector={page.inspector} onOpen={() => page.focus('inspector')} />
       <div class="tools">
         <span class="wide-only">
@@ -82,6 +86,10 @@ export function TopBar({ page }: { readonly page: Page }) {
             page.menus.openBelow(
               [
                 { label: 'Restart Linux', icon: RotateCw, action: () => void page.boot() },
+                ...(phase === 'running'
+                  ? [{ label: 'Save the machine…', icon: FileDown, action: () => void page.saved.save() }]
+                  : []),
+                { label: 'Resume from a file…', icon: FileUp, action: () => page.saved.pick() },
                 { label: 'Run a WASI program', icon: Binary, action: () => page.wasi.show() },
                 ...(page.picked.granted.value === undefined
                   ? []
@@ -100,6 +108,18 @@ export function TopBar({ page }: { readonly page: Page }) {
         />
       </div>
     </header>
+  );
+}
+
+/** There while a machine is written into a file, or read from one. */
+function FileProgressView({ progress }: { readonly progress: FileProgress | undefined }) {
+  if (progress === undefined) return null;
+  const { text, fraction } = progress;
+  return (
+    <span class="file-progress" role="status">
+      {text}
+      <progress aria-label={text} max={1} {...(fraction !== undefined && { value: fraction })} />
+    </span>
   );
 }
 

@@ -275,7 +275,10 @@ async function orLost<T>({ parts }: PresentSession, find: () => Promise<T>): Pro
   }
 }
 
-/** The node that a record means, with a reference of its own, if it is still the same file. */
+/**
+ * The node that a record means, with a reference of its own, if it is still the same file. The root is the share that was given,
+ * whatever its number is there: a guest that knew only ESTALE of it could not use the share at all.
+ */
 async function nodeOf(
   present: PresentSession,
   nodes: readonly (Node | undefined)[],
@@ -287,7 +290,8 @@ async function nodeOf(
   const { backend } = present.share;
   const { mask } = present.parts.fileType;
   const attributes = await orLost(present, async () => backend.getattr(node));
-  if (attributes?.ino !== ino || (type !== undefined && (attributes.mode & mask) !== type)) return undefined;
+  if (attributes === undefined || (path !== 0 && attributes.ino !== ino)) return undefined;
+  if (type !== undefined && (attributes.mode & mask) !== type) return undefined;
   backend.retain(node);
   return node;
 }

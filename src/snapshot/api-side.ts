@@ -2,11 +2,12 @@
 import type { Bytes, Log } from '../../devices/ports.ts';
 import { programVersion } from '../version.ts';
 import type { Drive } from '../vm-drives.ts';
-import type { Share, VmOptions } from '../vm-options.ts';
+import type { CacheMode, Share, VmOptions } from '../vm-options.ts';
 import type { PreparedRun, VmRun } from '../vm-run.ts';
 import type { MachineSetup } from '../worker-protocol.ts';
+import type { SnapshotDescription } from '../describe-snapshot.ts';
 import { SnapshotFile } from './container.ts';
-import { packSnapshot, readHost, recordOf } from './host-record.ts';
+import { packSnapshot, readHost, readRecord, recordOf } from './host-record.ts';
 import { Resumption } from './resumption.ts';
 import { readShape } from './shape.ts';
 
@@ -54,5 +55,25 @@ export function prepareToResume(
     },
     transfer: [],
     resumption: new Resumption(record),
+  };
+}
+
+/** Reads all of the file, so that what is damaged is found before a machine is made of it. Throws SnapshotError 'bad-file'. */
+export function describe(bytes: Bytes): SnapshotDescription {
+  const file = new SnapshotFile(bytes);
+  for (const name of file.names) file.section(name);
+  const { memoryBytes, clock, transport, shares, drives } = readRecord(file);
+  return {
+    program: file.program,
+    memory: memoryBytes / 2 ** 20,
+    clock,
+    transport,
+    shares: shares.map(({ mount, cache, ...share }) => ({
+      ...share,
+      mount: mount === '' ? undefined : mount,
+      // Whether this program has such a mode shows when a machine is made with it.
+      cache: cache as CacheMode,
+    })),
+    drives: drives.map(({ serial }) => serial),
   };
 }

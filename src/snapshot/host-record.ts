@@ -103,6 +103,13 @@ export interface GivenOptions extends Pick<Shape, 'shares' | 'drives'> {
 
 /** Reads what a snapshot says of its options. Throws SnapshotError 'bad-file'; 'bad-option' where those given do not fit. */
 export function readHost(file: SnapshotFile, given: GivenOptions): HostRecord {
+  const record = readRecord(file);
+  checkOptions(record, given);
+  return record;
+}
+
+/** Throws SnapshotError 'bad-file'. */
+export function readRecord(file: SnapshotFile): HostRecord {
   const what = 'section host';
   const value = file.plain('host');
   checkShape(value, exampleHost, what);
@@ -113,7 +120,6 @@ export function readHost(file: SnapshotFile, given: GivenOptions): HostRecord {
       if (streams !== undefined) checkShape(streams, exampleStreams, what);
     }
   }
-  checkOptions(record, given);
   return record;
 }
 

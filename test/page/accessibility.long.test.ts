@@ -50,6 +50,11 @@ test('axe finds nothing in any view, light and dark, wide and narrow', async () 
   expect.soft(await inBothSchemes(page)).toEqual([]);
   await page.keyboard.press('Escape');
 
+  await page.getByRole('button', { name: 'Machine' }).click();
+  await page.getByRole('menuitem', { name: 'Save the machine…' }).waitFor();
+  expect.soft(await inBothSchemes(page)).toEqual([]);
+  await page.keyboard.press('Escape');
+
   await linux.row('p.wasm').click({ button: 'right' });
   await page.getByRole('menuitem', { name: 'Run with WASI' }).waitFor();
   expect.soft(await inBothSchemes(page)).toEqual([]);

@@ -61,7 +61,8 @@ export class Inspector {
 
   #follow(vm: Vm): () => void {
     this.#tracker = new RequestTracker();
-    this.#learning.value = true;
+    // One that goes on has mounted its folders long ago: what their fids are called is known in its guest alone.
+    this.#learning.value = !this.#session.resumed.peek();
     const forgetTrace = vm.on('trace', (event) => this.#take(event));
     const forgetActivity = vm.on('activity', (activity) => {
       this.meter.add(activity, performance.now());

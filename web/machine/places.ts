@@ -1,5 +1,5 @@
 // The folders that the guest is given: where each is kept, and how that reads.
-import { indexedDb, memory, opfs, pickedFolder, storage, type ShareOptions } from 'vm9';
+import { indexedDb, memory, opfs, pickedFolder, storage, type ShareOptions, type SnapshotDescription } from 'vm9';
 import type { Store } from '../page-options.ts';
 
 export interface Place {
@@ -42,6 +42,25 @@ export function pickedPlace(handle: FileSystemDirectoryHandle): Place {
 export function keptIn(line: string): Store | undefined {
   const store = /are kept in (OPFS|IndexedDB)$/.exec(line)?.[1];
   return store === undefined ? undefined : store === 'OPFS' ? 'opfs' : 'indexeddb';
+}
+
+/**
+ * The folders of a machine that goes on: first those that it was saved with, mounted as they were there, then what the page has
+ * besides. Throws an Error that names one that the page has not.
+ */
+export function placesOf(saved: SnapshotDescription['shares'], present: readonly Place[]): readonly Place[] {
+  const own = saved.map(({ tag, mount = 'none', ...options }) => {
+    const here = present.find((place) => place.tag === tag);
+    if (here === undefined) {
+      const tags = present.map((place) => `"${place.tag}"`).join(' and ');
+      throw new Error(
+        `its machine needs the folder "${tag}"${mount === 'none' ? '' : ` at ${mount}`}, and this page has ${tags}: ` +
+          'share a folder of this name with it first',
+      );
+    }
+    return { ...here, mount, share: { ...here.share, ...options, mount } };
+  });
+  return [...own, ...present.filter((place) => saved.every(({ tag }) => place.tag !== tag))];
 }
 
 /** A share's tag has 1 to 31 bytes and no slash; the home folder's is taken. */

@@ -17,14 +17,19 @@ export interface ConsoleScreen {
   readonly size: { readonly columns: number; readonly rows: number };
   /** Returns what disconnects it again. */
   connect(console: Vm['console']): () => void;
+  /** Shows output that comes from no terminal. */
+  print(bytes: Uint8Array): void;
   /** Shows a line of the page's own. */
   say(line: string): void;
   clear(): void;
 }
 
 export interface SessionPlan {
+  /** MiB of RAM. */
   readonly memory: number;
   readonly transport: 'mmio' | 'pci';
+  /** A snapshot to go on from, with its memory and its transport; absent: Linux boots. */
+  readonly snapshot?: Uint8Array;
   /** What is shared with the guest, the home folder first. */
   readonly places: readonly Place[];
 }
@@ -35,6 +40,10 @@ export class Session {
   /** The present machine; also after it has stopped, because its folders can still be used. */
   readonly vm = signal<Vm | undefined>(undefined);
   readonly places = signal<readonly Place[]>([]);
+  /** MiB of RAM of the present machine. */
+  readonly memory = signal(0);
+  /** It goes on from a file. */
+  readonly resumed = signal(false);
   readonly #screen: ConsoleScreen;
   #disconnect: () => void = () => undefined;
   /** Counts starts: the last one counts. */
@@ -58,13 +67,16 @@ export class Session {
     // Asked again meanwhile: that one starts.
     if (turn !== this.#turn) return;
     try {
+      const { memory, transport, snapshot, places } = plan;
+      const { columns, rows } = this.#screen.size;
       const vm = createVm({
-        memory: plan.memory,
-        transport: plan.transport,
-        shares: plan.places.map(({ share }) => share),
-        console: this.#screen.size,
+        memory,
+        shares: places.map(({ share }) => share),
+        ...(snapshot === undefined
+          ? { transport, console: { columns, rows } }
+          : { resume: snapshot, console: { columns, rows: otherThan(rows) } }),
       });
-      this.#adopt(vm, plan.places);
+      this.#adopt(vm, plan);
       await vm.start();
       this.#over(vm, troubleOfExit(await vm.exited));
     } catch (error) {
@@ -80,7 +92,7 @@ export class Session {
     await vm.powerOff().catch(() => vm.stop());
   }
 
-  #adopt(vm: Vm, places: readonly Place[]): void {
+  #adopt(vm: Vm, { places, memory, snapshot }: SessionPlan): void {
     this.#screen.clear();
     this.#disconnect = this.#screen.connect(vm.console);
     let follower = new BootFollower();
@@ -104,6 +116,8 @@ export class Session {
     // Once more after each reboot of the guest.
     vm.on('ready', () => {
       this.state.value = { phase: 'running' };
+      // Programs draw themselves anew for another size: what the terminal had on it is not in the file.
+      if (snapshot !== undefined) vm.console.resize(this.#screen.size.columns, this.#screen.size.rows);
       void this.#keepShell(vm).then(() => {
         if (this.vm.value !== vm || this.state.value.phase !== 'running') return;
         follower = new BootFollower();
@@ -113,6 +127,8 @@ export class Session {
     batch(() => {
       this.vm.value = vm;
       this.places.value = places;
+      this.memory.value = memory;
+      this.resumed.value = snapshot !== undefined;
       booting();
     });
   }
@@ -123,6 +139,7 @@ export class Session {
 
   /** Gives the console a shell, and another when that has ended. Resolves when the guest goes down. */
   async #keepShell(vm: Vm): Promise<void> {
+    void this.#showCommands(vm);
     while (vm.isReady) {
       try {
         const ended = await vm.startShell({ term: 'xterm-256color' });
@@ -134,6 +151,23 @@ export class Session {
         return;
       }
     }
+  }
+
+  /** Commands without a terminal, which ran in the guest when it was saved: their output goes on here. */
+  async #showCommands(vm: Vm): Promise<void> {
+    // Who has no commands to show has none.
+    const commands = await vm.resumedCommands.catch(() => []);
+    await Promise.all(
+      commands.map(async (command) => {
+        const show = async (output: AsyncIterable<Uint8Array>): Promise<void> => {
+          for await (const bytes of output) this.#screen.print(bytes);
+        };
+        const [status] = await Promise.allSettled([command.status, show(command.stdout), show(command.stderr)]);
+        // Otherwise the machine has ended before it.
+        if (status.status === 'fulfilled' && this.vm.value === vm)
+          this.#screen.say(`the command that ran when the machine was saved has ended with status ${status.value}`);
+      }),
+    );
   }
 
   async #leave(): Promise<void> {
@@ -148,4 +182,9 @@ export class Session {
     // What a share could not store it has told before.
     await vm.dispose().catch(() => undefined);
   }
+}
+
+/** A number of rows that is not this one. */
+function otherThan(rows: number): number {
+  return rows > 1 ? rows - 1 : rows + 1;
 }

@@ -62,6 +62,11 @@ export class Screen implements ConsoleScreen {
     };
   }
 
+  print(bytes: Uint8Array): void {
+    // Byte by byte: a piece may end within a character.
+    this.#terminal.write(Uint8Array.from(Array.from(bytes).flatMap((byte) => (byte === 0x0a ? [0x0d, 0x0a] : [byte]))));
+  }
+
   say(line: string): void {
     this.#terminal.write(`\r\n\x1b[90m[${line.replaceAll('\n', '\r\n')}]\x1b[0m\r\n`);
   }

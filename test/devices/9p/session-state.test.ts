@@ -116,6 +116,23 @@ test('what a file was opened for stays, and opening it again neither cuts it off
   expect(text(await readAll(client, 2))).toBe('made');
 });
 
+test('the root is the share that was given, whatever its number is there', async () => {
+  const backend = memory();
+  const server = new Server({ backend });
+  const first = await Client.attached(server);
+  await makeFile(first, [], 'file', 'text');
+  await openFid(first, 1, openFlags.readOnly, 'file');
+  await openFid(first, 2, openFlags.readOnly);
+  const state = (await saveSession(server.present))();
+  const elsewhere = { ...state, fids: state.fids.map((fid) => ({ ...fid, ino: fid.ino + 1000n })) };
+  const second = new Server({ backend });
+  expect(await restoreSession(second.present, elsewhere)).toEqual({ files: 1, locks: 0 });
+  const client = new Client(second);
+  expect(await client.send(Tread({ fid: 1, offset: 0, count: 4 }))).toEqual(Rlerror('ESTALE'));
+  await client.expect('Rwalk', Twalk({ fid: 0, newfid: 3, names: ['file'] }));
+  expect((await list(client, 2)).map(({ name }) => name)).toContain('file');
+});
+
 test.each<[string, (others: Client) => Promise<unknown>]>([
   ['was removed', (others) => others.expect('Runlinkat', Tunlinkat({ dirfid: 0, name: 'file', flags: 0 }))],
   [
