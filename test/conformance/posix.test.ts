@@ -87,6 +87,8 @@ describe.runIf(isInstalled(compiler)).each(places)('POSIX in $place', ({ start, 
       // A write takes SUID and SGID on the host, whoever writes. With cache=none the client takes them by chown as the inode of
       // that name had them, and sets the whole mode, though it may be another by another name.
       const bits = mode === 'none' || ['folder', 'mapped', 'passthrough'].includes(backend) ? 1777 : 7777;
+      // That folder says one link. With cache=loose `v9fs_vfs_mkdir_dotl` and `v9fs_vfs_rename` of the client count on from there,
+      // and who looks at an open folder is told that: `v9fs_vfs_getattr_dotl` does not ask the server then.
       const limits = `${clientLimits[mode]}${backend === 'picked-folder' ? ' folder-links' : ''}`;
       const [folder, model] = [`/mnt/${backend}/random`, '/mnt/tmpfs/model'];
       const began = performance.now();

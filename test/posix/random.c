@@ -3,7 +3,8 @@
  * random FOLDER MODEL SEED COUNT MODES [OPTION ...], both folders empty, as root; MODES is octal, the bits of modes that are set.
  * "one-name": no file gets a second name. "no-append": none is opened to append. "keep-cache": what is cached is forgotten only
  * before the last comparison. "stale-ends": ENODATA from a read is no difference, if one after fstat(2) is none. "folder-links":
- * nor is one link of a folder, where its file system does not count them. It prints a line for each difference, at most ten, then
+ * nor is one link of a folder, where its file system does not count them, or with "keep-cache" another number: a client that
+ * believes its cache counts on from one, by the folders that it makes. It prints a line for each difference, at most ten, then
  * "COUNT done, FAILED of them with errors, STALE stale ends". */
 #include <dirent.h>
 #include <errno.h>
@@ -151,7 +152,8 @@ static char *names_in(int root, const char *path)
 /* Compares what both sides tell of a file: all but times, numbers of inodes, and what a folder's size is. */
 static void compare_status(const struct stat *status)
 {
-	int uncounted = folder_links && S_ISDIR(status[0].st_mode) && status[0].st_nlink == 1;
+	int counted_on = keep_cache ? status[0].st_nlink > 0 : status[0].st_nlink == 1;
+	int uncounted = folder_links && S_ISDIR(status[0].st_mode) && status[1].st_nlink > 0 && counted_on;
 
 	if (status[0].st_mode != status[1].st_mode || (status[0].st_nlink != status[1].st_nlink && !uncounted) ||
 	    status[0].st_uid != status[1].st_uid || status[0].st_gid != status[1].st_gid ||
