@@ -6,12 +6,16 @@ import { chromiumArguments, chromiumPath } from './test/chromium.ts';
 /** What takes too long for `make test`: it runs with the conformance suites. */
 const long = 'test/**/*.long.test.ts';
 
+/** What runs the command line: else it would use the user's own cache. */
+const globalSetup = 'test/cache-of-tests.ts';
+
 export default defineConfig({
   test: {
     projects: [
       {
         test: {
           name: 'node',
+          globalSetup,
           include: ['test/**/*.test.ts'],
           exclude: ['test/boot/**', 'test/browser/**', 'test/page/**', 'test/conformance/**', long],
           testTimeout: 20_000,
@@ -20,6 +24,7 @@ export default defineConfig({
       {
         test: {
           name: 'boot',
+          globalSetup,
           include: ['test/boot/**/*.test.ts'],
           exclude: [long],
           testTimeout: 60_000,
@@ -50,6 +55,7 @@ export default defineConfig({
       {
         test: {
           name: 'page',
+          globalSetup,
           include: ['test/page/**/*.test.ts'],
           exclude: [long],
           testTimeout: 120_000,
@@ -59,6 +65,7 @@ export default defineConfig({
       {
         test: {
           name: 'conformance',
+          globalSetup,
           include: ['test/conformance/**/*.test.ts', long],
           testTimeout: 40 * 60_000,
           // Full counts take hours: two files at a time then, each of which waits for a guest for much of its time.

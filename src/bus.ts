@@ -4,7 +4,7 @@ interface Mapping {
   readonly base: number;
   /** The first address behind the region. */
   readonly end: number;
-  readonly region: MmioRegion;
+  region: MmioRegion;
 }
 
 const nothing: Mapping = {
@@ -30,6 +30,15 @@ export class Bus {
       throw new Error(`${region.name} at 0x${base.toString(16)} would overlap ${other.region.name}`);
     }
     this.#mappings.push({ base, end, region });
+  }
+
+  /** Lets another region answer from `base` on: something was plugged in where a region begins. Throws where none does. */
+  replace(base: number, region: MmioRegion): void {
+    const mapping = this.#mappings.find((one) => one.base === base);
+    if (mapping === undefined || mapping.region.size !== region.size) {
+      throw new Error(`${region.name} does not fit at 0x${base.toString(16)}`);
+    }
+    mapping.region = region;
   }
 
   /**

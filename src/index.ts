@@ -20,6 +20,7 @@ export type {
 } from './share-files.ts';
 export type { CodePlace, ProfileSample } from './profile-samples.ts';
 export type { SharePath } from './share-path.ts';
+export type { BootedMachine, StartCache } from './start-cache.ts';
 export { Vm, type AbortSignalLike, type ExecOptions, type SaveOptions, type ShellOptions } from './vm.ts';
 export { signals, type CommandOutput, type InputSource, type SignalName, type VmCommand } from './vm-command.ts';
 export type { VmConsole } from './vm-console.ts';

@@ -97,6 +97,11 @@ export class MachineCore {
     for (const { base, region } of options.virtio) bus.attach(base, region);
   }
 
+  /** What the virtio devices are plugged into, after another was. */
+  plugged(virtio: readonly PlacedRegion[]): void {
+    for (const { base, region } of virtio) this.#bus.replace(base, region);
+  }
+
   /** Puts the hart where a firmware would leave it, or where it begins. */
   enter(entry: EntryState): void {
     const { registers } = this.hart;

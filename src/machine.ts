@@ -77,6 +77,8 @@ export class Machine implements WorkerMachine {
   readonly #slots: VirtioSlots;
   readonly #plugged: PluggedDevice[] = [];
   readonly #servers: { readonly tag: string; readonly server: MachineServer }[] = [];
+  /** That are to be plugged in later. */
+  #heldBack: readonly MachineShare[] = [];
   readonly #counted = new CountedRandomness();
   readonly #sharesBeforeDrives: number;
   #panic = new PanicWatcher();
@@ -132,12 +134,14 @@ export class Machine implements WorkerMachine {
     this.consolePort = consolePort;
     this.agentPort = agentPort;
     this.#plug(new VirtioRng({ ...this.#deviceOptions(), fill: (bytes) => this.#entropy(bytes) }));
-    this.#sharesBeforeDrives = options.shape?.sharesBeforeDrives ?? options.shares.length;
-    for (const share of options.shares.slice(0, this.#sharesBeforeDrives)) this.#share(share);
+    const { shares, sharesLater = false } = options;
+    this.#sharesBeforeDrives = sharesLater ? 0 : (options.shape?.sharesBeforeDrives ?? shares.length);
+    for (const share of shares.slice(0, this.#sharesBeforeDrives)) this.#share(share);
     for (const drive of drives) {
       this.#plug(drive.makeDevice({ ...this.#deviceOptions(), onFatal: (error) => this.#failed(error) }));
     }
-    for (const share of options.shares.slice(this.#sharesBeforeDrives)) this.#share(share);
+    if (sharesLater) this.#heldBack = shares;
+    else for (const share of shares.slice(this.#sharesBeforeDrives)) this.#share(share);
   }
 
   /** Runs the guest to its end. Rejects with BootError for a kernel that it cannot start, else only for our mistakes. */
@@ -174,6 +178,12 @@ export class Machine implements WorkerMachine {
       this.#rest = { work: () => work(this.#parts(core)).then(resolve, reject), fail: reject };
       loop.wake();
     });
+  }
+
+  plugShares(): void {
+    for (const share of this.#heldBack) this.#share(share);
+    this.#heldBack = [];
+    this.#core?.plugged(this.#slots.regions());
   }
 
   trace(types: readonly MachineEvent['type'][], listener: TraceListener): void {

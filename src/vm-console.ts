@@ -19,6 +19,7 @@ export class VmConsole {
   #busy: Promise<void> | undefined;
   #kept: Bytes[] = [];
   #size: { readonly columns: number; readonly rows: number } | undefined;
+  #isTouched = false;
 
   constructor(size?: { readonly columns: number; readonly rows: number }) {
     this.#size = size;
@@ -45,6 +46,7 @@ export class VmConsole {
   /** Types. Resolves when all of it is on its way to the guest; dropped where no machine runs. */
   async write(input: Bytes | string): Promise<void> {
     const bytes = typeof input === 'string' ? new TextEncoder().encode(input) : input;
+    this.#isTouched = true;
     await (this.#hvcOpen && this.#hvcUsed ? this.#consoleInput : this.#uartInput)?.write(bytes);
   }
 
@@ -56,12 +58,14 @@ export class VmConsole {
   /** Tells the guest the terminal's size in characters. */
   resize(columns: number, rows: number): void {
     this.#size = { columns, rows };
+    this.#isTouched = true;
     this.#link?.post({ type: 'resize', columns, rows });
   }
 
   /** Connects a machine that is about to start. For Vm only. */
   connect(link: WorkerLink): void {
     this.#link = link;
+    this.#isTouched = false;
     this.#uartInput = new WindowWriter(link.uart.sender);
     this.#consoleInput = new WindowWriter(link.console.sender);
     link.uart.consume((bytes) => this.#take(bytes));
@@ -80,6 +84,11 @@ export class VmConsole {
   /** Whether somebody in the guest uses hvc0. For Vm only. */
   get isUsed(): boolean {
     return this.#hvcUsed;
+  }
+
+  /** Whether the machine has been told anything of the person at the console: keys, a new size. For Vm only. */
+  get isTouched(): boolean {
+    return this.#isTouched;
   }
 
   /** A program was started on hvc0. For Vm only. */

@@ -38,6 +38,8 @@ export interface VmEvents {
 }
 
 export interface VmStatistics extends MachineStatistics {
+  /** What the machine has begun with. */
+  readonly start: 'boot' | 'cache' | 'snapshot';
   /** Milliseconds from `start` to each stage of the first boot. */
   readonly boot: Readonly<Partial<Record<BootStage, number>>>;
 }

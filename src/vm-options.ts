@@ -3,6 +3,7 @@ import type { Bytes } from '../devices/ports.ts';
 import type { HartFeatures } from './cpu/riscv/features.ts';
 import { defaultMaximumBytes, engineWeight } from './cpu/riscv/translation-bounds.ts';
 import { VmError } from './errors.ts';
+import type { StartCache } from './start-cache.ts';
 import type { DriveOptions } from './vm-drives.ts';
 import type { CpuEngine, MachineEvent, VirtioTransport } from './worker-protocol.ts';
 
@@ -80,6 +81,11 @@ export interface VmOptions {
    * have to be given again, as they were; more shares may follow them. Firmware, kernel and initrd are those of a later restart.
    */
   readonly resume?: Bytes;
+  /**
+   * Where machines are kept as they have booted, for later starts to go on from (`cacheFolder` in Node.js). Default: none is kept,
+   * and each start boots, as it does with a firmware, a root, drives, a counted clock or a trace.
+   */
+  readonly cache?: StartCache;
   /** A reboot of the guest ends the machine instead of restarting it. */
   readonly noReboot?: boolean;
   /** Size of the console at the start, in characters. */

@@ -8,7 +8,8 @@ import { VmError, asVmError } from './errors.ts';
 import { LinkAgentPort } from './link-agent-port.ts';
 import { observed } from './observed.ts';
 import type { Resumption } from './snapshot/resumption.ts';
-import type { RunSaving, SavedRun } from './snapshot/run-saving.ts';
+import type { KeepBooted } from './snapshot/instant-start.ts';
+import type { RunSaving, SavedRun, SaveMode } from './snapshot/run-saving.ts';
 import { VmCommand } from './vm-command.ts';
 import type { OnLoading, Platform } from './platform.ts';
 import type { VmConsole } from './vm-console.ts';
@@ -49,6 +50,8 @@ export interface RunContext {
 export interface PreparedRun extends PreparedMachine {
   /** Of this side, where the machine goes on from a snapshot. */
   readonly resumption?: Resumption;
+  /** Given the machine once it has booted, before it has any share. */
+  readonly keep?: KeepBooted;
 }
 
 export class VmRun {
@@ -76,6 +79,7 @@ export class VmRun {
   #setup: MachineSetup | undefined;
   #saving: RunSaving | undefined;
   #resumption: Resumption | undefined;
+  #keepBooted: KeepBooted | undefined;
   #stopWatch: () => void = () => undefined;
 
   constructor(context: RunContext) {
@@ -118,7 +122,8 @@ export class VmRun {
   }
 
   async statistics(): Promise<VmStatistics> {
-    return { ...(await this.#machineStatistics()), boot: Object.fromEntries(this.#reached) };
+    const start = this.#resumption === undefined ? 'boot' : this.#setup?.resumeIsWhole === true ? 'cache' : 'snapshot';
+    return { ...(await this.#machineStatistics()), start, boot: Object.fromEntries(this.#reached) };
   }
 
   /** Stops the machine as it is. Resolves when nothing of it is left. */
@@ -163,9 +168,13 @@ export class VmRun {
   /** Takes a snapshot; with `stop` it is the machine's end. */
   async save(stop: boolean): Promise<SavedRun> {
     await this.#started.promise;
-    const { RunSaving } = await import('./snapshot/api-side.ts');
     // The agent is in the middle of something, or there is none.
     if (this.#agent !== undefined) await this.#ready.promise;
+    return this.#save({ stop, packed: true, freeze: true });
+  }
+
+  async #save(mode: SaveMode): Promise<SavedRun> {
+    const { RunSaving } = await import('./snapshot/api-side.ts');
     const setup = this.#setup;
     if (this.#over || setup === undefined) {
       throw new VmError('stopped', 'no machine runs that could be saved: call start()');
@@ -173,7 +182,7 @@ export class VmRun {
     const saving = new RunSaving(this.#saving, this.#link, setup, this.#agentPort, this.#agent);
     this.#saving = saving;
     try {
-      return await saving.save(stop, this.#context.console);
+      return await saving.save(mode, this.#context.console);
     } finally {
       this.#saving = undefined;
     }
@@ -204,6 +213,7 @@ export class VmRun {
     if (this.#over) return;
     this.#setup = machine.setup;
     this.#resumption = machine.resumption;
+    this.#keepBooted = machine.keep;
     machine.resumption?.begin(this.#context);
     this.#reach('image');
     this.#setUp = true;
@@ -302,7 +312,7 @@ export class VmRun {
     this.#agent = agent;
     const setClock = (): Promise<void> => this.#setClock(agent);
     const makeCommand = (): VmCommand => new VmCommand();
-    (this.#resumption?.meet(agent, setClock, makeCommand) ?? Promise.resolve(0))
+    (this.#resumption?.meet(agent, setClock, makeCommand) ?? this.#keep(agent))
       .then((mounted) => this.#mountShares(agent, mounted))
       .then(
         () => {
@@ -316,6 +326,22 @@ export class VmRun {
           if (this.#agent === agent) this.#cannotBeReady(asVmError(error));
         },
       );
+  }
+
+  /** Gives away the machine as it has booted, if it is wanted, and lets it have its shares. None is mounted. */
+  async #keep(agent: Agent): Promise<0> {
+    const keep = this.#keepBooted;
+    this.#keepBooted = undefined;
+    if (keep !== undefined) {
+      await agent.ready;
+      await keep(agent, this.#context.console, (mode) => this.#save(mode));
+    }
+    this.#plugShares();
+    return 0;
+  }
+
+  #plugShares(): void {
+    if (this.#setup?.sharesLater === true) this.#link.post({ type: 'plug' });
   }
 
   /** Those before `first` are mounted already. */
@@ -353,6 +379,8 @@ export class VmRun {
   }
 
   #cannotBeReady(error: VmError): void {
+    // Whoever is at the console may find a use for them.
+    this.#plugShares();
     this.#ready.reject(error);
     this.#context.events.emit('unready', error);
   }

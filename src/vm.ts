@@ -27,6 +27,7 @@ import {
 import { VmRun, type PreparedRun } from './vm-run.ts';
 import { connectShare, leaseShare, VmShareSource, type ShareLease } from './vm-share.ts';
 import { WasiProcess, type WasiOptions } from './wasi/process.ts';
+import type { StartCache } from './start-cache.ts';
 import { prepareWasi } from './wasi/start.ts';
 import { WorkerKeeper, WorkerThread } from './worker-thread.ts';
 import type { MachineEvent, MachineSetup, PreparedMachine, VirtioTransport, VmExit } from './worker-protocol.ts';
@@ -89,6 +90,8 @@ export class Vm {
   #starting: Promise<void> = Promise.resolve();
   #running = false;
   #disposed = false;
+  /** Machines that are on their way into the cache. */
+  #keeping: Promise<void> = Promise.resolve();
 
   /** Throws VmError 'bad-option'. Nothing is opened and nothing runs before `start`. */
   constructor(platform: Platform, options: VmOptions = {}) {
@@ -317,13 +320,13 @@ export class Vm {
     for (const program of this.#programs) await program.kill('the VM was disposed of');
     await this.stop();
     const closing = [...this.#files.values()].map((files) => files.close());
-    const ends = await Promise.allSettled([...closing, this.#worker.dispose()]);
+    const ends = await Promise.allSettled([...closing, this.#worker.dispose(), this.#keeping]);
     this.#events.clear();
     for (const end of ends) if (end.status === 'rejected') throw asVmError(end.reason);
   }
 
   async #start(): Promise<void> {
-    const { firmware, kernel, initrd, resume } = this.#options;
+    const { firmware, kernel, initrd, resume, cache } = this.#options;
     const run = new VmRun({
       hold: () => this.#worker.hold(),
       platform: this.#platform,
@@ -332,7 +335,10 @@ export class Vm {
       events: this.#events,
       hasKernel: kernel !== 'none',
       isBuiltIn: [firmware, kernel, initrd, resume].every((each) => each === undefined),
-      prepare: (onLoading) => (resume === undefined ? this.#prepare(onLoading) : this.#prepareToResume(resume)),
+      prepare: (onLoading) => {
+        if (resume !== undefined) return this.#prepareToResume(resume);
+        return cache === undefined ? this.#prepare(onLoading) : this.#prepareInstantStart(cache, onLoading);
+      },
       prepareAgain: () => this.#prepare(() => undefined),
     });
     this.#run = run;
@@ -346,6 +352,19 @@ export class Vm {
   async #prepareToResume(resume: Bytes): Promise<PreparedRun> {
     const { prepareToResume } = await import('./snapshot/api-side.ts');
     return prepareToResume(resume, this.#setup(), this.#options, this.shares, this.#drives);
+  }
+
+  async #prepareInstantStart(cache: StartCache, onLoading: OnLoading): Promise<PreparedRun> {
+    const { prepareInstantStart } = await import('./snapshot/instant-start.ts');
+    return prepareInstantStart(cache, {
+      setup: this.#setup(),
+      options: this.#options,
+      shares: this.shares,
+      boot: () => this.#prepare(onLoading),
+      onKeeping: (keeping) => {
+        this.#keeping = keeping;
+      },
+    });
   }
 
   async #prepare(onLoading: OnLoading): Promise<PreparedMachine> {

@@ -43,6 +43,8 @@ export interface WorkerMachine {
    * where the machine ends before. Who asks waits for the end of it before he asks again.
    */
   atRest<Result>(work: (parts: MachineParts) => Promise<Result>): Promise<Result>;
+  /** Plugs in the shares, where they were to come later. The guest finds them when it looks. Not within a run of the hart. */
+  plugShares(): void;
   /** Gives what happens from now on, of these types, to `listener`. */
   trace(types: readonly MachineEvent['type'][], listener: TraceListener): void;
   /** Tells the guest the size of its console in characters. */
@@ -173,7 +175,11 @@ export class MachineRun {
         void machine?.reset().then(() => this.#options.post({ type: 'reset' }));
         break;
       case 'save':
-        if (machine !== undefined) void this.#save(machine, message.stop);
+        if (machine !== undefined) void this.#save(machine, message);
+        break;
+      case 'plug':
+        machine?.plugShares();
+        this.#trace();
         break;
       case 'bytes': {
         const stream = this.#streams?.[message.stream];
@@ -279,9 +285,9 @@ export class MachineRun {
     this.#options.post({ type: 'port', stream, open, opening: this.#agentOpening });
   }
 
-  async #save(machine: WorkerMachine, stop: boolean): Promise<void> {
+  async #save(machine: WorkerMachine, { stop, packed }: Extract<ToMachine, { type: 'save' }>): Promise<void> {
     const { answerSave } = await import('./snapshot/worker-side.ts');
-    await answerSave(machine, this.#streams, this.#options, () => {
+    await answerSave(machine, this.#streams, this.#options, packed, () => {
       this.#endedBySave = stop;
       if (stop) machine.stop();
     });

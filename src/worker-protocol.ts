@@ -54,6 +54,10 @@ export interface MachineSetup {
   /** A snapshot to go on from, and what the machine has to be for it. */
   readonly resume?: Bytes;
   readonly shape?: MachineShape;
+  /** Who gives the snapshot has seen that it is as it was written: its checksums need not be compared. */
+  readonly resumeIsWhole?: boolean;
+  /** The guest boots without the shares; `plug` brings them. */
+  readonly sharesLater?: boolean;
   readonly commandLine: string;
   readonly noReboot: boolean;
   readonly console?: { readonly columns: number; readonly rows: number };
@@ -165,8 +169,13 @@ export type ToWorker =
   | { readonly type: 'traced'; readonly count: number }
   /** Restarts the machine, as by its button; `reset` follows, or the machine's end. */
   | { readonly type: 'reset' }
-  /** Takes a snapshot; `saved` follows, or the machine's end. With `stop` nothing of the guest runs after it, and the machine ends. */
-  | { readonly type: 'save'; readonly stop: boolean }
+  /**
+   * Takes a snapshot; `saved` follows, or the machine's end. With `stop` nothing of the guest runs after it, and the machine ends.
+   * `packed`: small rather than quick to read.
+   */
+  | { readonly type: 'save'; readonly stop: boolean; readonly packed: boolean }
+  /** Plugs in the shares that were to come later, if they are not. */
+  | { readonly type: 'plug' }
   /** Ends the machine, if it runs; `exit` follows. */
   | { readonly type: 'stop' };
 

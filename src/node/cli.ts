@@ -1,6 +1,7 @@
 // The command `vm9`: from words to a machine, and from its end to an exit status.
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
 import {
+  cacheFolder,
   createVm,
   hostFile,
   hostFolder,
@@ -12,6 +13,7 @@ import {
   type VmCommand,
   type VmOptions,
 } from './index.ts';
+import { userCacheFolder } from './cache-folder.ts';
 import type { DriveArgument } from './drive-argument.ts';
 import { helpText, parseArguments, type RunArguments, type TraceArgument } from './options.ts';
 import { Profile } from './profile/profile.ts';
@@ -119,7 +121,7 @@ async function tellStatistics(vm: Vm, beforeStart: number): Promise<void> {
 
 function vmOptions(given: RunArguments, terminal: HostTerminal | undefined): VmOptions {
   const { memory, firmware, kernel, initrd, append, clock, cpu, cpuFeatures, jitCache, transport } = given;
-  const { noReboot, traces, profile, resume } = given;
+  const { noReboot, traces, profile, resume, cold } = given;
   const size = terminal?.size;
   return {
     ...(memory !== undefined && { memory }),
@@ -132,6 +134,7 @@ function vmOptions(given: RunArguments, terminal: HostTerminal | undefined): VmO
     drives: given.drives.map(driveOptions),
     ...(clock !== undefined && { clock }),
     ...(resume !== undefined && { resume: snapshot(resume) }),
+    ...(!cold && { cache: cacheFolder(userCacheFolder(), { onProblem: (line) => tellOfCache(given, line, terminal) }) }),
     cpu,
     cpuFeatures,
     ...(jitCache !== undefined && { jitCache }),
@@ -210,6 +213,11 @@ function openToWrite(option: string, file: string): number {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new VmError('bad-file', `${option}: it cannot be written: ${reason}`, { cause });
   }
+}
+
+/** A machine that boots is as good: a script's output has no line of that. */
+function tellOfCache(given: RunArguments, line: string, terminal: HostTerminal | undefined): void {
+  if (given.stats || (stderr.isTTY && !given.quiet)) note(`vm9: ${line}`, terminal);
 }
 
 /** A line beside the guest's output, whatever state the terminal is in. */

@@ -16,8 +16,15 @@ const unpack = promisify(gunzip);
  * own initial file system goes to the guest as it is, because it may be several archives one behind another.
  */
 export async function loadGuestImage(): Promise<GuestImage> {
-  const [kernel, initrd] = await Promise.all([unpacked('vmlinux-riscv64.gz'), unpacked('initramfs-riscv64.cpio.gz')]);
+  const [kernel, initrd] = await Promise.all([unpacked(names.kernel), unpacked(names.initrd)]);
   return { kernel, initrd };
+}
+
+const names = { kernel: 'vmlinux-riscv64.gz', initrd: 'initramfs-riscv64.cpio.gz' } as const;
+
+/** The packed file of one of them. Throws VmError 'bad-file' where the package is not there. */
+export function guestImagePath(which: keyof typeof names): string {
+  return pathOf(names[which]);
 }
 
 async function unpacked(name: string): Promise<Uint8Array> {
@@ -30,13 +37,26 @@ async function unpacked(name: string): Promise<Uint8Array> {
 }
 
 async function readImage(name: string): Promise<Uint8Array> {
+  const path = pathOf(name);
   try {
-    return await readFile(createRequire(import.meta.url).resolve(`${packageName}/${name}`));
+    return await readFile(path);
   } catch (cause) {
-    throw new VmError(
-      'bad-file',
-      `the guest image ${name} cannot be read: npm install ${packageName}, in a clone npm ci; or name a kernel and an initrd`,
-      { cause },
-    );
+    throw notThere(name, cause);
   }
+}
+
+function pathOf(name: string): string {
+  try {
+    return createRequire(import.meta.url).resolve(`${packageName}/${name}`);
+  } catch (cause) {
+    throw notThere(name, cause);
+  }
+}
+
+function notThere(name: string, cause: unknown): VmError {
+  return new VmError(
+    'bad-file',
+    `the guest image ${name} cannot be read: npm install ${packageName}, in a clone npm ci; or name a kernel and an initrd`,
+    { cause },
+  );
 }

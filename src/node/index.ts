@@ -4,6 +4,7 @@ import type { VmOptions } from '../vm-options.ts';
 import { nodePlatform } from './platform.ts';
 
 export * from '../index.ts';
+export { cacheFolder, type CacheFolderOptions } from './cache-folder.ts';
 export { hostFile } from './host-disk/source.ts';
 export type { HostFileSource } from './host-disk/source.ts';
 export { hostFolder } from './host-folder.ts';

@@ -15,6 +15,7 @@ import {
   shareDefaults,
 } from '../vm-options.ts';
 import { parseDrive, type DriveArgument } from './drive-argument.ts';
+import { userCacheFolder } from './cache-folder.ts';
 import { bad, parseNumber } from './option-values.ts';
 import { parseRoot, parseShare, type ShareArgument } from './share-argument.ts';
 
@@ -142,6 +143,13 @@ const options = {
       'drives have to be given again, other shares may follow them',
     ],
   },
+  cold: {
+    help: [
+      'boot, where else the machine would go on from one that has booted, of which no share, drive or command is',
+      'part; such machines are kept, at most 256 MiB of them and 30 days, in VM9_CACHE, else XDG_CACHE_HOME/vm9,',
+      `here ${userCacheFolder()}`,
+    ],
+  },
   'no-reboot': { help: ['a reboot of the guest ends the program, with status 0'] },
   stats: { help: ['tell on stderr at the end: boot time, MIPS, 9P requests and bytes'] },
   trace: {
@@ -198,6 +206,8 @@ export interface RunArguments {
   /** In MiB. */
   readonly jitCache?: number;
   readonly transport?: VirtioTransport;
+  /** Without the cache. */
+  readonly cold: boolean;
   readonly noReboot: boolean;
   readonly stats: boolean;
   readonly traces: readonly TraceArgument[];
@@ -265,6 +275,7 @@ export function parseArguments(words: readonly string[]): Arguments {
     cpuFeatures,
     ...(jitCache !== undefined && { jitCache: parseJitCache(jitCache) }),
     ...(transport !== undefined && { transport: parseTransport(transport) }),
+    cold: given.switches.has('cold'),
     noReboot: given.switches.has('no-reboot'),
     stats: given.switches.has('stats'),
     traces,

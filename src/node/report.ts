@@ -33,6 +33,12 @@ export function failureOf(error: unknown): { status: number; line: string } {
   return { status: error.code === 'stopped' ? exitStatuses.machineFailed : exitStatuses.usage, line: error.message };
 }
 
+const starts: Readonly<Record<VmStatistics['start'], string>> = {
+  boot: 'the machine has booted',
+  cache: 'the machine went on from the cache',
+  snapshot: 'the machine went on from a snapshot',
+};
+
 /** The lines of `--stats`. `beforeStart` is how many milliseconds the program ran before it started the machine. */
 export function describeStatistics(statistics: VmStatistics, beforeStart: number): string {
   const { boot, instructions, busySeconds, idleSeconds, mips, tlbMisses, translator, p9 } = statistics;
@@ -44,6 +50,7 @@ export function describeStatistics(statistics: VmStatistics, beforeStart: number
         `${(beforeStart + boot.shares).toFixed(0)} ms from the start of the program`;
   return [
     `boot: ${mounted} (${stages.join(', ')})`,
+    `start: ${starts[statistics.start]}`,
     `guest: ${(instructions / 1e6).toFixed(1)} million instructions, ${mips.toFixed(0)} MIPS, ` +
       `${busySeconds.toFixed(3)} s busy, ${idleSeconds.toFixed(3)} s idle, ${tlbMisses} TLB misses`,
     ...(translator === undefined ? [] : [describeTranslator(translator, instructions)]),

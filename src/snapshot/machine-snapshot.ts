@@ -7,7 +7,7 @@ import type { Log, Stateful } from '../../devices/ports.ts';
 import type { VirtioDevice } from '../../devices/virtio/device.ts';
 import { restoreHart, saveHart } from '../cpu/riscv/hart-state.ts';
 import type { CountedRandomness } from '../counted-randomness.ts';
-import type { Host } from '../host.ts';
+import type { Host, Zlib } from '../host.ts';
 import type { MachineCore } from '../machine-core.ts';
 import type { MachineDrive } from '../worker-machine.ts';
 import type { Section } from './container.ts';
@@ -110,14 +110,14 @@ export async function saveShares({ servers }: MachineParts): Promise<() => Share
 }
 
 /**
- * Copies the machine at once, and returns what makes sections of the copy, with those that are `beside` it, by name: from then
- * on all may change.
+ * Copies the machine at once, and returns what makes sections of the copy, packed where there is a zlib, with those that are
+ * `beside` it, by name: from then on all may change.
  */
 export function saveMachine(
   parts: MachineParts,
   shares: () => readonly ShareRecord[],
   beside: Readonly<Record<string, object>>,
-): (host: Host) => Promise<Section[]> {
+): (zlib: Pick<Zlib, 'deflate'> | undefined) => Promise<Section[]> {
   const all: Record<string, object> = {
     ...beside,
     shape: parts.shape,
@@ -126,7 +126,7 @@ export function saveMachine(
   };
   const plain = Object.entries(all).map(([name, record]) => ({ name, bytes: encodePlain(record as Plain) }));
   const finish = saveRam(parts.ram.view(parts.ram.base, parts.ram.length));
-  return async (host) => [...plain, ...(await finish(await host.zlib()))];
+  return async (zlib) => [...plain, ...(await finish(zlib))];
 }
 
 /**
@@ -145,7 +145,7 @@ export async function restoreMachine(file: SnapshotFile, parts: MachineParts, ho
     if (here !== name) throw unlike(index, name, here);
     checkShape(record.devices[index], present.devices[index], name);
   }
-  await restoreRam(file, parts.ram.view(parts.ram.base, parts.ram.length), await host.zlib());
+  await restoreRam(file, parts.ram.view(parts.ram.base, parts.ram.length), host);
   parts.randomness.state = record.randomness;
   const board = boardOf(parts);
   const restore = (name: (typeof order)[number]): void => set(board[name], record.board[name] ?? {}, name);

@@ -17,6 +17,15 @@ export interface SavedRun {
   readonly state: Pick<HostRecord, 'frozen' | 'consoleUsed' | 'agent'>;
 }
 
+export interface SaveMode {
+  /** The snapshot is the machine's end. */
+  readonly stop: boolean;
+  /** Small, rather than quick to write and to read. */
+  readonly packed: boolean;
+  /** Programs in the guest stand still meanwhile; where none runs, nothing has to. */
+  readonly freeze: boolean;
+}
+
 export class RunSaving {
   readonly #link: WorkerLink;
   readonly #setup: MachineSetup;
@@ -53,14 +62,14 @@ export class RunSaving {
   }
 
   /** Throws SnapshotError, VmError. With `stop` the machine ends with the snapshot. */
-  async save(stop: boolean, console: VmConsole): Promise<SavedRun> {
+  async save({ stop, packed, freeze }: SaveMode, console: VmConsole): Promise<SavedRun> {
     const agent = this.#agent;
     // A counted guest must not notice.
-    const frozen = agent !== undefined && this.#setup.clock === 'host';
+    const frozen = agent !== undefined && this.#setup.clock === 'host' && freeze;
     if (frozen) await agent.freeze();
     this.#present = () => ({ frozen, consoleUsed: console.isUsed, agent: agent && saveAgent(agent) });
     this.#port?.hold();
-    this.#link.post({ type: 'save', stop });
+    this.#link.post({ type: 'save', stop, packed });
     try {
       const sections = await this.#answer;
       return { sections, setup: this.#setup, state: this.#state ?? this.#present() };

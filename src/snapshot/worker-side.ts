@@ -30,6 +30,7 @@ const exampleStreams = { uart: exampleStream, console: exampleStream, agent: exa
 export async function takeSnapshot(
   parts: MachineParts,
   host: Host,
+  packed: boolean,
   beside: () => Readonly<Record<string, object>>,
 ): Promise<Section[]> {
   await answerAll(parts, host);
@@ -37,7 +38,7 @@ export async function takeSnapshot(
   // What clients other than the guest ask meanwhile may have led to an answer.
   await answerAll(parts, host);
   const drives = await saveDrives(parts.drives);
-  return saveMachine(parts, shares, { ...beside(), drives })(host);
+  return saveMachine(parts, shares, { ...beside(), drives })(packed ? await host.zlib() : undefined);
 }
 
 /** Posts the answer to `save`. `end` is called behind it, with the hart still at rest: nothing of the guest is after the snapshot. */
@@ -45,6 +46,7 @@ export async function answerSave(
   machine: WorkerMachine,
   streams: Streams | undefined,
   { host, post }: Pick<MachineRunOptions, 'host' | 'post'>,
+  packed: boolean,
   end: () => void,
 ): Promise<void> {
   const beside = (): Record<string, object> => {
@@ -54,7 +56,7 @@ export async function answerSave(
   };
   try {
     await machine.atRest(async (parts) => {
-      const sections = await takeSnapshot(parts, host, beside);
+      const sections = await takeSnapshot(parts, host, packed, beside);
       post(
         { type: 'saved', sections },
         sections.map(({ bytes }) => bytes.buffer),
@@ -87,7 +89,7 @@ export async function resumeMachine(
 ): Promise<void> {
   if (machine === undefined || streams === undefined || setup.resume === undefined)
     throw new Error('nothing to resume');
-  const file = new SnapshotFile(setup.resume);
+  const file = new SnapshotFile(setup.resume, setup.resumeIsWhole);
   const states = file.plain('streams');
   checkShape(states, exampleStreams, 'section streams');
   await restoreMachine(file, parts, host, (line) => post({ type: 'log', line }));

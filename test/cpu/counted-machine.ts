@@ -127,7 +127,7 @@ export async function runCounted({
   host.onSlice = () => {
     if (saveAt === undefined || saving !== undefined || machine.statistics().instructions < saveAt) return;
     saving = machine.atRest(async (parts) => {
-      const sections = await takeSnapshot(parts, host, () => ({}));
+      const sections = await takeSnapshot(parts, host, true, () => ({}));
       machine.stop();
       return writeSnapshot('test', sections);
     });

@@ -143,6 +143,7 @@ describe('a command line', () => {
   test('without words runs a shell with the defaults', () => {
     expect(parseArguments([])).toEqual({
       action: 'run',
+      cold: false,
       shares: [],
       drives: [],
       tty: false,

@@ -49,10 +49,12 @@ test('--stats tells what was measured, and what was not reached', () => {
     tlbMisses: 1234,
     p9,
     shares: {},
+    start: 'cache' as const,
   };
   expect(describeStatistics({ ...statistics, boot: { image: 10, shares: 500.4 } }, 40)).toBe(
     [
       'boot: 500 ms from the start of the machine to the mounted shares, 540 ms from the start of the program (image 10, shares 500)',
+      'start: the machine went on from the cache',
       'guest: 81.2 million instructions, 406 MIPS, 0.200 s busy, 1.500 s idle, 1234 TLB misses',
       '9P: 12 requests, 345 bytes in, 6789 bytes out',
       '',

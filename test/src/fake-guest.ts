@@ -88,6 +88,8 @@ export class FakeMachine implements WorkerMachine {
   onEvent: TraceListener | undefined;
   traced: readonly MachineEvent['type'][] = [];
   resets = 0;
+  /** How often the shares were plugged in. */
+  plugs = 0;
   /** How often the statistics were asked for. */
   questions = 0;
   p9: ShareTraffic = { requests: 3, bytesIn: 40, bytesOut: 50 };
@@ -111,6 +113,10 @@ export class FakeMachine implements WorkerMachine {
     this.resets++;
     this.agentPort.open(false);
     return Promise.resolve();
+  }
+
+  plugShares(): void {
+    this.plugs++;
   }
 
   trace(types: readonly MachineEvent['type'][], listener: TraceListener): void {
