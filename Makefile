@@ -5,6 +5,9 @@ SHELL := bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 
+# What is run here keeps its booted machines here.
+export VM9_CACHE ?= $(CURDIR)/dist/cache
+
 installed := node_modules/.installed
 results := dist/test-results
 sources := $(shell find src devices -name '*.ts') platform.d.ts build.js package.json

@@ -189,9 +189,7 @@ function readWhole(file: number, size: number): Uint8Array<ArrayBuffer> | undefi
 
 function isAsWritten(key: string, bytes: Uint8Array<ArrayBuffer>): boolean {
   const digest = bytes.subarray(magic.length, headerLength);
-  return (
-    magic.equals(bytes.subarray(0, magic.length)) && digestOf(key, bytes.subarray(headerLength)).equals(digest)
-  );
+  return magic.equals(bytes.subarray(0, magic.length)) && digestOf(key, bytes.subarray(headerLength)).equals(digest);
 }
 
 function digestOf(key: string, snapshot: Bytes): Buffer {

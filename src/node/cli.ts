@@ -134,7 +134,9 @@ function vmOptions(given: RunArguments, terminal: HostTerminal | undefined): VmO
     drives: given.drives.map(driveOptions),
     ...(clock !== undefined && { clock }),
     ...(resume !== undefined && { resume: snapshot(resume) }),
-    ...(!cold && { cache: cacheFolder(userCacheFolder(), { onProblem: (line) => tellOfCache(given, line, terminal) }) }),
+    ...(!cold && {
+      cache: cacheFolder(userCacheFolder(), { onProblem: (line) => tellOfCache(given, line, terminal) }),
+    }),
     cpu,
     cpuFeatures,
     ...(jitCache !== undefined && { jitCache }),

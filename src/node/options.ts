@@ -145,9 +145,9 @@ const options = {
   },
   cold: {
     help: [
-      'boot, where else the machine would go on from one that has booted, of which no share, drive or command is',
-      'part; such machines are kept, at most 256 MiB of them and 30 days, in VM9_CACHE, else XDG_CACHE_HOME/vm9,',
-      `here ${userCacheFolder()}`,
+      'boot, and keep nothing. Else the machine goes on from one that has booted with the same options, if that was',
+      'kept: before it had a share or a command, in the folder VM9_CACHE, else vm9 in XDG_CACHE_HOME, which is',
+      `  ${userCacheFolder()}`,
     ],
   },
   'no-reboot': { help: ['a reboot of the guest ends the program, with status 0'] },

@@ -26,9 +26,9 @@ export interface MachineToStart {
   readonly setup: MachineSetup;
   readonly options: VmOptions;
   readonly shares: readonly Share[];
-  boot(): Promise<PreparedMachine>;
+  readonly boot: () => Promise<PreparedMachine>;
   /** Told of what has begun to be written, which ends by itself. */
-  onKeeping(keeping: Promise<void>): void;
+  readonly onKeeping: (keeping: Promise<void>) => void;
 }
 
 /** Prepares a machine to go on from the cache; else to boot, and to be kept there if it can be. Throws as `boot` does. */
@@ -76,10 +76,7 @@ function shapeOf({ memoryBytes, features, transport, commandLine }: MachineSetup
 }
 
 /** Undefined where what was kept cannot be used after all. */
-function goOnFrom(
-  kept: Uint8Array<ArrayBuffer>,
-  { setup, options, shares }: MachineToStart,
-): PreparedRun | undefined {
+function goOnFrom(kept: Uint8Array<ArrayBuffer>, { setup, options, shares }: MachineToStart): PreparedRun | undefined {
   try {
     const prepared = prepareToResume(kept, setup, options, shares, []);
     return { ...prepared, setup: { ...prepared.setup, resumeIsWhole: true }, transfer: [kept.buffer] };

@@ -34,7 +34,7 @@ interface Boot {
 function bootVm9(share: string, files: BootedFiles | undefined): Promise<Boot> {
   const start = performance.now();
   const own = files === undefined ? [] : ['--kernel', files.kernel, '--initrd', files.initrd];
-  const child = spawn(process.execPath, [runVm, ...own, '--share', share, '--stats', '--exec', command], {
+  const child = spawn(process.execPath, [runVm, ...own, '--cold', '--share', share, '--stats', '--exec', command], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let seconds: number | undefined;

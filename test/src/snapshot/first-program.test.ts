@@ -25,7 +25,10 @@ test.each([
   ['zeros', Buffer.alloc(1000)],
   ['no archive', Buffer.from('vm9-agent '.repeat(100))],
   ['one that is cut short', builtIn.subarray(0, 1000)],
-  ['a length that is no number', Buffer.concat([builtIn.subarray(0, 54), Buffer.from('zzzzzzzz'), builtIn.subarray(62)])],
+  [
+    'a length that is no number',
+    Buffer.concat([builtIn.subarray(0, 54), Buffer.from('zzzzzzzz'), builtIn.subarray(62)]),
+  ],
   ['a packed one behind it', Buffer.concat([builtIn, Buffer.from([0x1f, 0x8b])])],
 ])('what cannot be read does not: %s', (_, archive) => {
   expect(beginsWithAgent(archive)).toBe(false);
