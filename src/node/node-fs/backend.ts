@@ -1,7 +1,6 @@
 // A folder of the host as a share. Every operation is done when its call returns, but fsync: a slow disk must not stop the
 // guest. What reaches the host, and what does not, is walk.ts's; who owns what is owners.ts's.
 import { constants } from 'node:fs';
-import { performance } from 'node:perf_hooks';
 import { fileType, openFlags, renameFlags } from '../../../devices/9p/backend.ts';
 import type {
   AttributeChanges,
@@ -18,25 +17,26 @@ import type {
 import { Errno } from '../../../devices/9p/errno.ts';
 import type { Bytes } from '../../../devices/ports.ts';
 import { listToGuest, listToHost } from './access-lists.ts';
-import { attributesOf, change, statOpened } from './attributes.ts';
+import { change } from './attributes.ts';
 import { descriptorLimit, Descriptors } from './descriptors.ts';
+import { readHiddenLink } from './hidden-links.ts';
 import { hostFlags } from './host-file.ts';
 import { HostLocks } from './host-locks.ts';
 import { host, isErrno, nameToBytes, pathToBytes } from './host.ts';
-import type { HostName, HostPath, HostStat } from './host.ts';
+import type { HostName } from './host.ts';
 import { InodeNumbers } from './inode-numbers.ts';
-import { placeOf } from './kept-attributes.ts';
 import { Listings } from './listings.ts';
 import { loadNative } from './load-native.ts';
+import { Looks } from './looks.ts';
 import { NameChanges } from './name-changes.ts';
-import type { Native, Place } from './native.ts';
+import type { Native } from './native.ts';
 import { OpenFiles, reopenFiles } from './open-files.ts';
 import { openRoot } from './open-root.ts';
 import type { WalkKind } from './open-root.ts';
 import { Places } from './places.ts';
 import { openSecurity } from './open-security.ts';
 import type { SecurityOptions } from './open-security.ts';
-import type { Making, Security, Seen } from './security.ts';
+import type { Making, Security } from './security.ts';
 import { linkOf, OpenTarget } from './targets.ts';
 import type { Target } from './targets.ts';
 import { timeAbilities } from './times.ts';
@@ -47,17 +47,10 @@ import { componentOf } from './walk.ts';
 import { guestXattr, hostXattr, isAccessList, isKeptXattr } from './xattrs.ts';
 import type { Walk } from './walk.ts';
 
-const { O_NOCTTY, O_NONBLOCK, O_RDONLY, O_WRONLY } = constants;
+const { O_WRONLY } = constants;
 
-/**
- * Milliseconds for which a lookup serves the attributes that are asked for next: a walk asks for both, and one look at the
- * host takes half as long as two. A change by the guest ends it at once; one by the host counts as a moment later.
- */
-const freshTime = 0.02;
 const permissions = 0o7777;
 const nameLength = 255;
-/** Bytes of a symbolic link (PATH_MAX). */
-const longestTarget = 4095;
 /** How often an existing file may vanish, and a vanished one come back, while it is being opened. */
 const mostAttempts = 8;
 
@@ -76,31 +69,18 @@ export interface NodeFsOptions {
   readonly security?: SecurityOptions;
 }
 
-/** The content of a file that is a symbolic link to the guest. */
-function readTarget(path: HostPath): Bytes {
-  const fd = host.open(path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
-  try {
-    const content = new Uint8Array(longestTarget);
-    return content.subarray(0, host.read(fd, content, 0));
-  } finally {
-    host.close(fd);
-  }
-}
-
 export class NodeFsBackend implements Backend {
   readonly #readOnly: boolean;
   readonly #walk: Walk;
   readonly #tree: Tree;
   readonly #places: Places;
-  readonly #numbers: InodeNumbers;
   readonly #native: Native | undefined;
   readonly #security: Security;
   readonly #times: TimeAbilities;
   readonly #files: OpenFiles;
   readonly #names: NameChanges;
+  readonly #looks: Looks;
   readonly #locks = new Set<HostLocks>();
-  /** What the last lookup saw. */
-  #seen: { readonly entry: Entry; readonly stat: HostStat; readonly at: number } | undefined;
 
   /** Shares `directory`. Throws Error naming it where it is missing, no folder, or may not be read. */
   static open(directory: string, options: NodeFsOptions): NodeFsBackend {
@@ -130,7 +110,7 @@ export class NodeFsBackend implements Backend {
       throw error;
     }
     this.#places = new Places(this.#tree, walk);
-    this.#numbers = numbers;
+    this.#looks = new Looks({ walk, native, numbers, security: this.#security });
     this.#files = new OpenFiles({
       tree: this.#tree,
       places: this.#places,
@@ -173,7 +153,7 @@ export class NodeFsBackend implements Backend {
       const stat = this.#walk.stat(folder, component);
       if (stat === undefined) return undefined;
       const entry = this.#tree.reach(folder, component, stat);
-      this.#seen = { entry, stat, at: performance.now() };
+      this.#looks.saw(entry, stat);
       return entry.node;
     });
   }
@@ -192,15 +172,7 @@ export class NodeFsBackend implements Backend {
   }
 
   getattr(node: Node): Attributes {
-    const entry = this.#tree.get(node);
-    const seen = this.#seen;
-    const isFresh = seen?.entry === entry && performance.now() - seen.at < freshTime;
-    this.#seen = undefined;
-    if (!isFresh) return this.#look(entry);
-    return this.#attributes(
-      seen.stat,
-      this.#security.seen(seen.stat, () => this.#placeOf(entry)),
-    );
+    return this.#looks.at(this.#tree.get(node));
   }
 
   setattr(node: Node, changes: AttributeChanges): void {
@@ -213,7 +185,7 @@ export class NodeFsBackend implements Backend {
 
   readlink(node: Node): Bytes {
     const entry = this.#tree.get(node);
-    if (entry.type !== fileType.link) return this.#readHiddenLink(node);
+    if (entry.type !== fileType.link) return this.#withTarget(node, (target) => readHiddenLink(target, this.#security));
     return this.#places.following(entry, (link) => {
       if (link.parent === undefined) throw new Errno('ENOENT');
       const path = this.#walk.child(link.parent, link.name);
@@ -295,7 +267,7 @@ export class NodeFsBackend implements Backend {
     caller: Caller,
   ): { readonly node: Node; readonly file: OpenFile } {
     const component = componentOf(name);
-    this.#seen = undefined;
+    this.#looks.forget();
     const making = { mode: fileType.file | (mode & permissions), rdev: 0n, caller };
     return this.#inFolder(parent, (folder) => this.#create(folder, component, flags, making));
   }
@@ -309,8 +281,7 @@ export class NodeFsBackend implements Backend {
   }
 
   getattrOpen(file: OpenFile): Attributes {
-    const fd = this.#files.get(file).opened();
-    return this.#attributesOpened(fd);
+    return this.#looks.opened(this.#files.get(file).opened());
   }
 
   setattrOpen(file: OpenFile, changes: AttributeChanges): void {
@@ -325,7 +296,7 @@ export class NodeFsBackend implements Backend {
   }
 
   write(file: OpenFile, offset: number, from: readonly Bytes[]): number {
-    this.#seen = undefined;
+    this.#looks.forget();
     return this.#files.get(file).write(offset, from);
   }
 
@@ -438,69 +409,8 @@ export class NodeFsBackend implements Backend {
 
   /** Comes before every change. Throws EROFS. */
   #changing(): void {
-    this.#seen = undefined;
+    this.#looks.forget();
     if (this.#readOnly) throw new Errno('EROFS');
-  }
-
-  #attributes(stat: HostStat, seen: Seen): Attributes {
-    return attributesOf(stat, seen, this.#numbers);
-  }
-
-  #attributesOpened(fd: number): Attributes {
-    const stat = statOpened(fd, this.#native);
-    return this.#attributes(
-      stat,
-      this.#security.seen(stat, () => ({ fd })),
-    );
-  }
-
-  /** Where the extended attributes of an entry are, for the system calls that come next. */
-  #placeOf(entry: Entry): Place {
-    return entry.parent === undefined
-      ? this.#walk.withTarget(entry, placeOf)
-      : this.#walk.place(entry.parent, entry.name);
-  }
-
-  #readHiddenLink(node: Node): Bytes {
-    return this.#withTarget(node, (target) => {
-      const stat = target.stat();
-      const isLink =
-        this.#security.hidesTypes &&
-        typeOf(stat) === fileType.file &&
-        (this.#security.seen(stat, () => placeOf(target)).mode & fileType.mask) === fileType.link;
-      if (!isLink) throw new Errno('EINVAL');
-      return readTarget(linkOf(target));
-    });
-  }
-
-  #look(entry: Entry): Attributes {
-    if (entry.parent === undefined)
-      return this.#walk.withTarget(entry, (target) => {
-        const stat = target.stat();
-        return this.#attributes(
-          stat,
-          this.#security.seen(stat, () => placeOf(target)),
-        );
-      });
-    const stat = this.#statByName(entry, entry.parent);
-    if (stat !== undefined && entry.isSame(stat))
-      return this.#attributes(
-        stat,
-        this.#security.seen(stat, () => this.#placeOf(entry)),
-      );
-    const { openDescriptor } = entry;
-    if (openDescriptor !== undefined) return this.#attributesOpened(openDescriptor);
-    // Not ESTALE: Linux's client looks a name up again only when its attributes end in ENOENT (v9fs_lookup_revalidate).
-    throw new Errno('ENOENT', 'another file has the name');
-  }
-
-  #statByName({ name }: Entry, parent: Entry): HostStat | undefined {
-    try {
-      return this.#walk.stat(parent, name);
-    } catch (error) {
-      if (isErrno(error, 'ESTALE')) return undefined;
-      throw error;
-    }
   }
 
   #create(
