@@ -34,4 +34,10 @@ export class Handles<T, H extends number> {
     this.#free.push(handle);
     return value;
   }
+
+  removeAll(): T[] {
+    const values = this.#values.splice(1).filter((value) => value !== undefined);
+    this.#free.length = 0;
+    return values;
+  }
 }

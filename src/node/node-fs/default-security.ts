@@ -93,12 +93,9 @@ export class DefaultSecurity implements Security {
       gid: caller.gid === noId ? own.gid : caller.gid,
     };
     const isOthers = asked.uid !== own.uid || asked.gid !== own.gid;
+    const { uid, gid } = isOthers && this.#canKeep(target, stat) ? asked : own;
     const inherited = type === fileType.folder ? Number(stat.mode) & setGroupId : 0;
-    const wanted = {
-      mode: (mode & permissions) | inherited,
-      ...(isOthers && this.#canKeep(target, stat) ? asked : own),
-    };
-    const hostMode = this.#keep(target, stat, nothing, wanted);
+    const hostMode = this.#keep(target, stat, nothing, { mode: (mode & permissions) | inherited, uid, gid });
     if (hostMode === (Number(stat.mode) & permissions)) return;
     try {
       // A umask only takes away, so that nobody has had more permissions than asked for.
@@ -141,16 +138,19 @@ export class DefaultSecurity implements Security {
 
   /** Keeps what the host does not have of `wanted`, and returns the permissions that it is to have. */
   #keep(target: Target, stat: HostStat, kept: Kept, { mode, uid, gid }: Wanted): number {
-    const owner = {
-      uid: uid === this.owners.uidOf(stat) ? undefined : uid,
-      gid: gid === this.owners.gidOf(stat) ? undefined : gid,
-    };
+    const keptUid = uid === this.owners.uidOf(stat) ? undefined : uid;
+    const keptGid = gid === this.owners.gidOf(stat) ? undefined : gid;
     const hostIds = mode & setIds & Number(stat.mode);
     const keptIds = mode & setIds & ~hostIds;
     if (keptIds !== 0) this.epoch++;
-    const keepsOwner = owner.uid !== undefined || owner.gid !== undefined;
+    const keepsOwner = keptUid !== undefined || keptGid !== undefined;
     const keepsMode = keptIds !== 0 || (keepsOwner && (mode & ownerMayRead) === 0);
-    this.#kept?.keep(target, stat, kept, { ...kept, ...owner, mode: keepsMode ? typeOf(stat) | mode : undefined });
+    this.#kept?.keep(target, stat, kept, {
+      uid: keptUid,
+      gid: keptGid,
+      mode: keepsMode ? typeOf(stat) | mode : undefined,
+      rdev: kept.rdev,
+    });
     return (mode & ~keptIds) | (keepsMode ? ownerMayRead : 0);
   }
 

@@ -82,6 +82,13 @@ class FolderDescriptor implements Reclaimable {
   }
 }
 
+/** What had an entry's name when the guest removed it. */
+interface Pin {
+  readonly fd: number;
+  /** Whether that is the entry's file. Most names are removed for good, and nobody asks: it is looked at when somebody does. */
+  isProven: boolean;
+}
+
 export class DescriptorWalk implements Walk {
   readonly #root: number;
   readonly #rootPath: HostPath;
@@ -89,7 +96,7 @@ export class DescriptorWalk implements Walk {
   readonly #native: Native | undefined;
   readonly #folders = new Map<Entry, FolderDescriptor>();
   /** Of files whose names were removed. */
-  readonly #pins = new Map<Entry, number>();
+  readonly #pins = new Map<Entry, Pin>();
 
   /** Whether this system has what the walk needs. */
   static isPossible(): boolean {
@@ -178,7 +185,7 @@ export class DescriptorWalk implements Walk {
   pin(entry: Entry): void {
     if (entry.parent === undefined || this.#pins.has(entry) || this.#pins.size >= this.#descriptors.mostPins) return;
     try {
-      this.#pins.set(entry, this.#openPath(entry, this.#descriptorOf(entry.parent), 0));
+      this.#pins.set(entry, { fd: this.#openName(entry, this.#descriptorOf(entry.parent), 0), isProven: false });
     } catch (error) {
       // Without a pin the file is out of reach once its name is gone, as it is when the host removes it.
       if (!isErrno(error, 'ESTALE', 'EACCES', 'EMFILE', 'ENFILE')) throw error;
@@ -186,10 +193,10 @@ export class DescriptorWalk implements Walk {
   }
 
   unpin(entry: Entry): void {
-    const fd = this.#pins.get(entry);
-    if (fd === undefined) return;
+    const pin = this.#pins.get(entry);
+    if (pin === undefined) return;
     this.#pins.delete(entry);
-    closeUnwritten(fd);
+    closeUnwritten(pin.fd);
   }
 
   freed(entry: Entry): void {
@@ -216,9 +223,19 @@ export class DescriptorWalk implements Walk {
   }
 
   #pinOf(entry: Entry): number {
-    const fd = this.#pins.get(entry) ?? entry.openDescriptor;
+    const pin = this.#pins.get(entry);
+    if (pin !== undefined) {
+      pin.isProven ||= entry.isSame(this.#stat(pin.fd));
+      if (pin.isProven) return pin.fd;
+      this.unpin(entry);
+    }
+    const fd = entry.openDescriptor;
     if (fd === undefined) throw new Errno('ESTALE', 'a file whose name is gone');
     return fd;
+  }
+
+  #stat(fd: number): HostStat {
+    return this.#native?.stat(fd) ?? host.fstat(fd);
   }
 
   #withDescriptor<T>(entry: Entry, action: (fd: number) => T): T {
@@ -282,17 +299,21 @@ export class DescriptorWalk implements Walk {
 
   /** A descriptor of the entry's file that opens nothing: FIFOs and devices do not notice. */
   #openPath(entry: Entry, parent: number, flags: number): number {
-    const path = join(magicLink(parent), entry.name);
-    let fd: number;
+    const fd = this.#openName(entry, parent, flags);
+    return orClose(fd, () => {
+      if (entry.isSame(this.#stat(fd))) return fd;
+      throw new Errno('ESTALE', 'another file has the name');
+    });
+  }
+
+  /** The same of whatever has the entry's name. */
+  #openName({ name }: Entry, parent: number, flags: number): number {
+    const path = join(magicLink(parent), name);
     try {
-      fd = this.#descriptors.withRoom(() => host.open(path, O_PATH | O_NOFOLLOW | flags));
+      return this.#descriptors.withRoom(() => host.open(path, O_PATH | O_NOFOLLOW | flags));
     } catch (error) {
       throw isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP') ? new Errno('ESTALE', 'the name is gone') : error;
     }
-    return orClose(fd, () => {
-      if (entry.isSame(this.#native?.stat(fd) ?? host.fstat(fd))) return fd;
-      throw new Errno('ESTALE', 'another file has the name');
-    });
   }
 
   #drop(folder: Entry): void {

@@ -69,8 +69,7 @@ export class HostFile implements OpenedFile, Reclaimable {
     this.#fd = fd;
     this.#flags = flags & ~O_TRUNC;
     this.#share = share;
-    entry.files ??= new Set();
-    entry.files.add(this);
+    entry.opened(this);
     share.descriptors.openFiles++;
     share.descriptors.files.use(this);
   }
@@ -218,7 +217,7 @@ export class HostFile implements OpenedFile, Reclaimable {
   /** Closes, at once unless an operation in another thread still needs the descriptor. Throws Errno. */
   close(): void | Promise<void> {
     this.#listing?.close();
-    this.entry.files?.delete(this);
+    this.entry.closed(this);
     this.#share.descriptors.files.delete(this);
     const fd = this.#fd;
     this.#fd = -1;

@@ -109,8 +109,7 @@ export class KeptAttributes {
 
   /** Sets what has a value in `wanted`, and removes what has none there but has one in `present`. Throws Errno. */
   keep(target: Target, stat: HostStat, present: Kept, wanted: Kept): void {
-    const isSame = (['uid', 'gid', 'mode', 'rdev'] as const).every((key) => present[key] === wanted[key]);
-    if (isSame) return;
+    if (isSame(present, wanted)) return;
     this.#known.delete(Number(stat.ino));
     try {
       this.#write(linkOf(target), present, wanted);
@@ -170,6 +169,10 @@ export class KeptAttributes {
       if (!isErrno(error, 'ENODATA')) throw error;
     }
   }
+}
+
+function isSame(one: Kept, other: Kept): boolean {
+  return one.uid === other.uid && one.gid === other.gid && one.mode === other.mode && one.rdev === other.rdev;
 }
 
 function textOf(name: Bytes): string {

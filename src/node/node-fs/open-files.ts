@@ -17,7 +17,7 @@ const { O_RDONLY, O_TRUNC } = constants;
 
 /** Opens what was closed for want of descriptors, before a change that must not keep it from being opened again. */
 export function reopenFiles(entry: Entry): void {
-  for (const file of entry.files ?? []) {
+  for (const file of entry.files) {
     try {
       file.opened();
     } catch (error) {
@@ -41,7 +41,6 @@ export class OpenFiles {
   readonly #share: Share;
   readonly #changing: () => void;
   readonly #handles = new Handles<HostFile, OpenFile>('open file');
-  readonly #files = new Set<HostFile>();
 
   constructor({ tree, places, share, changing }: OpenFilesOptions) {
     this.#tree = tree;
@@ -83,13 +82,11 @@ export class OpenFiles {
   add(entry: Entry, fd: number, flags: number): OpenFile {
     const file = new HostFile(entry, fd, flags, this.#share);
     entry.holds++;
-    this.#files.add(file);
     return this.#handles.add(file);
   }
 
   release(file: OpenFile): Awaitable<void> {
     const opened = this.#handles.remove(file);
-    this.#files.delete(opened);
     try {
       return opened.close();
     } finally {
@@ -99,9 +96,7 @@ export class OpenFiles {
 
   /** Closes all, and tells of each how that went. */
   async close(): Promise<readonly PromiseSettledResult<void>[]> {
-    const closed = await Promise.allSettled([...this.#files].map(async (file) => file.close()));
-    this.#files.clear();
-    return closed;
+    return Promise.allSettled(this.#handles.removeAll().map(async (file) => file.close()));
   }
 
   /** What an entry is to the guest. */

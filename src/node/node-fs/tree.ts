@@ -29,7 +29,9 @@ export class Entry {
   /** The guest's references, the entries below, and the open files. */
   holds = 0;
   children: Map<HostName, Entry> | undefined;
-  files: Set<OpenedFile> | undefined;
+  /** By which the guest has it open: mostly one, and a Set of one costs 0.2 us. */
+  #file: OpenedFile | undefined;
+  #otherFiles: Set<OpenedFile> | undefined;
 
   constructor(name: HostName, parent: Entry | undefined, stat: HostStat) {
     this.name = name;
@@ -52,10 +54,25 @@ export class Entry {
     return this.parent === undefined && !this.isRoot;
   }
 
+  /** What the guest has open of it. */
+  get files(): readonly OpenedFile[] {
+    const first = this.#file === undefined ? [] : [this.#file];
+    return this.#otherFiles === undefined ? first : [...first, ...this.#otherFiles];
+  }
+
   /** A descriptor through which the guest has the file open; undefined where there is none. */
   get openDescriptor(): number | undefined {
-    for (const { fd } of this.files ?? []) if (fd >= 0) return fd;
-    return undefined;
+    return this.files.find(({ fd }) => fd >= 0)?.fd;
+  }
+
+  opened(file: OpenedFile): void {
+    if (this.#file === undefined) this.#file = file;
+    else (this.#otherFiles ??= new Set()).add(file);
+  }
+
+  closed(file: OpenedFile): void {
+    if (this.#file === file) this.#file = undefined;
+    else this.#otherFiles?.delete(file);
   }
 
   /** Whether `stat` is of this entry's file. A number is used again for another file, but seldom for another type. */

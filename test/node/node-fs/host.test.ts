@@ -191,6 +191,21 @@ describe('a file that the host replaces', () => {
     expect(await guest.content('file')).toBe('made by the guest');
   });
 
+  it('and the guest then removes is not the new one through the old node', async () => {
+    const node = await guest.file('file', 'old');
+    replace('file', 'new');
+    // Kept by the host, to see that nothing is done to it.
+    linkSync(path('file'), path('kept'));
+    await guest.unlink('file');
+    for (let attempt = 0; attempt < 2; attempt++) {
+      await refused(() => guest.attributes(node), 'ESTALE');
+      await refused(() => guest.open(node, readOnly), 'ESTALE');
+      await refused(() => guest.change(node, { mode: 0o600, size: 0 }), 'ESTALE');
+    }
+    expect(readFileSync(path('kept'), 'utf8')).toBe('new');
+    expect(existsSync(path('file'))).toBe(false);
+  });
+
   it('by another type is ESTALE, and nothing is done to that', async () => {
     const node = await guest.file('file', 'old');
     unlinkSync(path('file'));
