@@ -80,7 +80,8 @@ export const folderHandlers: Handlers<
       }),
     );
     if (!request.flushed) hand();
-    fid.listed = { cookie: lastCookie, name: lastName };
+    // A copy: a backend's may be a piece of all the names that it keeps.
+    fid.listed = { cookie: lastCookie, name: new Uint8Array(lastName) };
     // An empty reply would say that the folder ends here.
     if (isFull && written === 0) throw new Errno('EINVAL', 'no room for one entry');
     return { count: written };

@@ -8,11 +8,13 @@ import { closeUnwritten } from './descriptors.ts';
 import type { Descriptors, Reclaimable } from './descriptors.ts';
 import { host, isErrno, join, magicLink, O_PATH } from './host.ts';
 import type { HostName, HostPath, HostStat } from './host.ts';
+import { PlainNames } from './name-lists.ts';
+import type { NameList } from './name-lists.ts';
 import type { NamePlace, Native } from './native.ts';
 import { PathDescriptorTarget } from './targets.ts';
 import type { Target } from './targets.ts';
 import type { Entry } from './tree.ts';
-import type { Listed, Walk } from './walk.ts';
+import type { Walk } from './walk.ts';
 
 const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
 
@@ -160,9 +162,9 @@ export class DescriptorWalk implements Walk {
     return { folder: this.#descriptorOf(folder), name };
   }
 
-  list(_folder: Entry, fd: number): readonly Listed[] {
+  list(_folder: Entry, fd: number): NameList {
     if (this.#native !== undefined) return this.#native.list(fd);
-    return this.#descriptors.withRoom(() => host.list(magicLink(fd))).map((name) => ({ name }));
+    return new PlainNames(this.#descriptors.withRoom(() => host.list(magicLink(fd))));
   }
 
   statListed(_folder: Entry, fd: number, name: HostName): HostStat | undefined {

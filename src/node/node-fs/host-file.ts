@@ -7,7 +7,7 @@ import { slice, totalLength } from '../../../devices/9p/scatter.ts';
 import type { Bytes } from '../../../devices/ports.ts';
 import { statOpened } from './attributes.ts';
 import type { Descriptors, Reclaimable } from './descriptors.ts';
-import { host, isErrno, nameToBytes } from './host.ts';
+import { host, isErrno, nameFromBytes, nameToBytes } from './host.ts';
 import type { HostName } from './host.ts';
 import type { InodeNumbers } from './inode-numbers.ts';
 import { Listing } from './listings.ts';
@@ -17,7 +17,7 @@ import type { Security } from './security.ts';
 import { OpenTarget } from './targets.ts';
 import { typeOf } from './tree.ts';
 import type { Entry, OpenedFile } from './tree.ts';
-import type { Listed, Walk } from './walk.ts';
+import type { Walk } from './walk.ts';
 
 const { O_APPEND, O_DSYNC, O_RDONLY, O_RDWR, O_SYNC, O_TRUNC, O_WRONLY, R_OK, W_OK } = constants;
 
@@ -37,7 +37,14 @@ export function hostFlags(flags: number): number {
   );
 }
 
-const dots: readonly Listed[] = [{ name: '.' as HostName }, { name: '..' as HostName }];
+/** The names that come first. */
+const dots: readonly Bytes[] = [nameToBytes('.' as HostName), nameToBytes('..' as HostName)];
+
+/** Number and type of a file, as listings have them. */
+interface Identity {
+  readonly ino: bigint;
+  readonly type: number;
+}
 
 export interface Share {
   readonly walk: Walk;
@@ -173,34 +180,38 @@ export class HostFile implements OpenedFile, Reclaimable {
     const fd = this.opened();
     const { walk, listings } = this.#share;
     this.#listing ??= new Listing(listings);
-    const { names, isFresh } = this.#listing.snapshot(cookie === 0n, () => [...dots, ...walk.list(entry, fd)]);
-    for (let index = Number(cookie); index < names.length; index++) {
-      const listed = names[index] as Listed;
-      const file = this.#identify(listed, fd, isFresh);
+    const { names, isFresh } = this.#listing.snapshot(cookie === 0n, () => walk.list(entry, fd));
+    for (let index = Number(cookie); index < dots.length + names.length; index++) {
+      const dot = dots[index];
+      const name = dot ?? names.name(index - dots.length);
+      const known = isFresh && dot === undefined ? names.listed(index - dots.length) : undefined;
+      const file = dot === undefined ? this.#identify(name, known, fd) : this.#identifyDot(dot);
       if (file === undefined) continue;
-      const taken = emit({ name: nameToBytes(listed.name), cookie: BigInt(index + 1), ...file });
-      if (!taken) return;
+      const { ino, type } = file;
+      if (!emit({ name, cookie: BigInt(index + 1), ino, type })) return;
     }
   }
 
-  /** Number and type of what was listed, just now or some time ago; undefined where it has been removed since. */
-  #identify(
-    { name, ino, type }: Listed,
-    fd: number,
-    isFresh: boolean,
-  ): { readonly ino: bigint; readonly type: number } | undefined {
+  #identifyDot(name: Bytes): Identity {
+    const { entry } = this;
+    return {
+      ino: this.#share.numbers.numberOf(name.length === 1 ? entry : (entry.parent ?? entry)),
+      type: entry.type,
+    };
+  }
+
+  /** `known` is what was just listed of it. Undefined where it has been removed since. */
+  #identify(name: Bytes, known: Identity | undefined, fd: number): Identity | undefined {
     const { entry } = this;
     const { walk, numbers, security } = this.#share;
-    if (name === '.') return { ino: numbers.numberOf(entry), type: entry.type };
-    if (name === '..') return { ino: numbers.numberOf(entry.parent ?? entry), type: entry.type };
-    const isHidden = security.hidesTypes && type === fileType.file;
-    if (isFresh && ino !== undefined && type !== undefined && !isHidden)
-      return { ino: numbers.numberOf({ dev: entry.dev, ino }), type };
-    const stat = walk.statListed(entry, fd, name);
+    if (known !== undefined && !(security.hidesTypes && known.type === fileType.file))
+      return { ino: numbers.numberOf({ dev: entry.dev, ino: known.ino }), type: known.type };
+    const hostName = nameFromBytes(name);
+    const stat = walk.statListed(entry, fd, hostName);
     if (stat === undefined) return undefined;
-    const place = (): Place => ({ folder: fd, name });
-    const seen = security.hidesTypes ? security.seen(stat, place).mode & fileType.mask : typeOf(stat);
-    return { ino: numbers.numberOf(stat), type: seen };
+    const place = (): Place => ({ folder: fd, name: hostName });
+    const type = security.hidesTypes ? security.seen(stat, place).mode & fileType.mask : typeOf(stat);
+    return { ino: numbers.numberOf(stat), type };
   }
 
   async sync(dataOnly: boolean): Promise<void> {

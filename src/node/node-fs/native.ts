@@ -1,12 +1,13 @@
 // System calls that Node.js does not have, on Linux: relative to a folder's descriptor, with times to the nanosecond, with
 // inode numbers in listings, extended attributes, renameat2, linkat, locks. Without them everything works too (host.ts), by longer ways.
 // Not among them: open(2). Node.js closes what a worker thread has left open, and only what node:fs has opened.
-// Structures: statx(2), getdents64(2), utimensat(2), fcntl(2), as every 64-bit little-endian Linux has them.
+// Structures: statx(2), utimensat(2), fcntl(2), as every 64-bit little-endian Linux has them.
 import { Errno } from '../../../devices/9p/errno.ts';
 import type { Bytes } from '../../../devices/ports.ts';
 import { errnoByNumber, join, magicLink, pathToBytes } from './host.ts';
 import type { HostName, HostPath, HostStat } from './host.ts';
-import type { Listed } from './walk.ts';
+import { DirectoryEntries } from './name-lists.ts';
+import type { NameList } from './name-lists.ts';
 
 /** A call of the C library: numbers, and memory of which it gets the address. -1 for an error. */
 type Call = (...parameters: readonly (number | Uint8Array | null)[]) => number | bigint;
@@ -148,24 +149,16 @@ export class Native {
     return this.#decodeStat();
   }
 
-  /** The names in an open folder, without "." and "..". */
-  list(folder: number): Listed[] {
+  /** The names in an open folder. */
+  list(folder: number): NameList {
     const { lseek, getdents64 } = this.#calls;
     this.#check(lseek(folder, 0, 0));
-    const listed: Listed[] = [];
+    const list = new DirectoryEntries();
     for (;;) {
       const entries = this.#returned;
       const length = this.#check(getdents64(folder, entries, entries.length));
-      if (length === 0) return listed;
-      for (let at = 0; at < length; at += entries.readUInt16LE(at + 16)) {
-        // struct linux_dirent64: ino[8] off[8] reclen[2] type[1], the name with its NUL.
-        const start = at + 19;
-        const name = entries.toString('latin1', start, entries.indexOf(0, start)) as HostName;
-        if (name === '.' || name === '..') continue;
-        // Linux's DT_ numbers are the type bits of the mode; 0 (DT_UNKNOWN) is for file systems that do not know.
-        const type = (entries[at + 18] as number) << 12;
-        listed.push(type === 0 ? { name } : { name, ino: entries.readBigUInt64LE(at), type });
-      }
+      if (length === 0) return list;
+      list.add(entries.subarray(0, length));
     }
   }
 

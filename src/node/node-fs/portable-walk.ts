@@ -9,10 +9,12 @@ import { closeUnwritten } from './descriptors.ts';
 import type { Descriptors } from './descriptors.ts';
 import { host, isErrno, join } from './host.ts';
 import type { HostName, HostPath, HostStat } from './host.ts';
+import { PlainNames } from './name-lists.ts';
+import type { NameList } from './name-lists.ts';
 import { OpenTarget, PathTarget } from './targets.ts';
 import type { Target } from './targets.ts';
 import type { Entry } from './tree.ts';
-import type { Listed, Walk } from './walk.ts';
+import type { Walk } from './walk.ts';
 
 // Undefined on Windows, which is 0 among bits.
 const { O_NOFOLLOW, O_NONBLOCK, O_NOCTTY, O_RDONLY, O_TRUNC } = constants;
@@ -60,9 +62,9 @@ export class PortableWalk implements Walk {
     return host.lstat(this.child(folder, name));
   }
 
-  list(folder: Entry): readonly Listed[] {
+  list(folder: Entry): NameList {
     const path = this.folder(folder);
-    return this.#descriptors.withRoom(() => host.list(path)).map((name) => ({ name }));
+    return new PlainNames(this.#descriptors.withRoom(() => host.list(path)));
   }
 
   statListed(folder: Entry, _fd: number, name: HostName): HostStat | undefined {

@@ -5,6 +5,7 @@ import { Errno } from '../../../devices/9p/errno.ts';
 import type { Bytes } from '../../../devices/ports.ts';
 import { nameFromBytes } from './host.ts';
 import type { HostName, HostPath, HostStat } from './host.ts';
+import type { NameList } from './name-lists.ts';
 import type { NamePlace } from './native.ts';
 import type { Target } from './targets.ts';
 import type { Entry } from './tree.ts';
@@ -21,14 +22,6 @@ export function componentOf(name: Bytes): HostName {
   return component;
 }
 
-/** An entry of a listing, which may know no more than the name. */
-export interface Listed {
-  readonly name: HostName;
-  readonly ino?: bigint;
-  /** `fileType` bits. */
-  readonly type?: number;
-}
-
 /** All throw Errno; ESTALE where an entry's name does not lead to its file any more. */
 export interface Walk {
   /**
@@ -42,8 +35,8 @@ export interface Walk {
   children(folder: Entry, name: HostName, otherFolder: Entry, otherName: HostName): readonly [HostPath, HostPath];
   /** The attributes of a name in a folder, never through a link; undefined where there is nothing of that name. */
   stat(folder: Entry, name: HostName): HostStat | undefined;
-  /** The names in a folder that is open as `fd`, without "." and "..": the one that was opened, whatever became of its name. */
-  list(folder: Entry, fd: number): readonly Listed[];
+  /** The names in a folder that is open as `fd`: the one that was opened, whatever became of its name. */
+  list(folder: Entry, fd: number): NameList;
   /** As `stat`, of a name in a folder that is open as `fd`. */
   statListed(folder: Entry, fd: number, name: HostName): HostStat | undefined;
   /** Removes a name, of an empty folder if `isFolder`. */

@@ -2,10 +2,12 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openFlags } from '../../../devices/9p/backend.ts';
+import { fileType, openFlags } from '../../../devices/9p/backend.ts';
 import type { OpenFile } from '../../../devices/9p/backend.ts';
 import { refused } from '../../backend-suite/guest.ts';
+import type { HostName } from '../../../src/node/node-fs/host.ts';
 import { Listing, Listings } from '../../../src/node/node-fs/listings.ts';
+import { DirectoryEntries, PlainNames } from '../../../src/node/node-fs/name-lists.ts';
 import { SharedFolder } from './shared-folder.ts';
 
 const files = 98;
@@ -85,8 +87,8 @@ describe('listings of one folder', () => {
 });
 
 describe('the names that are kept', () => {
-  const named = (count: number) => (): { name: never }[] =>
-    Array.from({ length: count }, (_, index) => ({ name: `name-${index}` as never }));
+  const named = (count: number) => (): PlainNames =>
+    new PlainNames(Array.from({ length: count }, (_, index) => `name-${index}` as HostName));
 
   it('are no more than there is room for, but for a listing in use', () => {
     const kept = new Listings(100);
@@ -102,5 +104,36 @@ describe('the names that are kept', () => {
     all[1]!.close();
     for (const listing of all.slice(2, 5)) listing.snapshot(true, named(33));
     expect(sizes()).toEqual([0, 0, 33, 33, 33, 0, 0, 0, 0, 0]);
+  });
+});
+
+describe('what the kernel lists', () => {
+  /** A struct linux_dirent64 of 32 bytes. */
+  const entry = (ino: bigint, type: number, name: string): Buffer => {
+    const bytes = Buffer.alloc(32, 0xff);
+    bytes.writeBigUInt64LE(ino, 0);
+    bytes.writeUInt16LE(bytes.length, 16);
+    bytes.writeUInt8(type, 18);
+    bytes.write(`${name}\0`, 19);
+    return bytes;
+  };
+
+  it('is names with what is known of them, in all pieces, without the dots', () => {
+    const list = new DirectoryEntries();
+    list.add(Buffer.concat([entry(1n, 4, '.'), entry(2n, 8, '.a'), entry(3n, 4, '..'), entry(4n, 10, '...')]));
+    // A file system that knows no types: DT_UNKNOWN.
+    list.add(entry(2n ** 64n - 1n, 0, 'twelve-bytes'));
+    list.add(Buffer.concat([entry(5n, 4, 'a')]));
+    const found = Array.from({ length: list.length }, (_, index) => [
+      Buffer.from(list.name(index)).toString(),
+      list.listed(index),
+    ]);
+    expect(found).toEqual([
+      ['.a', { ino: 2n, type: fileType.file }],
+      ['...', { ino: 4n, type: fileType.link }],
+      ['twelve-bytes', undefined],
+      ['a', { ino: 5n, type: fileType.folder }],
+    ]);
+    expect(() => list.name(4)).toThrow('4 names');
   });
 });

@@ -11,7 +11,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { host } from '../../../src/node/node-fs/host.ts';
+import { host, nameFromBytes } from '../../../src/node/node-fs/host.ts';
 import type { HostName, HostPath } from '../../../src/node/node-fs/host.ts';
 import { loadNative } from '../../../src/node/node-fs/load-native.ts';
 import type { Native } from '../../../src/node/node-fs/native.ts';
@@ -87,7 +87,11 @@ describe.runIf(hasNative)('native calls', () => {
     mkdirSync(path('folder'));
     symlinkSync('nowhere', path('link'));
     for (let round = 0; round < 2; round++) {
-      const listed = native.list(folder);
+      const list = native.list(folder);
+      const listed = Array.from({ length: list.length }, (_, index) => ({
+        name: nameFromBytes(list.name(index)),
+        ...list.listed(index)!,
+      }));
       const expected = readdirSync(share.path, { encoding: 'latin1' });
       expect(listed.map(({ name }) => name).toSorted()).toEqual(expected.toSorted());
       for (const { name, ino, type } of listed.slice(0, 50)) {
