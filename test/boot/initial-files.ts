@@ -23,10 +23,10 @@ export function initialFilesWith(files: readonly InitialFile[]): Buffer {
 }
 
 /** The built-in initial file system, uncompressed, whose /init is a shell script instead of the agent. */
-export function initialFilesWithInit(script: string): Buffer {
+export function initialFilesWithInit(script: string, files: readonly InitialFile[] = []): Buffer {
   // The agent would make the links to the applets.
   const text = `#!/bin/sh\nexport PATH=/bin\n/bin/busybox --install -s /bin\n${script}\n`;
-  return initialFilesWith([{ path: 'init', mode: 0o100755, content: Buffer.from(text) }]);
+  return initialFilesWith([{ path: 'init', mode: 0o100755, content: Buffer.from(text) }, ...files]);
 }
 
 function entry(name: string, mode: number, content: Uint8Array): Buffer {

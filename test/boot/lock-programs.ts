@@ -56,6 +56,16 @@ export const asker: GuestProgram = guestProgram([
   { number: flock, arguments: [whole, exclusive] },
 ]);
 
+/** Waits for both, and has them until its input ends. */
+export const waiter: GuestProgram = guestProgram([
+  open('ranged'),
+  open('whole'),
+  { number: fcntl, arguments: [ranged, setlkw, wanted()] },
+  { number: flock, arguments: [whole, exclusive] },
+  say(ready),
+  { number: read, arguments: [0, new Uint8Array(1), 1] },
+]);
+
 /** One of them, running in a guest. */
 export class LockProgram {
   readonly #command: VmCommand;

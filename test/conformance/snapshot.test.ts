@@ -1,25 +1,70 @@
-// Under `--clock icount` a guest that works on files of a share is saved at random moments and goes on in another machine:
-// in the end it is, to the last bit of RAM and registers, the guest that was never interrupted. VM9_SCALE=full: 200 times.
-// RANDOM_SEED repeats a run.
-import { readFileSync } from 'node:fs';
-import { expect, test } from 'vitest';
-import { MemoryBackend } from '../../devices/9p/memory.ts';
+// Under `--clock icount` a guest that works on files of a share is saved at random moments and goes on in another machine, some
+// of them in other processes: in the end it is, to the last bit of RAM and registers, the guest that was never interrupted.
+// VM9_SCALE=full: 200 times. RANDOM_SEED repeats a run.
+import { execFile } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import { deserialize, serialize } from 'node:v8';
+import { build } from 'esbuild';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { initialFilesWithInit } from '../boot/initial-files.ts';
-import { runCounted, type CountedResult, type CountedRun } from '../cpu/counted-machine.ts';
+import { waiter } from '../boot/lock-programs.ts';
+import type { CountedResult } from '../cpu/counted-machine.ts';
+import { PortableMemory } from '../cpu/portable-memory.ts';
+import { live, type Guest, type Job, type JobResult, type Moments } from './snapshot-life.ts';
 
 const cycles = process.env['VM9_SCALE'] === 'full' ? 200 : 20;
+/** One life in so many is that of another process. */
+const elsewhere = 4;
 const seed = Number(process.env['RANDOM_SEED'] ?? Date.now() % 2 ** 31);
+const folder = mkdtempSync(join(tmpdir(), 'vm9-snapshot-'));
+const program = join(folder, 'life.mjs');
 
-/** Makes, fills, lists, renames, links, locks, appends to and removes files; says at the end what it has seen. */
+beforeAll(async () => {
+  await build({
+    entryPoints: [fileURLToPath(new URL('snapshot-life.ts', import.meta.url))],
+    outfile: program,
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    target: 'node20',
+    logLevel: 'error',
+  });
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+/**
+ * Makes, fills, lists, renames, links, locks, appends to and removes files, some of them while they are open, and waits for
+ * locks; says at the end what it has seen.
+ */
 const load = (cache: string): string => `
 mount -t proc none /proc
 mount -t devtmpfs none /dev
 mkdir -p /mnt /tmp
 mount -t 9p -o trans=virtio,version=9p2000.L,msize=131072,cache=${cache} host /mnt || echo no share
 cd /mnt
+touch ranged whole
+cat > /tmp/locked <<'END'
+mkfifo /tmp/go$1 /tmp/has$1
+/bin/waiter < /tmp/go$1 > /tmp/has$1 &
+exec 6> /tmp/go$1
+read has < /tmp/has$1
+for i in 1 2 3 4 5 6; do
+  echo "$1 $i" >> turns
+  cat turns | md5sum >> sums
+done
+exec 6>&-
+wait
+END
 round=0
 while [ $round -lt 12 ]; do
   mkdir -p d$round/e
+  sh /tmp/locked $round &
+  sh /tmp/locked also$round &
   for i in 1 2 3 4 5 6 7 8; do
     head -c $((i * 3000 + round)) /bin/busybox > d$round/f$i
     echo "$round $i" >> d$round/e/log
@@ -29,16 +74,22 @@ while [ $round -lt 12 ]; do
   cat d$round/e/l* | md5sum >> sums
   mv d$round/e/log d$round/log
   ls -lR d$round | md5sum >> sums
-  exec 3< d$round/f7
+  exec 3< d$round/f7 4< d$round/f6 5>> d$round/f5
   dd bs=1000 count=5 <&3 2> /dev/null | md5sum >> sums
-  rm -r d$round/e d$round/f1
+  rm -r d$round/e d$round/f1 d$round/f6
   dd bs=1000 count=5 <&3 2> /dev/null | md5sum >> sums
-  exec 3<&-
+  dd bs=1000 count=5 <&4 2> /dev/null | md5sum >> sums
+  exec 4<&-
+  echo appended >&5
+  wait
+  exec 3<&- 5>&-
   find . -type f | sort | xargs cat > /tmp/all
   md5sum < /tmp/all >> sums
   round=$((round + 1))
 done
 md5sum < sums
+md5sum < turns
+wc -l < turns
 cat /proc/interrupts | md5sum
 date
 head -c 16 /dev/urandom | md5sum
@@ -63,44 +114,50 @@ function visible({
   return { reason, instructions, guest };
 }
 
+/** As `live`, in another process, which has nothing but files. */
+async function liveElsewhere(guest: Guest, moments: Moments, files: PortableMemory): Promise<JobResult> {
+  const [job, result] = [join(folder, 'job'), join(folder, 'result')] as const;
+  const given: Job = { guest, moments, tree: files.portable };
+  writeFileSync(job, serialize(given));
+  const env = { ...process.env, VM9_SNAPSHOT_LIFE: '1' };
+  await promisify(execFile)(process.execPath, [program, job, result], { env });
+  return deserialize(readFileSync(result)) as JobResult;
+}
+
 test.each([
-  ['none', 'interpreter'],
-  ['mmap', 'translator'],
-] as const)(`${cycles} times with cache=%s and the %s`, async (cache, cpu) => {
-  const run = (): CountedRun => ({
+  ['none', 'interpreter', 'mmio'],
+  ['mmap', 'translator', 'pci'],
+] as const)(`${cycles} times with cache=%s and the %s, over %s`, async (cache, cpu, transport) => {
+  const guest: Guest = {
     kernel: readFileSync(new URL('../../guest-images/images/vmlinux-riscv64.gz', import.meta.url)),
-    initrd: initialFilesWithInit(load(cache)),
-    // So little that pages have to be given back, whose accessed bits are looked at for that.
-    memoryBytes: 48 << 20,
-    commandLine: 'console=ttyS0 quiet',
+    initrd: initialFilesWithInit(load(cache), [{ path: 'bin/waiter', mode: 0o100755, content: waiter.file }]),
+    cache,
     cpu,
-    // What the host looks at when it goes on must not show: a clock that stands still.
-    shares: [
-      {
-        tag: 'host',
-        readOnly: false,
-        writeBack: cache === 'mmap',
-        maximumMessageSize: 512_000,
-        files: new MemoryBackend({ now: () => 1_700_000_000_000_000_000n }),
-      },
-    ],
-  });
-  const whole = await runCounted(run());
+    transport,
+  };
+  const whole = await live(guest, {}, PortableMemory.of());
   console.log(`seed ${seed}, ${whole.instructions} instructions\n${whole.text}`);
   expect(whole.text).not.toContain('no share');
+  expect(whole.text).toContain('144\r\n');
   expect(whole.reason).toBe('power-off');
 
   const state = { seed };
-  const moments = Array.from({ length: cycles }, () => Math.floor(random(state) * (whole.instructions - 200_000)));
-  const parts: CountedResult[] = [];
-  const lives = run();
-  for (const saveAt of [...moments.toSorted((one, other) => one - other), undefined]) {
-    const resume = parts.at(-1)?.snapshot;
-    parts.push(
-      await runCounted({ ...lives, ...(saveAt !== undefined && { saveAt }), ...(resume !== undefined && { resume }) }),
-    );
+  const moments = Array.from({ length: cycles }, () => Math.floor(random(state) * (whole.instructions - 1_000_000)));
+  let files = PortableMemory.of();
+  let resume: Uint8Array | undefined;
+  let text = '';
+  let last: CountedResult = whole;
+  for (const [index, saveAt] of [...moments.toSorted((one, other) => one - other), undefined].entries()) {
+    if (index % elsewhere === elsewhere - 1) {
+      const { result, tree } = await liveElsewhere(guest, { resume, saveAt }, files);
+      last = result;
+      files = PortableMemory.of(tree);
+    } else {
+      last = await live(guest, { resume, saveAt }, files);
+    }
+    resume = last.snapshot;
+    text += last.text;
   }
-  const last = parts.at(-1)!;
-  expect(parts.map(({ text }) => text).join('')).toBe(whole.text);
+  expect(text).toBe(whole.text);
   expect(visible(last)).toEqual(visible(whole));
 });

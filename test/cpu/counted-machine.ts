@@ -33,6 +33,8 @@ export interface CountedRun {
   readonly resume?: Uint8Array;
   /** Saves the machine, which ends with that, in the slice that begins at so many instructions or later. */
   readonly saveAt?: number;
+  /** Whether a snapshot will do; if not, the machine runs on, and is saved again a little later. */
+  readonly accept?: (snapshot: Uint8Array) => boolean;
   /** Stops the machine after so many milliseconds, wherever it is; without shared memory then, which lets messages in. */
   readonly patience?: number;
 }
@@ -50,6 +52,9 @@ export interface CountedResult {
   readonly text: string;
   readonly snapshot?: Uint8Array;
 }
+
+/** Instructions after a snapshot that was not accepted. */
+const untilAccepted = 500_000;
 
 /** Tells when a slice begins. */
 class SlicedHost extends NodeHost {
@@ -76,6 +81,7 @@ export async function runCounted({
   drives = [],
   resume,
   saveAt,
+  accept = () => true,
   patience,
 }: CountedRun): Promise<CountedResult> {
   const output = createHash('sha256');
@@ -123,18 +129,24 @@ export async function runCounted({
       if (open && untilAgent === true) machine.stop();
     },
   });
-  let saving: Promise<Uint8Array> | undefined;
+  let saved: Uint8Array | undefined;
+  let isSaving = false;
+  let saving = Promise.resolve();
+  let next = saveAt ?? Number.POSITIVE_INFINITY;
   host.onSlice = () => {
-    if (saveAt === undefined || saving !== undefined || machine.statistics().instructions < saveAt) return;
+    if (isSaving || machine.statistics().instructions < next) return;
+    isSaving = true;
     saving = machine.atRest(async (parts) => {
-      const sections = await takeSnapshot(parts, host, true, () => ({}));
+      const bytes = writeSnapshot('test', await takeSnapshot(parts, host, true, () => ({})));
+      isSaving = accept(bytes);
+      next += untilAccepted;
+      if (!isSaving) return;
+      saved = bytes;
       machine.stop();
-      return writeSnapshot('test', sections);
     });
   };
   const timer = setTimeout(() => machine.stop(), patience ?? 2 ** 31 - 1);
   const { reason } = await machine.run().finally(() => clearTimeout(timer));
-  const saved = await saving;
   // Between x and f lies what takes writes to x0.
   const visible = [
     [at.x, at.x + 32 * 8],
@@ -143,6 +155,7 @@ export async function runCounted({
     [at.mstatus, at.alone],
     [ramOffset, memory.buffer.byteLength],
   ] as const;
+  await saving;
   return {
     reason,
     instructions: machine.statistics().instructions,
