@@ -96,7 +96,7 @@ function recordContent(content: Content, entries: readonly Entry[]): InodeRecord
     }
     case 'link':
       return { kind: 'link', target: content.target };
-    case 'special':
+    default:
       return content;
   }
 }
@@ -145,8 +145,7 @@ function contentOf(content: InodeRecord['content'], space: Space): Content {
     }
     case 'folder':
       return { kind: 'folder', folder: new Folder() };
-    case 'link':
-    case 'special':
+    default:
       return content;
   }
 }
