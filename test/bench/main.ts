@@ -22,6 +22,7 @@ const parts: Readonly<Record<string, Part>> = {
   debian: { title: 'Real work by Debian’s programs', script: 'debian' },
   pauses: { title: 'Pauses and memory', script: 'pauses', needs: [compiler] },
   boot: { title: 'Boot to the mounted share', script: 'boot' },
+  snapshot: { title: 'A saved machine', script: 'snapshot' },
   'debian-boot': { title: 'Boot of Debian’s kernel to the mounted share', script: 'debian-boot', needs: ['apt-get'] },
   server: { title: 'The 9P server alone, memory backend', script: '9p-server' },
   'node-fs': { title: 'The Node.js backend beside the file system itself', script: 'node-fs' },
