@@ -91,9 +91,9 @@ const shortString = 64;
 /** Up to this length messages have views that are kept. */
 const longestKept = 256;
 
-// Splits a 64-bit time into words without arithmetic on bigints, which is slow.
-const wholeTime = new BigInt64Array(1);
-const timeWords = new Uint32Array(wholeTime.buffer);
+// Splits 64 bits into words without arithmetic on bigints, which is slow, as DataView's methods for them are: calls in V8.
+const whole = new BigInt64Array(1);
+const wholeWords = new Uint32Array(whole.buffer);
 
 /** Reads fields from private memory. What does not fit the table is EINVAL. */
 export class Reader {
@@ -280,8 +280,7 @@ export class Writer {
   }
 
   u64(value: bigint): void {
-    const at = this.#grow(8);
-    this.#view.setBigUint64(at, value, true);
+    this.u64At(this.#grow(8), value);
   }
 
   str(value: Bytes): void {
@@ -291,24 +290,49 @@ export class Writer {
     for (let i = 0; i < value.length; i++) this.bytes[at + i] = value[i] as number;
   }
 
-  qid({ type, version, path }: Qid): void {
-    const at = this.#grow(13);
-    this.#view.setUint8(at, type);
-    this.#view.setUint32(at + 1, version, true);
-    this.#view.setBigUint64(at + 5, path, true);
+  qid(value: Qid): void {
+    this.qidAt(this.#grow(13), value);
   }
 
   size64(value: number): void {
-    const at = this.#grow(8);
-    this.#view.setUint32(at, value, true);
-    this.#view.setUint32(at + 4, value / two32, true);
+    this.size64At(this.#grow(8), value);
   }
 
   /** Divides by the second as numbers do: a division of bigints would cost more than the rest of the message. */
   time(nanoseconds: bigint): void {
-    wholeTime[0] = nanoseconds;
-    const low = timeWords[0] as number;
-    const high = (timeWords[1] as number) | 0;
+    this.timeAt(this.#grow(16), nanoseconds);
+  }
+
+  /** Makes room for `length` bytes that are written with the methods that take a place; returns where they begin. */
+  room(length: number): number {
+    return this.#grow(length);
+  }
+
+  u32At(at: number, value: number): void {
+    this.#view.setUint32(at, value, true);
+  }
+
+  u64At(at: number, value: bigint): void {
+    whole[0] = value;
+    this.#view.setUint32(at, wholeWords[0] as number, true);
+    this.#view.setUint32(at + 4, wholeWords[1] as number, true);
+  }
+
+  size64At(at: number, value: number): void {
+    this.#view.setUint32(at, value, true);
+    this.#view.setUint32(at + 4, value / two32, true);
+  }
+
+  qidAt(at: number, { type, version, path }: Qid): void {
+    this.#view.setUint8(at, type);
+    this.#view.setUint32(at + 1, version, true);
+    this.u64At(at + 5, path);
+  }
+
+  timeAt(at: number, nanoseconds: bigint): void {
+    whole[0] = nanoseconds;
+    const low = wholeWords[0] as number;
+    const high = (wholeWords[1] as number) | 0;
     // Rounded to 53 bits the quotient is at most 1 beside the true one, so that 32 bits of the rest tell by how much.
     let seconds = Math.floor((high * two32 + low) / second);
     let rest = (low - Math.imul(seconds, second)) | 0;
@@ -319,7 +343,6 @@ export class Writer {
       seconds++;
       rest -= second;
     }
-    const at = this.#grow(16);
     this.#view.setUint32(at, seconds, true);
     this.#view.setInt32(at + 4, Math.floor(seconds / two32), true);
     this.#view.setUint32(at + 8, rest, true);

@@ -11,8 +11,11 @@ const { Tversion, Tattach, Twalk, Tgetattr, Tlcreate, Tlopen, Treaddir, Tclunk, 
 
 /** Fids of the session: the root, one that comes and goes, a folder, and from then on what is counted. */
 const [root, passing, folder, counted] = [0, 1, 2, 3];
-/** The most messages that are prepared for one measurement. */
-const mostMessages = 16_384;
+/**
+ * So many messages are prepared for one measurement, however few things there are to ask for: they are the client's, and a
+ * request must not seem to cost more because more of them do not fit into the processor's caches.
+ */
+const preparedMessages = 16_384;
 /** Bytes of entries that are asked for at once. */
 const listed = 8192;
 /** A prime. As a stride through any count that is no multiple of it, it meets each once, in no order. */
@@ -145,7 +148,7 @@ function inTurn<T>(things: readonly T[], use: (thing: T) => void): () => void {
   };
 }
 
-/** Numbers below `count`, at most as many as messages are prepared, from all over it and in no order. */
-function scattered(count: number): number[] {
-  return Array.from({ length: Math.min(count, mostMessages) }, (_, index) => (index * stride) % count);
+/** Numbers below `count`, as many as messages are prepared, from all over it and in no order. */
+export function scattered(count: number): number[] {
+  return Array.from({ length: preparedMessages }, (_, index) => (index * stride) % count);
 }

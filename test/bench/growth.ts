@@ -8,6 +8,7 @@ import { MemoryBackend } from '../../devices/9p/memory.ts';
 import { NodeFsBackend } from '../../src/node/node-fs/backend.ts';
 import { bytes } from '../devices/9p/client.ts';
 import { GrowthLoad } from './growth-load.ts';
+import { measureRead } from './memory-read.ts';
 import type { Rate } from './rate.ts';
 import { bar, figure, print, progress, table } from './report.ts';
 
@@ -16,6 +17,9 @@ const fidCounts = [100, 10_000, 100_000];
 const fidFiles = 100_000;
 const fileCounts = { memory: [1_000, 100_000, 1_000_000], 'Node.js': [1_000, 100_000] } as const;
 const perFolder = 1_000;
+/** Bytes that the server keeps for a fid with its node, and the memory backend for a file with its name, about. */
+const fidSize = 300;
+const fileSize = 500;
 
 type Kind = keyof typeof fileCounts;
 
@@ -71,14 +75,28 @@ function keep(costs: Costs, kind: Kind, count: number, rates: readonly Rate[]): 
   }
 }
 
-function costTable(of: string, costs: Costs, counts: readonly number[]): string {
+/** Costs of a read from as much memory, by the count. */
+type Reads = Map<number, Rate>;
+
+const cost = (rate: Rate | undefined): number | undefined => rate && 1e6 / rate.rate.median;
+
+function costTable(of: string, costs: Costs, reads: Reads, counts: readonly number[]): string {
+  const rows = [...costs, ['one read from as much memory', reads] as const];
   return table(
-    [of, ...counts.map((count) => count.toLocaleString('en')), 'last / first', '|full is 4'],
-    [...costs].map(([title, row]) => {
-      const each = counts.map((count) => row.get(count)?.rate.median).map((rate) => rate && 1e6 / rate);
-      const known = each.filter((cost) => cost !== undefined);
-      const growth = known.at(-1)! / known[0]!;
-      return [title, ...each.map((cost) => (cost === undefined ? '' : figure(cost))), figure(growth), bar(growth, 4)];
+    [of, ...counts.map((count) => count.toLocaleString('en')), 'last / first', '|full is 4', 'reads'],
+    rows.map(([title, row]) => {
+      const each = counts.map((count) => cost(row.get(count)));
+      const known = counts.filter((count) => row.has(count));
+      const [first, last] = [known[0]!, known.at(-1)!];
+      const grown = (of: Map<number, Rate>): number => cost(of.get(last))! - cost(of.get(first))!;
+      const growth = cost(row.get(last))! / cost(row.get(first))!;
+      return [
+        title,
+        ...each.map((one) => (one === undefined ? '' : figure(one))),
+        figure(growth),
+        bar(growth, 4),
+        row === reads || !title.startsWith('memory') ? '' : (grown(row) / grown(reads)).toFixed(1),
+      ];
     }),
   );
 }
@@ -86,7 +104,11 @@ function costTable(of: string, costs: Costs, counts: readonly number[]): string 
 const byFids: Costs = new Map();
 const byFolder: Costs = new Map();
 const byShare: Costs = new Map();
+const fidReads: Reads = new Map();
+const fileReads: Reads = new Map();
 try {
+  for (const count of fidCounts) fidReads.set(count, measureRead(count, fidSize));
+  for (const count of fileCounts.memory) fileReads.set(count, measureRead(count, fileSize));
   for (const kind of ['memory', 'Node.js'] as const) {
     await withShare(kind, { folders: fidFiles / perFolder, perFolder }, async (load) => {
       for (const count of fidCounts) {
@@ -108,7 +130,18 @@ try {
   rmSync(temporary, { recursive: true, force: true });
 }
 
-print('Microseconds for each, medians. What is asked for is taken in no order from all that there is.\n\n');
-print(costTable('fids', byFids, fidCounts));
-print(costTable('files in the folder', byFolder, fileCounts.memory));
-print(costTable(`files in the share, ${perFolder.toLocaleString('en')} in each folder`, byShare, fileCounts.memory));
+print(
+  'Microseconds for each, medians. What is asked for is taken in no order from all that there is. A read is one that has to ' +
+    'wait for the read before it, in as much memory in the same order; the last column says as how many more of these a ' +
+    'request takes where there is most.\n\n',
+);
+print(costTable('fids', byFids, fidReads, fidCounts));
+print(costTable('files in the folder', byFolder, fileReads, fileCounts.memory));
+print(
+  costTable(
+    `files in the share, ${perFolder.toLocaleString('en')} in each folder`,
+    byShare,
+    fileReads,
+    fileCounts.memory,
+  ),
+);

@@ -1,9 +1,9 @@
 // Messages on what is known of a file besides its data.
 import { fileType, noId, openFlags } from '../backend.ts';
-import type { AttributeChanges } from '../backend.ts';
+import type { AttributeChanges, Attributes, Node } from '../backend.ts';
 import { wait, whenKnown } from '../coroutine.ts';
 import { Errno } from '../errno.ts';
-import type { Fid } from '../fids.ts';
+import type { Fid, FidTable } from '../fids.ts';
 import { setattrBits } from '../messages.ts';
 import type { Body } from '../messages.ts';
 import { attributesReply } from '../qid.ts';
@@ -38,13 +38,19 @@ function checkResize(fid: Fid, size: number): void {
   if (size > Number.MAX_SAFE_INTEGER) throw new Errno('EFBIG');
 }
 
+/** What the client is told of a node. */
+function told({ knownSizes }: FidTable, node: Node, attributes: Attributes): Body<'Rgetattr'> {
+  knownSizes.tell(node, attributes.size);
+  return attributesReply(attributes);
+}
+
 export const attributeHandlers: Handlers<'Tgetattr' | 'Tsetattr' | 'Tstatfs' | 'Treadlink'> = {
   Tgetattr({ share: { backend }, session }, { fid: number }) {
-    const { file, node } = session.fids.get(number);
-    return whenKnown(file === undefined ? backend.getattr(node) : backend.getattrOpen(file), (attributes) => {
-      session.fids.knownSizes.tell(node, attributes.size);
-      return attributesReply(attributes);
-    });
+    const { fids } = session;
+    const { file, node } = fids.get(number);
+    const attributes = file === undefined ? backend.getattr(node) : backend.getattrOpen(file);
+    if (attributes instanceof Promise) return whenKnown(attributes, (known) => told(fids, node, known));
+    return told(fids, node, attributes);
   },
 
   *Tsetattr({ share: { backend }, session }, body) {

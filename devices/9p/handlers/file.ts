@@ -1,7 +1,8 @@
 // Messages on the data of a file: open, create, read, write, fsync.
 import type { Bytes } from '../../ports.ts';
 import { fileType, openFlags } from '../backend.ts';
-import { wait, whenKnown } from '../coroutine.ts';
+import type { Attributes, Awaitable, Node, OpenFile } from '../backend.ts';
+import { isCoroutine, wait, whenKnown } from '../coroutine.ts';
 import type { Coroutine } from '../coroutine.ts';
 import { Errno } from '../errno.ts';
 import type { Fid } from '../fids.ts';
@@ -60,36 +61,114 @@ function* readLater(
   return readReply(fid, offset, length, bytes.length);
 }
 
+/** The answer to who has opened `file` through `fid`, which is at `node` from now on; another than before was made with it. */
+function opened(
+  request: Request,
+  fid: Fid,
+  node: Node,
+  flags: number,
+  file: OpenFile,
+): Body<'Rlopen'> | Coroutine<Body<'Rlopen'>> {
+  let attributes: Awaitable<Attributes>;
+  try {
+    attributes = request.share.backend.getattrOpen(file);
+    if (!(attributes instanceof Promise)) return nowOpen(request, fid, node, flags, file, attributes);
+  } catch (error) {
+    return giveUp(request, fid, node, file, error);
+  }
+  return lookedAtLater(request, fid, node, flags, file, attributes);
+}
+
+function nowOpen(
+  request: Request,
+  fid: Fid,
+  node: Node,
+  flags: number,
+  file: OpenFile,
+  attributes: Attributes,
+): Body<'Rlopen'> {
+  request.throwIfFlushed();
+  const isNew = node !== fid.node;
+  if (isNew) {
+    request.share.backend.forget(fid.node);
+    fid.node = node;
+    fid.type = attributes.mode & fileType.mask;
+  }
+  fid.file = file;
+  fid.ino = attributes.ino;
+  fid.access = flags & openFlags.accessMode;
+  fid.flags = flags & ~(openFlags.truncate | openFlags.exclusive);
+  if (fid.type === fileType.file) {
+    const { knownSizes } = request.session.fids;
+    fid.reading = knownSizes.open(node, attributes.size);
+    if (!isNew && (flags & openFlags.truncate) !== 0) knownSizes.tell(node, attributes.size);
+  }
+  // An iounit of 0 leaves the size of transfers to the client: as much as a message holds.
+  return { qid: qidOf(attributes), iounit: 0 };
+}
+
+/** Lets go of a file whose opening failed after all. */
+function* giveUp(request: Request, fid: Fid, node: Node, file: OpenFile, error: unknown): Coroutine<never> {
+  const { backend } = request.share;
+  if (node !== fid.node) backend.forget(node);
+  yield* wait(backend.release(file));
+  throw error;
+}
+
+function* lookedAtLater(
+  request: Request,
+  fid: Fid,
+  node: Node,
+  flags: number,
+  file: OpenFile,
+  looked: Promise<Attributes>,
+): Coroutine<Body<'Rlopen'>> {
+  try {
+    return nowOpen(request, fid, node, flags, file, yield* wait(looked));
+  } catch (error) {
+    return yield* giveUp(request, fid, node, file, error);
+  }
+}
+
+function* openedLater(
+  request: Request,
+  fid: Fid,
+  node: Node,
+  flags: number,
+  file: Promise<OpenFile>,
+): Coroutine<Body<'Rlopen'>> {
+  return yield* settled(opened(request, fid, node, flags, yield* wait(file)));
+}
+
+function* createdLater(
+  request: Request,
+  fid: Fid,
+  flags: number,
+  created: Promise<{ readonly node: Node; readonly file: OpenFile }>,
+): Coroutine<Body<'Rlopen'>> {
+  const { node, file } = yield* wait(created);
+  return yield* settled(opened(request, fid, node, flags, file));
+}
+
+/** What a coroutine comes to, or what is there already. */
+function* settled<R extends object>(answer: R | Coroutine<R>): Coroutine<R> {
+  return isCoroutine(answer) ? yield* answer : answer;
+}
+
 export const fileHandlers: Handlers<'Tlopen' | 'Tlcreate' | 'Tread' | 'Twrite' | 'Tfsync'> = {
-  *Tlopen(request, { fid: number, flags: asked }) {
+  Tlopen(request, { fid: number, flags: asked }) {
     const { backend, readOnly } = request.share;
     const fid = request.session.fids.get(number);
     const flags = checkedFlags(asked, request.share) & ~openFlags.exclusive;
     checkOpen(fid, flags);
     const access = flags & openFlags.accessMode;
     if (readOnly && (access !== openFlags.readOnly || (flags & openFlags.truncate) !== 0)) throw new Errno('EROFS');
-    const file = yield* wait(backend.open(fid.node, flags));
-    try {
-      const attributes = yield* wait(backend.getattrOpen(file));
-      request.throwIfFlushed();
-      fid.file = file;
-      fid.ino = attributes.ino;
-      fid.access = access;
-      fid.flags = flags & ~openFlags.truncate;
-      if (fid.type === fileType.file) {
-        const { knownSizes } = request.session.fids;
-        fid.reading = knownSizes.open(fid.node, attributes.size);
-        if ((flags & openFlags.truncate) !== 0) knownSizes.tell(fid.node, attributes.size);
-      }
-      // An iounit of 0 leaves the size of transfers to the client: as much as a message holds.
-      return { qid: qidOf(attributes), iounit: 0 };
-    } catch (error) {
-      yield* wait(backend.release(file));
-      throw error;
-    }
+    const file = backend.open(fid.node, flags);
+    if (file instanceof Promise) return openedLater(request, fid, fid.node, flags, file);
+    return opened(request, fid, fid.node, flags, file);
   },
 
-  *Tlcreate(request, { fid: number, name, flags: asked, mode, gid }) {
+  Tlcreate(request, { fid: number, name, flags: asked, mode, gid }) {
     const { backend } = request.share;
     const fid = request.session.fids.folder(number);
     if (fid.file !== undefined) throw new Errno('EINVAL', 'the fid is open already');
@@ -97,24 +176,9 @@ export const fileHandlers: Handlers<'Tlopen' | 'Tlcreate' | 'Tread' | 'Twrite' |
     const flags = checkedFlags(asked, request.share);
     // open(2): O_CREAT makes no folder, so that nothing could ever satisfy both.
     if ((flags & openFlags.directory) !== 0) throw new Errno('EINVAL', 'O_DIRECTORY for a new file');
-    const { node, file } = yield* wait(backend.create(fid.node, name, flags, mode & 0o7777, fid.callerWith(gid)));
-    try {
-      const attributes = yield* wait(backend.getattrOpen(file));
-      request.throwIfFlushed();
-      backend.forget(fid.node);
-      fid.node = node;
-      fid.type = attributes.mode & fileType.mask;
-      fid.file = file;
-      fid.ino = attributes.ino;
-      fid.access = flags & openFlags.accessMode;
-      fid.flags = flags & ~(openFlags.truncate | openFlags.exclusive);
-      fid.reading = request.session.fids.knownSizes.open(node, attributes.size);
-      return { qid: qidOf(attributes), iounit: 0 };
-    } catch (error) {
-      backend.forget(node);
-      yield* wait(backend.release(file));
-      throw error;
-    }
+    const created = backend.create(fid.node, name, flags, mode & 0o7777, fid.callerWith(gid));
+    if (created instanceof Promise) return createdLater(request, fid, flags, created);
+    return opened(request, fid, created.node, flags, created.file);
   },
 
   Tread(request, { fid: number, offset, count: asked }) {

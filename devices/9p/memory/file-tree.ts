@@ -25,6 +25,8 @@ import type { Space } from './sparse-data.ts';
 import { Xattrs } from './xattrs.ts';
 
 const statfsBlockSize = 4096;
+const dotName = Uint8Array.of(0x2e);
+const dotDotName = Uint8Array.of(0x2e, 0x2e);
 
 export interface FileTreeOptions extends TreeState {
   /** Nanoseconds since 1970. */
@@ -226,17 +228,10 @@ export abstract class FileTree extends NameTree implements Backend {
     this.#access(inode);
     const { folder: type } = fileType;
     const after = Number(cookie);
-    const dots = [
-      { name: Uint8Array.of(0x2e), cookie: dotCookie, ino: inode.ino },
-      { name: Uint8Array.of(0x2e, 0x2e), cookie: dotDotCookie, ino: parent.ino },
-    ];
-    for (const dot of dots) {
-      if (dot.cookie > after && !emit({ ...dot, cookie: BigInt(dot.cookie), type })) return;
-    }
-    for (const entry of folder.after(after)) {
-      const { ino, type: entryType } = entry.inode;
-      if (!emit({ name: entry.name, cookie: BigInt(entry.cookie), ino, type: entryType })) return;
-    }
+    if (after < dotCookie && !emit({ name: dotName, cookie: BigInt(dotCookie), ino: inode.ino, type })) return;
+    if (after < dotDotCookie && !emit({ name: dotDotName, cookie: BigInt(dotDotCookie), ino: parent.ino, type }))
+      return;
+    folder.list(after, emit);
   }
 
   /** Complains of a handle that is none, which is a mistake of the caller. */
@@ -252,6 +247,7 @@ export abstract class FileTree extends NameTree implements Backend {
   protected replaceInode(entry: Entry, inode: Inode): void {
     const replaced = entry.inode;
     entry.inode = inode;
+    if (entry.parent !== undefined) folderOf(entry.parent).update(entry);
     replaced.nlink--;
     inode.nlink++;
     if (entry.references === 0) return;

@@ -1,6 +1,8 @@
 // The names in a folder: found by name, and listed in an order that removals do not disturb.
 import type { Bytes } from '../../ports.ts';
+import type { EmitEntry } from '../backend.ts';
 import type { Inode } from './inode.ts';
+import { Listing } from './listing.ts';
 import { NameTable } from './name-table.ts';
 
 /** A name of an inode. Nodes are handles of these, and follow them from folder to folder. */
@@ -50,9 +52,7 @@ export class Folder {
   /** Its own name, where its ".." is found. */
   self: Entry | undefined = undefined;
   readonly #byName = new NameTable<Entry>();
-  /** By rising cookie, which is beside it; removed ones leave a gap until there are many. */
-  #listing: (Entry | undefined)[] = [];
-  #cookies: number[] = [];
+  readonly #listing = new Listing<Entry>();
   /** Of the next entry that is added. */
   nextCookie = dotDotCookie + 1;
 
@@ -73,41 +73,26 @@ export class Folder {
   restore(entry: Entry, cookie: number): void {
     entry.cookie = cookie;
     this.#byName.add(entry);
-    this.#listing.push(entry);
-    this.#cookies.push(cookie);
+    this.#listing.add(entry, cookie);
   }
 
   remove(entry: Entry): void {
     this.#byName.remove(entry.name);
-    this.#listing[this.#firstAfter(entry.cookie - 1)] = undefined;
-    // Files that come and go again leave nothing behind.
-    while (this.#listing.length > 0 && this.#listing.at(-1) === undefined) {
-      this.#listing.pop();
-      this.#cookies.pop();
-    }
-    // Each removal pays for two steps of this.
-    if (this.#listing.length > 2 * this.size + 16) {
-      this.#listing = this.#listing.filter((each) => each !== undefined);
-      this.#cookies = this.#listing.map((each) => each?.cookie ?? 0);
-    }
+    this.#listing.remove(entry.cookie);
+  }
+
+  /** To be called when an entry leads to another inode. */
+  update(entry: Entry): void {
+    this.#listing.update(entry, entry.cookie);
   }
 
   /** The entries behind a cookie, in the order of the listing. */
-  *after(cookie: number): Generator<Entry, void> {
-    for (let i = this.#firstAfter(cookie); i < this.#listing.length; i++) {
-      const entry = this.#listing[i];
-      if (entry !== undefined) yield entry;
-    }
+  after(cookie: number): Generator<Entry, void> {
+    return this.#listing.after(cookie);
   }
 
-  #firstAfter(cookie: number): number {
-    let low = 0;
-    let high = this.#cookies.length;
-    while (low < high) {
-      const middle = (low + high) >>> 1;
-      if ((this.#cookies[middle] ?? 0) > cookie) high = middle;
-      else low = middle + 1;
-    }
-    return low;
+  /** Hands what a listing tells of the entries behind a cookie to `emit`, until that returns false. */
+  list(cookie: number, emit: EmitEntry): void {
+    this.#listing.list(cookie, emit);
   }
 }

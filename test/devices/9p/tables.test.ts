@@ -1,6 +1,7 @@
 // Tables that hold what a Map holds, whatever comes and goes.
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { Listing } from '../../../devices/9p/memory/listing.ts';
 import { NameTable } from '../../../devices/9p/memory/name-table.ts';
 import { NumberedTable } from '../../../devices/9p/numbered-table.ts';
 
@@ -75,4 +76,44 @@ test('a number that was far stays one number when its neighbours fill up', () =>
   table.delete(1000);
   expect(table.get(1000)).toBeUndefined();
   expect([...table.keys()]).toHaveLength(1999);
+});
+
+test('a listing', () => {
+  const step = fc.tuple(fc.constantFrom('add', 'add', 'remove', 'update'), fc.nat());
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 200 }), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (steps, first) => {
+      const listing = new Listing<{ name: Uint8Array; inode: { ino: bigint; type: number } }>();
+      let cookie = 2 ** 32 - 20;
+      let ino = first;
+      const model: { cookie: number; entry: { name: Uint8Array; inode: { ino: bigint; type: number } } }[] = [];
+      const inode = (): { ino: bigint; type: number } => {
+        ino = BigInt.asUintN(64, ino + 0x7fff_ffffn);
+        return { ino, type: Number(ino & 3n) << 14 };
+      };
+      for (const [what, choice] of steps) {
+        const at = choice % model.length;
+        if (what === 'add') {
+          const entry = { name: Uint8Array.of(choice & 0xff), inode: inode() };
+          listing.add(entry, (cookie += 1 + (choice % 3)));
+          model.push({ cookie, entry });
+        } else if (model.length > 0 && what === 'remove') {
+          listing.remove(model.splice(at, 1)[0]!.cookie);
+        } else if (model.length > 0) {
+          const { entry, cookie: its } = model[at]!;
+          entry.inode = inode();
+          listing.update(entry, its);
+        }
+        const from = model[at]?.cookie ?? 0;
+        const expected = model.filter((each) => each.cookie > from);
+        expect([...listing.after(from)]).toEqual(expected.map(({ entry }) => entry));
+        const listed: unknown[] = [];
+        listing.list(from, (entry) => listed.push(entry) < 100);
+        expect(listed).toEqual(
+          expected
+            .slice(0, 100)
+            .map(({ cookie: its, entry: { name, inode: of } }) => ({ name, cookie: BigInt(its), ...of })),
+        );
+      }
+    }),
+  );
 });
