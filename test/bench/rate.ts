@@ -1,9 +1,10 @@
 // How often something can be done per second.
+import type { Awaitable } from '../../devices/9p/backend.ts';
 import { figure, spread, type Spread } from './report.ts';
 
 /** Milliseconds that one sample lasts, and how many there are. */
 const duration = 250;
-const repetitions = 7;
+export const repetitions = 7;
 /** Calls between two looks at the clock. */
 const batch = 32;
 
@@ -63,24 +64,24 @@ export const rateCells = ({ rate, unit }: Rate): string[] => [
   unit,
 ];
 
-/** The same of what is done when its promise is: one after another. */
-export async function measureRateLater(
-  name: string,
-  once: () => Promise<void>,
-  worth = 1,
-  unit = 'per s',
-): Promise<Rate> {
-  const samples: number[] = [];
-  for (let repetition = 0; repetition <= repetitions; repetition++) {
-    const start = performance.now();
-    let count = 0;
-    let elapsed = 0;
-    while (elapsed < duration) {
-      for (let call = 0; call < batch; call++) await once();
-      count += batch;
-      elapsed = performance.now() - start;
+/** Milliseconds of the processor that the process has used, by which other programs on the machine matter less. */
+function processorTime(): number {
+  const { user, system } = process.cpuUsage();
+  return (user + system) / 1000;
+}
+
+/** The same of what may have to be waited for, one after another: calls per second of the processor. */
+export async function sampleLater(once: () => Awaitable<void>): Promise<number> {
+  const start = processorTime();
+  let count = 0;
+  let elapsed = 0;
+  while (elapsed < duration) {
+    for (let call = 0; call < batch; call++) {
+      const later = once();
+      if (later !== undefined) await later;
     }
-    if (repetition > 0) samples.push((count / elapsed) * 1000 * worth);
+    count += batch;
+    elapsed = processorTime() - start;
   }
-  return { name, rate: spread(samples), unit };
+  return (count / elapsed) * 1000;
 }
