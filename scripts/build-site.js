@@ -48,6 +48,10 @@ export async function buildSite(folder, source = web) {
   mkdirSync(folder, { recursive: true });
   /** @type {import('esbuild').BuildOptions & { metafile: true }} */
   const written = { outdir: folder, sourcemap: true, sourcesContent: false, legalComments: 'none', metafile: true };
+  const worker = await build({ ...workerBuild, ...written });
+  cpSync(join(repository, 'guest-images/images'), join(folder, 'images'), { recursive: true });
+  // A machine that has booted depends on these.
+  const machine = JSON.stringify(digests(folder));
   // The page imports vm9 by name: what an embedder gets.
   const page = await build({
     ...common,
@@ -55,15 +59,14 @@ export async function buildSite(folder, source = web) {
     entryPoints: { page: join(source, program) },
     splitting: true,
     chunkNames: 'page-[name]-[hash]',
+    define: { siteVersion: JSON.stringify(sha256(Buffer.from(machine))) },
   });
-  const worker = await build({ ...workerBuild, ...written });
   const wasiEntry = { 'browser-wasi-worker': join(repository, 'src/browser/wasi-worker-entry.ts') };
   const wasi = await build({ ...common, ...written, entryPoints: wasiEntry, platform: 'browser' });
   writeFileSync(join(folder, 'licences.txt'), licencesOf(page.metafile, worker.metafile, wasi.metafile));
   for (const name of files) {
     if (/\.(html|svg|png|ico|webmanifest)$/.test(name)) cpSync(join(source, name), join(folder, name));
   }
-  cpSync(join(repository, 'guest-images/images'), join(folder, 'images'), { recursive: true });
   cpSync(join(repository, 'guest-images/licenses'), join(folder, 'images/licenses'), { recursive: true });
   cpSync(join(repository, 'guest-images/NOTICE.md'), join(folder, 'images/NOTICE.md'));
   await build({

@@ -1,3 +1,4 @@
+import type { VmStatistics } from 'vm9';
 import type { Page } from './page.ts';
 import { kindNames } from './machine/places.ts';
 import { Dialog } from './ui/dialog.tsx';
@@ -15,6 +16,12 @@ const shortcuts: readonly (readonly [keys: readonly string[], what: string])[] =
   [['Ctrl', 'S'], 'Save the open file'],
   [['?'], 'This help, outside of the terminal'],
 ];
+
+const beginnings: Readonly<Record<VmStatistics['start'], string>> = {
+  boot: 'booted',
+  cache: 'at once, from the machine that an earlier visit has booted, which had no folder and no file of yours',
+  snapshot: 'from the file of a saved machine',
+};
 
 export function HelpDialog({ page }: { readonly page: Page }) {
   return (
@@ -64,6 +71,7 @@ export function HelpDialog({ page }: { readonly page: Page }) {
 
 function Facts({ page }: { readonly page: Page }) {
   const offline = page.offlineTrouble.value;
+  const begun = page.session.begun.value;
   return (
     <dl class="facts">
       {page.session.places.value.map(({ tag, mount, kind }) => (
@@ -80,6 +88,10 @@ function Facts({ page }: { readonly page: Page }) {
             ? 'shared with the page'
             : 'not shared with the page, which is not cross-origin isolated'}
         </dd>
+      </div>
+      <div>
+        <dt>Start</dt>
+        <dd>{begun === undefined ? 'under way' : (page.cacheTrouble.value ?? beginnings[begun])}</dd>
       </div>
       <div>
         <dt>Offline</dt>

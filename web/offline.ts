@@ -11,8 +11,8 @@ export type OfflineTrouble = string | undefined;
 const reloadedMark = 'vm9 reloaded for isolation';
 
 /**
- * Registers the service worker. Resolves when the page may start its machine. Where only the service worker can isolate
- * the page it loads the page once more instead, and never resolves.
+ * Registers the service worker. Where only that can isolate the page (`mustReload`) it loads the page once more instead, and never
+ * resolves: no machine is started before.
  */
 export async function registerServiceWorker({ onUpdate }: OfflineOptions): Promise<OfflineTrouble> {
   if (!('serviceWorker' in navigator)) return 'this browser, or an address without https, has no service workers';
@@ -22,7 +22,7 @@ export async function registerServiceWorker({ onUpdate }: OfflineOptions): Promi
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }
-  if (needsReload()) {
+  if (mustReload()) {
     if (!(await activated(registration))) return 'the files of this page cannot be kept: the console tells why';
     sessionStorage.setItem(reloadedMark, 'yes');
     location.reload();
@@ -34,7 +34,7 @@ export async function registerServiceWorker({ onUpdate }: OfflineOptions): Promi
 }
 
 /** A page inside another's frame is isolated only if that one is: nothing it does itself helps. */
-function needsReload(): boolean {
+export function mustReload(): boolean {
   if (crossOriginIsolated || window !== window.top) return false;
   return sessionStorage.getItem(reloadedMark) === null;
 }

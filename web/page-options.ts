@@ -10,6 +10,8 @@ export interface PageOptions {
   readonly memory: number;
   /** How the guest reaches its devices. */
   readonly transport: Transport;
+  /** Linux boots, whatever an earlier visit has kept. */
+  readonly cold: boolean;
 }
 
 const transports = ['mmio', 'pci'] as const;
@@ -30,7 +32,7 @@ export function pageOptions(search: string): PageOptions {
   const transport = transports.find((one) => one === wanted);
   if (transport === undefined)
     throw new Error(`transport=${wanted} in the address is none of ${transports.join(', ')}`);
-  return { store, memory, transport };
+  return { store, memory, transport, cold: query.has('cold') };
 }
 
 function isStore(text: string): text is Store {

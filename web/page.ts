@@ -1,5 +1,6 @@
 // The page as a whole: its parts, and what they do together.
 import { effect, signal } from '@preact/signals';
+import { browserCache } from 'vm9';
 import { FileActions } from './files/file-actions.ts';
 import { PickedFolder } from './files/picked-folder.ts';
 import { StorageWatch } from './files/storage-state.ts';
@@ -10,13 +11,16 @@ import { Layout, tabs, type Tab } from './layout.ts';
 import { homePlace, pickedPlace, type Place } from './machine/places.ts';
 import { SavedMachines, type SavedMachine } from './machine/saved-machines.ts';
 import { Session } from './machine/session.ts';
-import { registerServiceWorker, type OfflineTrouble } from './offline.ts';
+import { mustReload, registerServiceWorker, type OfflineTrouble } from './offline.ts';
 import type { PageOptions, Store } from './page-options.ts';
 import { Screen } from './terminal/screen.ts';
 import { Menus } from './ui/menu.tsx';
 import { Notices } from './ui/notices.tsx';
 import { Questions } from './ui/questions.tsx';
 import { WasiRun } from './wasi/wasi-run.ts';
+
+/** Of the worker and the guest image of this page: scripts/build-site.js has it. */
+declare const siteVersion: string;
 
 export class Page {
   readonly options: PageOptions;
@@ -37,6 +41,17 @@ export class Page {
   readonly helpOpen = signal(false);
   /** Why the page cannot be used offline; undefined where it can. */
   readonly offlineTrouble = signal<OfflineTrouble>(undefined);
+  /** Why no machine is kept as it has booted, or none was used; undefined while all is well. */
+  readonly cacheTrouble = signal<string | undefined>(undefined);
+  readonly #cache = browserCache({
+    version: siteVersion,
+    // An origin may have pages of other people at other paths.
+    name: `vm9 ${new URL('.', location.href).pathname}`,
+    onProblem: (line) => {
+      this.cacheTrouble.value = line;
+      console.warn(`vm9: ${line}`);
+    },
+  });
   /** What the home folder is kept in, while the user has not asked for another. */
   #store: Store;
 
@@ -55,21 +70,36 @@ export class Page {
   /** Finds what earlier visits have left, and boots. */
   async start(): Promise<void> {
     addEventListener('keydown', (event) => this.#shortcut(event));
-    this.offlineTrouble.value = await registerServiceWorker({
-      onUpdate: (apply) =>
-        this.notices.offer('A new version of this page is there. It restarts Linux.', 'Load it', apply),
-    });
+    const isReloading = mustReload();
+    const registered = this.#registerServiceWorker();
+    if (isReloading) await registered;
     this.storage.start();
     await this.actions.try(undefined, () => this.picked.recall());
     await this.boot();
   }
 
-  /** Boots, in place of the machine that runs. `store` is where the home folder is kept from now on. */
-  async boot(store: Store = this.#store): Promise<void> {
+  async #registerServiceWorker(): Promise<void> {
+    this.offlineTrouble.value = await registerServiceWorker({
+      onUpdate: (apply) =>
+        this.notices.offer('A new version of this page is there. It restarts Linux.', 'Load it', apply),
+    });
+  }
+
+  /**
+   * Starts Linux, in place of the machine that runs: where it has booted before, or, `cold`, from nothing. `store` is where the home
+   * folder is kept from now on.
+   */
+  async boot(store: Store = this.#store, cold: boolean = this.options.cold): Promise<void> {
     this.#store = store;
     if (store !== 'memory') void this.storage.persist();
     const { memory, transport } = this.options;
-    await this.session.start({ memory, transport, places: this.places() });
+    const cache = cold ? {} : { cache: this.#cache };
+    await this.session.start({ memory, transport, places: this.places(), ...cache });
+  }
+
+  /** Boots without what earlier visits have kept of the machine. */
+  async bootCold(): Promise<void> {
+    await this.boot(this.#store, true);
   }
 
   /** Goes on with a machine that was saved, in place of the one that runs. */

@@ -11,6 +11,7 @@ import {
   Moon,
   Power,
   RotateCw,
+  Snowflake,
   Sun,
 } from 'lucide';
 import type { IconNode } from 'lucide';
@@ -44,7 +45,7 @@ export function TopBar({ page }: { readonly page: Page }) {
         <Mark />
         vm9
       </h1>
-      <span class={`status ${phase}${session.resumed.value ? ' resumed' : ''}`} role="status">
+      <span class={`status ${phase}`} role="status" data-begun={session.begun.value}>
         <span class="dot" aria-hidden="true" />
         {phases[phase]}
         {phase === 'running' && !crossOriginIsolated && (
@@ -86,6 +87,7 @@ export function TopBar({ page }: { readonly page: Page }) {
             page.menus.openBelow(
               [
                 { label: 'Restart Linux', icon: RotateCw, action: () => void page.boot() },
+                { label: 'Boot from nothing', icon: Snowflake, action: () => void page.bootCold() },
                 ...(phase === 'running'
                   ? [{ label: 'Save the machine…', icon: FileDown, action: () => void page.saved.save() }]
                   : []),

@@ -24,6 +24,7 @@ const parts: Readonly<Record<string, Part>> = {
   boot: { title: 'Boot to the mounted share', script: 'boot' },
   snapshot: { title: 'A saved machine', script: 'snapshot' },
   'debian-boot': { title: 'Boot of Debian’s kernel to the mounted share', script: 'debian-boot', needs: ['apt-get'] },
+  'page-start': { title: 'The page to its prompt, in Chromium', script: 'page-start', needs: ['chromium'] },
   server: { title: 'The 9P server alone, memory backend', script: '9p-server' },
   'node-fs': { title: 'The Node.js backend beside the file system itself', script: 'node-fs' },
   'browser-files': {

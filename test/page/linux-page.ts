@@ -28,6 +28,26 @@ export async function serve(folder: string, options: ServeOptions = { headers: i
   return url;
 }
 
+/** Resolves when the machine runs and says that it has begun so. */
+export async function begunBy(page: Page, start: 'boot' | 'cache' | 'snapshot'): Promise<void> {
+  await expect
+    .poll(() => page.locator('.status.running').getAttribute('data-begun'), { timeout: patience })
+    .toBe(start);
+}
+
+/** Resolves with the keys of the machines that are kept as they have booted, when there is one. */
+export async function kept(page: Page): Promise<string[]> {
+  const keys = (): Promise<string[]> =>
+    page.evaluate(async () => {
+      const names = (await caches.keys()).filter((name) => name.endsWith('booted machine'));
+      const opened = await Promise.all(names.map((name) => caches.open(name)));
+      const entries = await Promise.all(opened.map((cache) => cache.keys()));
+      return entries.flat().map(({ url }) => url);
+    });
+  await expect.poll(async () => (await keys()).length, { timeout: patience }).toBe(1);
+  return keys();
+}
+
 export class LinuxPage {
   readonly page: Page;
   readonly browser: TestBrowser;

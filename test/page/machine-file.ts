@@ -48,5 +48,5 @@ export async function drop({ page }: LinuxPage, file: string): Promise<void> {
 
 /** Resolves when a machine from a file runs. */
 export async function resumed({ page }: LinuxPage): Promise<void> {
-  await page.waitForSelector('.status.running.resumed');
+  await page.waitForSelector('.status.running[data-begun=snapshot]');
 }

@@ -1,6 +1,6 @@
 // The machine of the page: made, booted, given a shell, ended, and made again, one at a time.
 import { batch, signal } from '@preact/signals';
-import { createVm, type Vm } from 'vm9';
+import { createVm, type StartCache, type Vm, type VmStatistics } from 'vm9';
 import { BootFollower, type BootProgress } from './boot-steps.ts';
 import { missingFeature, troubleOfError, troubleOfExit, type Trouble } from './trouble.ts';
 import { keptIn, type Place } from './places.ts';
@@ -30,6 +30,8 @@ export interface SessionPlan {
   readonly transport: 'mmio' | 'pci';
   /** A snapshot to go on from, with its memory and its transport; absent: Linux boots. */
   readonly snapshot?: Uint8Array;
+  /** Where the machine is kept as it has booted, or goes on from. */
+  readonly cache?: StartCache;
   /** What is shared with the guest, the home folder first. */
   readonly places: readonly Place[];
 }
@@ -44,6 +46,8 @@ export class Session {
   readonly memory = signal(0);
   /** It goes on from a file. */
   readonly resumed = signal(false);
+  /** What the present machine has begun with; undefined until it runs. */
+  readonly begun = signal<VmStatistics['start'] | undefined>(undefined);
   readonly #screen: ConsoleScreen;
   #disconnect: () => void = () => undefined;
   /** Counts starts: the last one counts. */
@@ -67,13 +71,13 @@ export class Session {
     // Asked again meanwhile: that one starts.
     if (turn !== this.#turn) return;
     try {
-      const { memory, transport, snapshot, places } = plan;
+      const { memory, transport, snapshot, cache, places } = plan;
       const { columns, rows } = this.#screen.size;
       const vm = createVm({
         memory,
         shares: places.map(({ share }) => share),
         ...(snapshot === undefined
-          ? { transport, console: { columns, rows } }
+          ? { transport, console: { columns, rows }, ...(cache && { cache }) }
           : { resume: snapshot, console: { columns, rows: otherThan(rows) } }),
       });
       this.#adopt(vm, plan);
@@ -116,6 +120,11 @@ export class Session {
     // Once more after each reboot of the guest.
     vm.on('ready', () => {
       this.state.value = { phase: 'running' };
+      // It may have stopped meanwhile.
+      void vm.statistics().then(
+        ({ start }) => this.#began(vm, start),
+        () => undefined,
+      );
       // Programs draw themselves anew for another size: what the terminal had on it is not in the file.
       if (snapshot !== undefined) vm.console.resize(this.#screen.size.columns, this.#screen.size.rows);
       void this.#keepShell(vm).then(() => {
@@ -129,8 +138,13 @@ export class Session {
       this.places.value = places;
       this.memory.value = memory;
       this.resumed.value = snapshot !== undefined;
+      this.begun.value = undefined;
       booting();
     });
+  }
+
+  #began(vm: Vm, start: VmStatistics['start']): void {
+    if (this.vm.value === vm) this.begun.value = start;
   }
 
   #over(vm: Vm | undefined, trouble: Trouble): void {

@@ -1,0 +1,82 @@
+// A booted machine in Cache Storage: a response whose header has the SHA-256 of its body. An entry is there as a whole or not at
+// all, so a tab that ends while it writes leaves what was there before.
+import type { Bytes } from '../../../devices/ports.ts';
+import type { BootedMachine, StartCache } from '../../start-cache.ts';
+import { gunzip } from '../gunzip.ts';
+import type { BrowserCacheOptions } from './source.ts';
+
+const digestHeader = 'X-Vm9-Digest';
+
+/** Bytes above which a machine is not kept: one that has booted has some twelve million. */
+const largest = 64 * 2 ** 20;
+
+export class BootCache implements StartCache {
+  readonly #version: string;
+  readonly #name: string;
+  readonly #onProblem: (line: string) => void;
+
+  constructor({ version, name = 'vm9', onProblem = () => undefined }: BrowserCacheOptions) {
+    this.#version = version;
+    this.#name = `${name} booted machine`;
+    this.#onProblem = onProblem;
+  }
+
+  async keyOf({ kernel, initrd, shape }: BootedMachine): Promise<string> {
+    const parts = [this.#version, shape, kernel && (await sha256(kernel)), initrd && (await sha256(initrd))];
+    return sha256(new TextEncoder().encode(JSON.stringify(parts)));
+  }
+
+  async unpack(initrd: Bytes): Promise<Bytes | undefined> {
+    if (initrd[0] !== 0x1f || initrd[1] !== 0x8b) return initrd;
+    // The boot will tell what is wrong with it.
+    return gunzip(initrd).catch(() => undefined);
+  }
+
+  async read(key: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    try {
+      const kept = await (await this.#open()).match(addressOf(key));
+      if (kept === undefined) return undefined;
+      const bytes = new Uint8Array(await kept.arrayBuffer());
+      if ((await sha256(bytes)) === kept.headers.get(digestHeader)) return bytes;
+      this.#onProblem('the machine that was kept is damaged: Linux boots, and is kept anew');
+    } catch (error) {
+      this.#tell('used', error);
+    }
+    return undefined;
+  }
+
+  async write(key: string, snapshot: Uint8Array<ArrayBuffer>): Promise<void> {
+    if (snapshot.length > largest) return;
+    try {
+      const cache = await this.#open();
+      const address = addressOf(key);
+      // What is there before has no use any more, and its room may be needed.
+      for (const { url } of await cache.keys()) if (url !== address) await cache.delete(url);
+      await cache.put(address, new Response(snapshot, { headers: { [digestHeader]: await sha256(snapshot) } }));
+    } catch (error) {
+      this.#tell('kept', error);
+    }
+  }
+
+  #open(): Promise<Cache> {
+    if (typeof caches === 'undefined') throw new Error('this address has no Cache Storage: it is not https');
+    return caches.open(this.#name);
+  }
+
+  #tell(how: 'used' | 'kept', error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error);
+    this.#onProblem(`the machine that has booted cannot be ${how} (${reason}): each start boots`);
+  }
+}
+
+/** No such file is fetched. Cache Storage wants an address, whatever the page's own is. */
+function addressOf(key: string): string {
+  return `https://vm9.invalid/${key}`;
+}
+
+async function sha256(bytes: Bytes): Promise<string> {
+  // The interface takes no view of shared memory.
+  const own = bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
+  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', own));
+  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+}

@@ -1,0 +1,87 @@
+// The page as `make dist` builds it, in Chromium: from the start of its navigation until the terminal shows the shell's prompt.
+// Its files are in the cache of its service worker; Linux boots there, or goes on from where the visit before has booted.
+import { execFileSync } from 'node:child_process';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { chromium, type BrowserContext, type Page } from 'playwright';
+import { isolatingHeaders, serveFolder } from '../../scripts/static-server.js';
+import { chromiumArguments, chromiumPath } from '../chromium.ts';
+import { figures, print, progress, spread, table } from './report.ts';
+
+const repository = fileURLToPath(new URL('../../', import.meta.url));
+const repetitions = 3;
+
+/** Given to each page before its own scripts: looks at the terminal with every frame. */
+const watch = `
+  const look = () => {
+    const rows = [...document.querySelectorAll('.xterm-rows > div')].map(({ textContent }) => textContent.trim());
+    const isRunning = document.querySelector('.status.running') !== null;
+    if (isRunning && /# ?$/.test(rows.findLast((row) => row !== '') ?? '')) window.promptTime = performance.now();
+    else requestAnimationFrame(look);
+  };
+  requestAnimationFrame(look);
+`;
+
+/** Milliseconds from the start of the navigation, in a tab of its own. */
+async function visit(
+  context: BrowserContext,
+  url: string,
+  start: 'boot' | 'cache',
+  until?: (page: Page) => Promise<void>,
+): Promise<number> {
+  const page = await context.newPage();
+  await page.addInitScript(watch);
+  await page.goto(url);
+  const time = await page.waitForFunction('window.promptTime');
+  await page.waitForSelector(`.status[data-begun=${start}]`);
+  await until?.(page);
+  const milliseconds = (await time.jsonValue()) as number;
+  // It lets go of its folder.
+  await page.close({ runBeforeUnload: false });
+  return milliseconds;
+}
+
+/** Resolves when the files of the page and the machine are kept. */
+async function everythingKept(page: Page): Promise<void> {
+  await page.waitForFunction(`(async () => {
+    const counts = await Promise.all((await caches.keys()).map(async (name) => (await (await caches.open(name)).keys()).length));
+    return counts.length === 2 && Math.min(...counts) >= 1 && Math.max(...counts) > 20;
+  })()`);
+  await page.waitForTimeout(2000);
+}
+
+async function measure(title: string, headers: Readonly<Record<string, string>>): Promise<string[]> {
+  const folder = mkdtempSync(join(tmpdir(), 'vm9-page-start-'));
+  const site = join(folder, 'site');
+  execFileSync(process.execPath, [join(repository, 'scripts/build-site.js'), site], { stdio: 'ignore' });
+  const server = await serveFolder(site, { headers });
+  const context = await chromium.launchPersistentContext(join(folder, 'profile'), {
+    executablePath: chromiumPath(),
+    args: [...chromiumArguments],
+  });
+  try {
+    const first = await visit(context, server.url, 'boot', everythingKept);
+    const cold: number[] = [];
+    const warm: number[] = [];
+    for (let turn = 0; turn < repetitions; turn += 1) {
+      progress(`page, ${title}, ${turn + 1} of ${repetitions}`);
+      cold.push(await visit(context, `${server.url}?cold`, 'boot'));
+      warm.push(await visit(context, server.url, 'cache'));
+    }
+    return [title, String(Math.round(first)), figures(spread(cold)), figures(spread(warm))];
+  } finally {
+    await context.close();
+    await server.close();
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+print('Milliseconds from the start of the navigation to the prompt in the terminal: median (least to most).\n\n');
+print(
+  table(
+    ['page', '|first visit', '|later, booting', '|later, from the kept machine'],
+    [await measure('isolated by its host', isolatingHeaders), await measure('isolated by its service worker', {})],
+  ),
+);
