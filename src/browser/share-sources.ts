@@ -1,7 +1,7 @@
 // Opens the sources of shares in the VM's worker, by their kinds.
 import type { Backend } from '../../devices/9p/backend.ts';
 import { VmError } from '../errors.ts';
-import { openMemory } from '../memory-share.ts';
+import { isMemory } from '../memory-share.ts';
 import type { ShareSource } from '../vm-options.ts';
 import { isIndexedDb } from './indexeddb/source.ts';
 import { isOpfs } from './opfs/source.ts';
@@ -21,9 +21,9 @@ export async function openShare(source: ShareSource, host: PickedFolderHost): Pr
     const { openPickedFolder } = await import('./picked-folder/open.ts');
     return openPickedFolder(source, host);
   }
-  const backend = openMemory(source, host.now);
-  if (backend === undefined) {
-    throw new VmError('bad-option', `a share of kind ${source.kind} has no meaning in a browser`);
+  if (isMemory(source)) {
+    const { MemoryBackend } = await import('../../devices/9p/memory.ts');
+    return new MemoryBackend(host);
   }
-  return backend;
+  throw new VmError('bad-option', `a share of kind ${source.kind} has no meaning in a browser`);
 }

@@ -1,9 +1,10 @@
 // The worker thread of a VM in Node.js.
 import { parentPort } from 'node:worker_threads';
+import { MemoryBackend } from '../../devices/9p/memory.ts';
 import { Machine } from '../machine.ts';
 import { serveVm } from '../worker.ts';
 import type { FromWorker, ToWorker } from '../worker-protocol.ts';
-import { openMemory } from '../memory-share.ts';
+import { isMemory } from '../memory-share.ts';
 import { enableNewerWebAssembly } from './engine-flags.ts';
 import { openDrive } from '../disk/open-drive.ts';
 import { openHostFile } from './host-disk/open.ts';
@@ -37,7 +38,9 @@ serveVm({
   openPort,
   makeHost: (doorbell) => new NodeHost(doorbell),
   openBackend: async (source, options) =>
-    openMemory(source, () => BigInt(Date.now()) * 1_000_000n) ?? openHostFolder(source, { ...options, log }),
+    isMemory(source)
+      ? new MemoryBackend({ now: () => BigInt(Date.now()) * 1_000_000n })
+      : openHostFolder(source, { ...options, log }),
   openDrive: (drive) => openDrive(drive, (source, how) => openHostFile(source, how)),
   makeMachine: (options) =>
     new Machine({ ...options, makeSampler: (hart, ram, tell) => new HartSampler(hart, ram, tell) }),
