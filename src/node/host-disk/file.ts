@@ -1,4 +1,4 @@
-// A file of the host in which a disk is kept, read and written at once; only flushing takes a thread of its own.
+// A file of the host in which a disk is kept, read and written at once, and flushed at once where that is short.
 import type { Awaitable } from '../../../devices/9p/backend.ts';
 import { slice, totalLength } from '../../../devices/9p/scatter.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
@@ -8,6 +8,7 @@ import type { DiskFile } from '../../disk/disk-file.ts';
 import { SharedRuns } from '../../disk/shared-runs.ts';
 import { host } from '../node-fs/host.ts';
 import type { Native } from '../node-fs/native.ts';
+import { Flushing } from './flushing.ts';
 import type { FileLock } from './lock.ts';
 
 /** Pieces of one readv or writev (IOV_MAX). */
@@ -18,6 +19,7 @@ export class HostDiskFile implements DiskFile {
   readonly #fd: number;
   readonly #name: string;
   readonly #lock: FileLock;
+  readonly #flushing: Flushing;
   readonly #flushes = new SharedRuns(() => this.#flushNow());
   /** After a flush that failed nobody knows what is on the disk, and Linux would call the next one a success. */
   #lost: DiskError | undefined;
@@ -27,8 +29,17 @@ export class HostDiskFile implements DiskFile {
     this.#fd = fd;
     this.#name = name;
     this.#lock = lock;
-    if (native !== undefined)
-      this.punch = (offset, length) => this.#attempt(() => native.punchHole(fd, offset, length));
+    this.#flushing = new Flushing({
+      atOnce: () => host.syncData(fd),
+      inThread: () => host.sync(fd, true),
+      now: () => performance.now(),
+    });
+    if (native !== undefined) {
+      this.punch = (offset, length) => {
+        this.#flushing.wrote(length);
+        return this.#attempt(() => native.punchHole(fd, offset, length));
+      };
+    }
   }
 
   size(): number {
@@ -49,6 +60,7 @@ export class HostDiskFile implements DiskFile {
   }
 
   write(offset: number, from: readonly Bytes[]): void {
+    this.#flushing.wrote(totalLength(from));
     this.#transfer(offset, from, (pieces, position) => {
       const [first] = pieces;
       return pieces.length === 1 && first !== undefined
@@ -68,13 +80,16 @@ export class HostDiskFile implements DiskFile {
     this.#attempt(() => host.close(this.#fd));
   }
 
-  async #flushNow(): Promise<void> {
+  #flushNow(): Awaitable<void> {
     if (this.#lost !== undefined) throw this.#lost;
-    try {
-      await host.sync(this.#fd, true);
-    } catch (error) {
+    const failed = (error: unknown): never => {
       this.#lost = this.#asDiskError(error) as DiskError;
       throw this.#lost;
+    };
+    try {
+      return this.#flushing.flush()?.catch(failed);
+    } catch (error) {
+      return failed(error);
     }
   }
 

@@ -8,6 +8,7 @@ import {
   fchmodSync,
   fchownSync,
   fdatasync,
+  fdatasyncSync,
   fstatSync,
   fsync,
   ftruncateSync,
@@ -204,6 +205,8 @@ export const host = {
   writev: told((fd: number, from: readonly Bytes[], position: number | null) =>
     writevSync(fd, from, position ?? undefined),
   ),
+  /** On this thread. */
+  syncData: told((fd: number) => fdatasyncSync(fd)),
   /** Off this thread: a disk takes milliseconds. */
   sync: (fd: number, dataOnly: boolean): Promise<void> =>
     new Promise((resolve, reject) => {
