@@ -47,32 +47,31 @@ function orClose<T>(fd: number, make: () => T): T {
 
 class FolderDescriptor implements Reclaimable {
   readonly fd: number;
-  readonly path: HostPath;
-  /** Where it belongs, and was seen; undefined where it has to be walked to each time. */
-  readonly place: HostPath | undefined;
+  /** When it was known to be where it should. */
+  seenAt: number;
   /** Whether it was just walked to, and a path through it is about to be used. */
   isHeld = false;
   readonly #entry: Entry;
   readonly #closed: (entry: Entry) => void;
-  #seenAt: number;
+  /** Where it belongs, once somebody had to know. */
+  #place: HostPath | undefined;
 
-  constructor(fd: number, entry: Entry, place: HostPath | undefined, closed: (entry: Entry) => void) {
+  constructor(fd: number, entry: Entry, seenAt: number, closed: (entry: Entry) => void) {
     this.fd = fd;
-    this.path = magicLink(fd);
+    this.seenAt = seenAt;
     this.#entry = entry;
     this.#closed = closed;
-    const isThere = place !== undefined && placeOf(this.path) === place;
-    this.place = isThere ? place : undefined;
-    this.#seenAt = isThere ? performance.now() : -Infinity;
   }
 
-  isInPlace(): boolean {
+  /** `belongs` tells where; undefined where it has to be walked to. */
+  isInPlace(belongs: (entry: Entry) => HostPath | undefined): boolean {
     // To walk to it again would close it, whose number would soon be another folder's.
     if (this.isHeld) return true;
     const now = performance.now();
-    if (now - this.#seenAt < trustTime) return true;
-    if (this.place === undefined || placeOf(this.path) !== this.place) return false;
-    this.#seenAt = now;
+    if (now - this.seenAt < trustTime) return true;
+    this.#place ??= belongs(this.#entry);
+    if (this.#place === undefined || placeOf(magicLink(this.fd)) !== this.#place) return false;
+    this.seenAt = now;
     return true;
   }
 
@@ -99,6 +98,20 @@ export class DescriptorWalk implements Walk {
   readonly #folders = new Map<Entry, FolderDescriptor>();
   /** Of files whose names were removed. */
   readonly #pins = new Map<Entry, Pin>();
+  readonly #closed = (folder: Entry): void => {
+    this.#folders.delete(folder);
+  };
+
+  /** Where a folder belongs. Undefined where that can not be said. */
+  readonly #belongs = (folder: Entry): HostPath | undefined => {
+    const names: HostName[] = [];
+    let top = folder;
+    for (; top.parent !== undefined; top = top.parent) names.push(top.name);
+    // The root may be moved, and stays the root.
+    const place = top.isRoot ? placeOf(this.#rootPath) : undefined;
+    if (place === undefined) return undefined;
+    return names.reduceRight<HostPath>(join, place === '/' ? ('' as HostPath) : place);
+  };
 
   /** Whether this system has what the walk needs. */
   static isPossible(): boolean {
@@ -272,7 +285,7 @@ export class DescriptorWalk implements Walk {
   #known(folder: Entry): number | undefined {
     if (folder.parent === undefined) return folder.isRoot ? this.#root : this.#pinOf(folder);
     const kept = this.#folders.get(folder);
-    if (kept?.isInPlace() !== true) return undefined;
+    if (kept?.isInPlace(this.#belongs) !== true) return undefined;
     this.#descriptors.folders.use(kept);
     return kept.fd;
   }
@@ -280,23 +293,14 @@ export class DescriptorWalk implements Walk {
   /** Walks from a folder's parent to the folder. */
   #reach(folder: Entry, parent: number): number {
     this.#drop(folder);
+    // It is as certain as what is above it, which a moment ago led there; the root is always where it should be.
+    const above = folder.parent === undefined ? undefined : this.#folders.get(folder.parent);
     const fd = this.#openPath(folder, parent, O_DIRECTORY);
-    const descriptor = orClose(fd, () => {
-      const place = this.#placeIn(folder.parent, folder.name);
-      return new FolderDescriptor(fd, folder, place, (entry) => this.#folders.delete(entry));
-    });
+    const seenAt = above?.seenAt ?? (folder.parent?.isRoot === true ? performance.now() : -Infinity);
+    const descriptor = new FolderDescriptor(fd, folder, seenAt, this.#closed);
     this.#folders.set(folder, descriptor);
     this.#descriptors.folders.use(descriptor);
     return fd;
-  }
-
-  /** Where a name in a folder that was just walked to belongs. */
-  #placeIn(parent: Entry | undefined, name: HostName): HostPath | undefined {
-    if (parent === undefined) return undefined;
-    // The root may be moved, and stays the root.
-    const place = parent.isRoot ? placeOf(this.#rootPath) : this.#folders.get(parent)?.place;
-    if (place === undefined) return undefined;
-    return join(place === '/' ? ('' as HostPath) : place, name);
   }
 
   /** A descriptor of the entry's file that opens nothing: FIFOs and devices do not notice. */
