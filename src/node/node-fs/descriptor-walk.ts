@@ -6,7 +6,7 @@ import { performance } from 'node:perf_hooks';
 import { Errno } from '../../../devices/9p/errno.ts';
 import { closeUnwritten } from './descriptors.ts';
 import type { Descriptors, Reclaimable } from './descriptors.ts';
-import { host, isErrno, join, magicLink, O_PATH } from './host.ts';
+import { host, isErrno, join, magicLink, O_PATH, ownDescriptors } from './host.ts';
 import type { HostName, HostPath, HostStat } from './host.ts';
 import { PlainNames } from './name-lists.ts';
 import type { NameList } from './name-lists.ts';
@@ -45,6 +45,13 @@ function orClose<T>(fd: number, make: () => T): T {
   }
 }
 
+/** How to find out whether a folder is where it should be. */
+interface Looking {
+  /** Undefined where that can not be said. */
+  belongs(folder: Entry): HostPath | undefined;
+  isAt(fd: number, place: HostPath): boolean;
+}
+
 class FolderDescriptor implements Reclaimable {
   readonly fd: number;
   /** When it was known to be where it should. */
@@ -63,14 +70,14 @@ class FolderDescriptor implements Reclaimable {
     this.#closed = closed;
   }
 
-  /** `belongs` tells where; undefined where it has to be walked to. */
-  isInPlace(belongs: (entry: Entry) => HostPath | undefined): boolean {
+  /** False where it has to be walked to. */
+  isInPlace({ belongs, isAt }: Looking): boolean {
     // To walk to it again would close it, whose number would soon be another folder's.
     if (this.isHeld) return true;
     const now = performance.now();
     if (now - this.seenAt < trustTime) return true;
     this.#place ??= belongs(this.#entry);
-    if (this.#place === undefined || placeOf(magicLink(this.fd)) !== this.#place) return false;
+    if (this.#place === undefined || !isAt(this.fd, this.#place)) return false;
     this.seenAt = now;
     return true;
   }
@@ -93,6 +100,8 @@ interface Pin {
 export class DescriptorWalk implements Walk {
   readonly #root: number;
   readonly #rootPath: HostPath;
+  /** The folder of the links to what is open, for native calls: the way to it takes as long as the look (1 us). */
+  readonly #links: number | undefined;
   readonly #descriptors: Descriptors;
   readonly #native: Native | undefined;
   readonly #folders = new Map<Entry, FolderDescriptor>();
@@ -102,15 +111,20 @@ export class DescriptorWalk implements Walk {
     this.#folders.delete(folder);
   };
 
-  /** Where a folder belongs. Undefined where that can not be said. */
-  readonly #belongs = (folder: Entry): HostPath | undefined => {
-    const names: HostName[] = [];
-    let top = folder;
-    for (; top.parent !== undefined; top = top.parent) names.push(top.name);
-    // The root may be moved, and stays the root.
-    const place = top.isRoot ? placeOf(this.#rootPath) : undefined;
-    if (place === undefined) return undefined;
-    return names.reduceRight<HostPath>(join, place === '/' ? ('' as HostPath) : place);
+  readonly #looking: Looking = {
+    belongs: (folder) => {
+      const names: HostName[] = [];
+      let top = folder;
+      for (; top.parent !== undefined; top = top.parent) names.push(top.name);
+      // The root may be moved, and stays the root.
+      const place = top.isRoot ? placeOf(this.#rootPath) : undefined;
+      if (place === undefined) return undefined;
+      return names.reduceRight<HostPath>(join, place === '/' ? ('' as HostPath) : place);
+    },
+    isAt: (fd, place) =>
+      this.#links === undefined || this.#native === undefined
+        ? placeOf(magicLink(fd)) === place
+        : this.#native.isLinkTo(this.#links, String(fd) as HostName, place),
   };
 
   /** Whether this system has what the walk needs. */
@@ -124,6 +138,8 @@ export class DescriptorWalk implements Walk {
     this.#native = native;
     this.#root = descriptors.withRoom(() => host.open(root, O_PATH | O_DIRECTORY));
     this.#rootPath = magicLink(this.#root);
+    this.#links =
+      native && orClose(this.#root, () => descriptors.withRoom(() => host.open(ownDescriptors, O_PATH | O_DIRECTORY)));
   }
 
   rootStat(): HostStat {
@@ -234,6 +250,7 @@ export class DescriptorWalk implements Walk {
   close(): void {
     for (const entry of this.#folders.keys()) this.#drop(entry);
     for (const entry of this.#pins.keys()) this.unpin(entry);
+    if (this.#links !== undefined) host.close(this.#links);
     host.close(this.#root);
   }
 
@@ -285,7 +302,7 @@ export class DescriptorWalk implements Walk {
   #known(folder: Entry): number | undefined {
     if (folder.parent === undefined) return folder.isRoot ? this.#root : this.#pinOf(folder);
     const kept = this.#folders.get(folder);
-    if (kept?.isInPlace(this.#belongs) !== true) return undefined;
+    if (kept?.isInPlace(this.#looking) !== true) return undefined;
     this.#descriptors.folders.use(kept);
     return kept.fd;
   }

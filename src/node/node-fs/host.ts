@@ -152,7 +152,8 @@ function ownProcess(): string {
   }
 }
 
-const ownDescriptors = `/proc/${ownProcess()}/fd`;
+/** Links to what this process has open, which have their numbers for names. */
+export const ownDescriptors = `/proc/${ownProcess()}/fd` as HostPath;
 
 /** A name in /proc for what a descriptor stands for. It leads there directly, never through a path. */
 export function magicLink(fd: number): HostPath {

@@ -19,6 +19,7 @@ export type Calls = Readonly<Record<keyof typeof signatures, Call>> & { errno():
 export const signatures = {
   statx: ['int', ['int', 'void *', 'int', 'unsigned int', 'void *']],
   getdents64: ['int64_t', ['int', 'void *', 'uint64_t']],
+  readlinkat: ['int64_t', ['int', 'void *', 'void *', 'uint64_t']],
   lseek: ['int64_t', ['int', 'int64_t', 'int']],
   utimensat: ['int', ['int', 'void *', 'void *', 'int']],
   renameat2: ['int', ['int', 'void *', 'int', 'void *', 'unsigned int']],
@@ -147,6 +148,21 @@ export class Native {
   stat(fd: number): HostStat {
     this.#check(this.#calls.statx(fd, noPath, AT_EMPTY_PATH, STATX_BASIC_STATS, this.#statBytes));
     return this.#decodeStat();
+  }
+
+  /** Whether a link in a folder leads to this very place. A place with more than 4,095 bytes can not be told: false. */
+  isLinkTo(folder: number, name: HostName, place: HostPath): boolean {
+    const target = this.#returned;
+    const length = Number(this.#calls.readlinkat(folder, this.#path.set(name), target, target.length));
+    if (length < 0) {
+      const error = this.#error();
+      if (error.code === 'ENAMETOOLONG') return false;
+      throw error;
+    }
+    if (length !== place.length) return false;
+    // From the end: what is elsewhere has another name more often than other folders above it.
+    for (let index = length - 1; index >= 0; index--) if (target[index] !== place.charCodeAt(index)) return false;
+    return true;
   }
 
   /** The names in an open folder. */
