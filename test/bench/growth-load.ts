@@ -121,7 +121,7 @@ export class GrowthLoad {
   }
 
   #path(index: number): [folder: string, name: string] {
-    return [String(Math.floor(index / this.#perFolder)), String(index % this.#perFolder)];
+    return pathOf(index, this.#perFolder);
   }
 
   async #send(message: Message): Promise<Message> {
@@ -140,7 +140,12 @@ export class GrowthLoad {
   }
 }
 
-function inTurn<T>(things: readonly T[], use: (thing: T) => void): () => void {
+/** Names from the root down of one of all the files. */
+export function pathOf(index: number, perFolder: number): [folder: string, name: string] {
+  return [String(Math.floor(index / perFolder)), String(index % perFolder)];
+}
+
+export function inTurn<T>(things: readonly T[], use: (thing: T) => void): () => void {
   let next = 0;
   return () => {
     use(things[next]!);

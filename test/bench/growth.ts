@@ -1,15 +1,15 @@
 // What a request to the 9P server costs with many fids of a session, with many files in a folder and in the share: the same,
 // as it should be, or more. Server and backend are in the same thread.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { lstatSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { noId, openFlags, type Backend } from '../../devices/9p/backend.ts';
 import { MemoryBackend } from '../../devices/9p/memory.ts';
 import { NodeFsBackend } from '../../src/node/node-fs/backend.ts';
 import { bytes } from '../devices/9p/client.ts';
-import { GrowthLoad } from './growth-load.ts';
+import { GrowthLoad, inTurn, pathOf, scattered } from './growth-load.ts';
 import { measureRead } from './memory-read.ts';
-import type { Rate } from './rate.ts';
+import { measureRate, type Rate } from './rate.ts';
 import { bar, figure, print, progress, table } from './report.ts';
 
 const fidCounts = [100, 10_000, 100_000];
@@ -49,8 +49,7 @@ function inMemory({ folders, perFolder: files }: Shape): Backend {
   return backend;
 }
 
-function onHost({ folders, perFolder: files }: Shape): Backend {
-  const share = mkdtempSync(join(temporary, 'share-'));
+function onHost({ folders, perFolder: files }: Shape, share: string): Backend {
   for (let folder = 0; folder < folders; folder++) {
     mkdirSync(join(share, String(folder)));
     for (let name = 0; name < files; name++) writeFileSync(join(share, String(folder), String(name)), '');
@@ -58,18 +57,32 @@ function onHost({ folders, perFolder: files }: Shape): Backend {
   return NodeFsBackend.open(share, { readOnly: false });
 }
 
-async function withShare(kind: Kind, shape: Shape, use: (load: GrowthLoad) => void | Promise<void>): Promise<void> {
-  const backend = kind === 'memory' ? inMemory(shape) : onHost(shape);
-  await use(await GrowthLoad.of(backend, shape.folders, shape.perFolder));
+async function withShare(
+  kind: Kind,
+  shape: Shape,
+  use: (load: GrowthLoad, share: string) => void | Promise<void>,
+): Promise<void> {
+  const share = mkdtempSync(join(temporary, 'share-'));
+  const backend = kind === 'memory' ? inMemory(shape) : onHost(shape, share);
+  await use(await GrowthLoad.of(backend, shape.folders, shape.perFolder), share);
   await backend.close();
+}
+
+/** What the host's own look at the first `count` files takes: what that grows by, no server can be blamed for. */
+function measureHost(share: string, count: number, files: number): Rate {
+  const paths = scattered(count).map((index) => join(share, ...pathOf(index, files)));
+  const look = (path: string): void => {
+    if (lstatSync(path, { bigint: true }).size !== 0n) throw new Error(`${path} is not the empty file that was made`);
+  };
+  return measureRate('lstat of one file', inTurn(paths, look));
 }
 
 /** Rates by the kind of backend and what was done, then by the count of which there were many. */
 type Costs = Map<string, Map<number, Rate>>;
 
-function keep(costs: Costs, kind: Kind, count: number, rates: readonly Rate[]): void {
+function keep(costs: Costs, whose: Kind | 'the host alone', count: number, rates: readonly Rate[]): void {
   for (const rate of rates) {
-    const title = `${kind}: ${rate.name}`;
+    const title = `${whose}: ${rate.name}`;
     const row = costs.get(title) ?? new Map<number, Rate>();
     costs.set(title, row.set(count, rate));
   }
@@ -110,20 +123,24 @@ try {
   for (const count of fidCounts) fidReads.set(count, measureRead(count, fidSize));
   for (const count of fileCounts.memory) fileReads.set(count, measureRead(count, fileSize));
   for (const kind of ['memory', 'Node.js'] as const) {
-    await withShare(kind, { folders: fidFiles / perFolder, perFolder }, async (load) => {
+    const isHosts = kind === 'Node.js';
+    await withShare(kind, { folders: fidFiles / perFolder, perFolder }, async (load, share) => {
       for (const count of fidCounts) {
         progress(`growth, ${kind}, ${count} fids`);
         keep(byFids, kind, count, await load.measureFids(count));
+        if (isHosts) keep(byFids, 'the host alone', count, [measureHost(share, count, perFolder)]);
       }
     });
     for (const count of fileCounts[kind]) {
       progress(`growth, ${kind}, ${count} files`);
-      await withShare(kind, { folders: 1, perFolder: count }, async (load) =>
-        keep(byFolder, kind, count, [load.measureWalk(), load.measureCreation(), await load.measureListing()]),
-      );
-      await withShare(kind, { folders: count / perFolder, perFolder }, (load) =>
-        keep(byShare, kind, count, [load.measureWalk()]),
-      );
+      await withShare(kind, { folders: 1, perFolder: count }, async (load, share) => {
+        keep(byFolder, kind, count, [load.measureWalk(), load.measureCreation(), await load.measureListing()]);
+        if (isHosts) keep(byFolder, 'the host alone', count, [measureHost(share, count, count)]);
+      });
+      await withShare(kind, { folders: count / perFolder, perFolder }, (load, share) => {
+        keep(byShare, kind, count, [load.measureWalk()]);
+        if (isHosts) keep(byShare, 'the host alone', count, [measureHost(share, count, perFolder)]);
+      });
     }
   }
 } finally {
