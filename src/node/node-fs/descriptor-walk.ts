@@ -48,8 +48,8 @@ function orClose<T>(fd: number, make: () => T): T {
 /** How to find out whether a folder is where it should be. */
 interface Looking {
   /** Undefined where that can not be said. */
-  belongs(folder: Entry): HostPath | undefined;
-  isAt(fd: number, place: HostPath): boolean;
+  readonly belongs: (folder: Entry) => HostPath | undefined;
+  readonly isAt: (fd: number, place: HostPath) => boolean;
 }
 
 class FolderDescriptor implements Reclaimable {
