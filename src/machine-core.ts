@@ -31,6 +31,8 @@ export interface CoreOptions {
   readonly clock: 'host' | 'icount';
   readonly cpu: CpuEngine;
   readonly features: HartFeatures;
+  /** As in HartOptions. */
+  readonly interpreter: Uint8Array<ArrayBuffer> | undefined;
   readonly memory: WebAssembly.Memory;
   readonly shared: boolean;
   readonly ram: GuestMemory;
@@ -66,6 +68,7 @@ export class MachineCore {
       ram: { base: ram.base, bytes: ram.length },
       bus,
       features: options.features,
+      ...(options.interpreter !== undefined && { interpreter: options.interpreter }),
       ...(options.cpu === 'translator' && { hotAfter: defaultHotAfter }),
       ticks: () => this.clint.time(),
       ...(!options.hasFirmware && { onSupervisorCall: () => this.sbi.call(firmware) }),

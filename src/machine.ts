@@ -244,12 +244,13 @@ export class Machine implements WorkerMachine {
   }
 
   #makeCore(hasFirmware: boolean): MachineCore {
-    const { host, clock, cpu, features, sharedMemory } = this.#options;
+    const { host, clock, cpu, features, sharedMemory, interpreter } = this.#options;
     const core = new MachineCore({
       host,
       clock,
       cpu,
       features,
+      interpreter,
       memory: this.#memory,
       shared: sharedMemory,
       ram: this.#ram,

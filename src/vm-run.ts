@@ -6,8 +6,7 @@ import { watchForAgent } from './agent-watch.ts';
 import type { Emitter } from './emitter.ts';
 import { VmError, asVmError } from './errors.ts';
 import { LinkAgentPort } from './link-agent-port.ts';
-import { observed } from './observed.ts';
-import type { Resumption } from './snapshot/resumption.ts';
+import type { Met, Resumption } from './snapshot/resumption.ts';
 import type { KeepBooted } from './snapshot/instant-start.ts';
 import type { RunSaving, SavedRun, SaveMode } from './snapshot/run-saving.ts';
 import { VmCommand } from './vm-command.ts';
@@ -199,9 +198,7 @@ export class VmRun {
   }
 
   async #start(): Promise<void> {
-    const prepared = this.#context.prepare((loaded, total) => this.#imageLoading(loaded, total));
-    // Awaited last: the worker starts while the images load.
-    void observed(prepared);
+    // First, so that the worker starts while the images load.
     const hold = await this.#context.hold();
     if (this.#over) {
       await hold.release();
@@ -209,7 +206,7 @@ export class VmRun {
     }
     this.#hold = hold;
     this.#forgetThread = hold.thread.onGone((error) => this.#end(error));
-    const machine = await prepared;
+    const machine = await this.#context.prepare((loaded, total) => this.#imageLoading(loaded, total));
     if (this.#over) return;
     this.#setup = machine.setup;
     this.#resumption = machine.resumption;
@@ -313,7 +310,7 @@ export class VmRun {
     const setClock = (): Promise<void> => this.#setClock(agent);
     const makeCommand = (): VmCommand => new VmCommand();
     (this.#resumption?.meet(agent, setClock, makeCommand) ?? this.#keep(agent))
-      .then((mounted) => this.#mountShares(agent, mounted))
+      .then((met) => this.#mountShares(agent, met))
       .then(
         () => {
           if (this.#agent !== agent) return;
@@ -328,8 +325,8 @@ export class VmRun {
       );
   }
 
-  /** Gives away the machine as it has booted, if it is wanted, and lets it have its shares. None is mounted. */
-  async #keep(agent: Agent): Promise<0> {
+  /** Gives away the machine as it has booted, if it is wanted, and lets it have its shares. */
+  async #keep(agent: Agent): Promise<Met> {
     const keep = this.#keepBooted;
     this.#keepBooted = undefined;
     if (keep !== undefined) {
@@ -337,22 +334,21 @@ export class VmRun {
       await keep(agent, this.#context.console, (mode) => this.#save(mode));
     }
     this.#plugShares();
-    return 0;
+    return { mounted: 0, clockIsSet: false };
   }
 
   #plugShares(): void {
     if (this.#setup?.sharesLater === true) this.#link.post({ type: 'plug' });
   }
 
-  /** Those before `first` are mounted already. */
-  async #mountShares(agent: Agent, first: number): Promise<void> {
+  async #mountShares(agent: Agent, { mounted, clockIsSet }: Met): Promise<void> {
     await agent.ready;
     this.#reach('kernel');
     this.#reach('agent');
-    if (this.#setup?.clock === 'host') await this.#setClock(agent);
+    if (this.#setup?.clock === 'host' && !clockIsSet) await this.#setClock(agent);
     // One after another: a share can be mounted on a folder of an earlier one.
     const rootFirst = this.#context.shares
-      .slice(first)
+      .slice(mounted)
       .toSorted((a, b) => Number(b.mount === rootMount) - Number(a.mount === rootMount));
     for (const { tag, mount, readOnly, cache, maximumMessageSize } of rootFirst) {
       if (mount === undefined) continue;

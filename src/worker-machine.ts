@@ -11,6 +11,7 @@ import { VmError } from './errors.ts';
 import { GuestStream, type GuestPort } from './guest-stream.ts';
 import type { Host } from './host.ts';
 import type { MachineParts } from './snapshot/machine-snapshot.ts';
+import type { WarmHart } from './snapshot/warm-hart.ts';
 import type { TraceSender } from './trace-window.ts';
 import { MmioSlots } from './virtio-slots.ts';
 import type { MakeSlots } from './virtio-slots.ts';
@@ -95,6 +96,8 @@ export interface WorkerMachineOptions extends Omit<MachineSetup, 'trace' | 'imag
   onUartOutput(bytes: Bytes): void | Promise<void>;
   /** The UART has room, after `receive` took less than it was given. */
   onUartInputRoom(): void;
+  /** As in HartOptions. */
+  readonly interpreter?: Uint8Array<ArrayBuffer> | undefined;
   /** Brings the machine to where it begins, instead of a boot; of a guest that restarts only the first life. */
   readonly resume?: ((parts: MachineParts) => Promise<void>) | undefined;
   readonly log: Log;
@@ -215,6 +218,7 @@ export class MachineRun {
   async #make(): Promise<WorkerMachine> {
     const { setup, host, clientsWait, post } = this.#options;
     const { trace: _, transport, resume, ...rest } = setup;
+    const warm = rest.resumeIsWhole === true && resume !== undefined ? await readWarm(resume) : undefined;
     const makeSlots = await slotsOf(transport);
     const shares = await this.#options.openShares();
     const drives = await this.#options.openDrives();
@@ -233,6 +237,7 @@ export class MachineRun {
         return uart.resumed;
       },
       onUartInputRoom: () => this.#streams?.uart.roomForInput(),
+      interpreter: warm?.interpreter,
       resume: resume && ((parts) => this.#resume(parts)),
       log: (line) => post({ type: 'log', line }),
     });
@@ -315,6 +320,10 @@ export class MachineRun {
       return trace.posted();
     });
   }
+}
+
+async function readWarm(resume: Bytes): Promise<WarmHart | undefined> {
+  return (await import('./snapshot/worker-side.ts')).readWarm(resume);
 }
 
 /** PCI is fetched when a machine has it. */

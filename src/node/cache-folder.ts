@@ -70,6 +70,7 @@ class CacheFolder implements StartCache {
     const add = (bytes: Bytes): Hash => all.update(createHash('sha256').update(bytes).digest());
     add(kernel ?? readFileSync(guestImagePath('kernel')));
     add(initrd ?? readFileSync(guestImagePath('initrd')));
+    all.update(process.version);
     // Devices whose code has changed may keep their state in another way, whatever the version says.
     add(readFileSync(new URL('./worker.js', import.meta.url)));
     return all.digest('hex');
@@ -177,7 +178,9 @@ class CacheFolder implements StartCache {
 /** Undefined where the file is too short to be one. */
 function readWhole(file: number, size: number): Uint8Array<ArrayBuffer> | undefined {
   if (size <= headerLength) return undefined;
-  const bytes = new Uint8Array(size);
+  // Not of the pool, so that the buffer can be given away, nor filled with zeros before.
+  const { buffer } = Buffer.allocUnsafeSlow(size);
+  const bytes = new Uint8Array(buffer as ArrayBuffer);
   let length = 0;
   while (length < size) {
     const count = readSync(file, bytes, length, size - length, length);

@@ -70,10 +70,11 @@ async function run(given: RunArguments): Promise<number> {
   const beforeStart = performance.now();
   try {
     terminal?.enter();
-    const { save } = given;
+    const { save, root } = given;
+    const isForgotten = given.shares.length === 0 && given.drives.length === 0 && root === undefined;
     const isStarted = given.resume !== undefined && given.exec === undefined;
     const streams = { stdin, stdout: output, stderr: errorOutput, terminal };
-    const session: Session = { vm, isStarted, progress, ...streams, save, profile, onSignal };
+    const session: Session = { vm, isStarted, progress, ...streams, save, isForgotten, profile, onSignal };
     const running = isStarted ? await resumedCommand(vm) : undefined;
     if (running !== undefined) return await runCommand(session, running, false);
     // A user's own system may have no agent, only a console, into which a pipe is typed.

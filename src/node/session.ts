@@ -18,6 +18,8 @@ export interface Session {
   readonly terminal: HostTerminal | undefined;
   /** The file that the machine is saved into instead of being switched off. */
   readonly save: string | undefined;
+  /** The guest has neither share nor drive: nobody would find what it writes back. */
+  readonly isForgotten: boolean;
   /** Awaited before the first command, and before the guest is switched off. */
   readonly profile: { begin(): Promise<void>; end(): Promise<void> } | undefined;
   /** Calls `listener` for each signal that asks the program to end; it then has to. */
@@ -34,9 +36,10 @@ export const brokenPipeStatus = 128 + 13;
 const powerOffTime = 5000;
 
 /** Comes to the end of the machine that was asked for: saves it, or switches the guest off. Throws VmError. */
-export async function endMachine({ vm, save }: Session): Promise<void> {
-  if (save === undefined) await shutDown(vm);
-  else await saveInto(vm, save);
+export async function endMachine({ vm, save, isForgotten }: Session): Promise<void> {
+  if (save !== undefined) await saveInto(vm, save);
+  else if (isForgotten) await vm.stop();
+  else await shutDown(vm);
 }
 
 /** What Ctrl-A s does. Resolves with what went wrong; the machine then runs on. */

@@ -1,5 +1,5 @@
 // The terminal that the program runs in: raw while the guest has it, and left as it was found whatever happens.
-import { spawnSync } from 'node:child_process';
+import { createRequire } from 'node:module';
 import { writeSync } from 'node:fs';
 import type { ReadStream, WriteStream } from 'node:tty';
 import type { Bytes } from '../../devices/ports.ts';
@@ -55,6 +55,8 @@ export class HostTerminal {
     this.input.setRawMode(true);
     // setRawMode lets the terminal put a carriage return before each line feed, but the guest's own terminal has done what
     // its programs want, and vi wants none. Without stty(1) the display suffers a little, and that is all.
+    // Here, because loading it takes some ms, and few need it.
+    const { spawnSync } = createRequire(import.meta.url)('node:child_process') as typeof import('node:child_process');
     spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
   }
 

@@ -70,9 +70,12 @@ function canBeKept(options: VmOptions, shares: readonly Share[]): boolean {
   return shares.length === 0 || shares.some(({ mount }) => mount !== undefined);
 }
 
-function shapeOf({ memoryBytes, features, transport, commandLine }: MachineSetup): BootedMachine['shape'] {
+function shapeOf(setup: MachineSetup): BootedMachine['shape'] {
+  const { memoryBytes, sharedMemory, cpu, features, transport, commandLine } = setup;
   const { sv48, svadu, svade } = features;
-  return JSON.stringify([programVersion, formatVersion, memoryBytes, sv48, svadu, svade, transport, commandLine]);
+  const machine = [memoryBytes, sv48, svadu, svade, transport, commandLine];
+  // The interpreter that is kept with it is made for the kind of memory, and for a translator beside it.
+  return JSON.stringify([programVersion, formatVersion, ...machine, sharedMemory, cpu]);
 }
 
 /** Undefined where what was kept cannot be used after all. */

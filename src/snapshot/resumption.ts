@@ -10,6 +10,15 @@ import type { HostRecord } from './host-record.ts';
 /** Bytes that the guest's random generator is given. */
 const freshEntropy = 64;
 
+/** How far a guest is. */
+export interface Met {
+  /** Shares that are mounted already, the first of all. */
+  readonly mounted: number;
+  readonly clockIsSet: boolean;
+}
+
+const unmet: Met = { mounted: 0, clockIsSet: false };
+
 export class Resumption {
   /** That ran when the machine was saved. */
   commands: readonly VmCommand[] = [];
@@ -34,16 +43,16 @@ export class Resumption {
   }
 
   /**
-   * The guest has opened the agent's port: what ran goes on before anything else happens on it. Resolves with how many shares are
-   * mounted already. Of a guest that has restarted since nothing is known.
+   * The guest has opened the agent's port: what ran goes on before anything else happens on it. Of a guest that has restarted since
+   * nothing is known.
    */
-  async meet(agent: Agent, setClock: () => Promise<void>, makeCommand: () => VmCommand): Promise<number> {
-    if (this.#isMet) return 0;
+  async meet(agent: Agent, setClock: () => Promise<void>, makeCommand: () => VmCommand): Promise<Met> {
+    if (this.#isMet) return unmet;
     this.#isMet = true;
     const { agent: state, clock } = this.#record;
     if (state !== undefined) this.#adopt(agent, state, makeCommand);
     if (clock === 'host') await this.#wake(agent, setClock);
-    return state === undefined ? 0 : this.#record.shares.length;
+    return { mounted: state === undefined ? 0 : this.#record.shares.length, clockIsSet: clock === 'host' };
   }
 
   /** The end of the shell that was on the console, for the first who asks. */
@@ -73,10 +82,9 @@ export class Resumption {
 
   /** Before any program of the guest runs on: its clock is the host's again, and its randomness no other guest's. */
   async #wake(agent: Agent, setClock: () => Promise<void>): Promise<void> {
-    await setClock();
     const entropy = new Uint8Array(freshEntropy);
     this.#context?.platform.randomFill(entropy);
-    await agent.reseed(entropy);
-    if (this.#record.frozen) await agent.thaw();
+    // At once, since the agent does one after the other: each wait is a way there and back.
+    await Promise.all([setClock(), agent.reseed(entropy), this.#record.frozen ? agent.thaw() : undefined]);
   }
 }

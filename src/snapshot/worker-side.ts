@@ -13,6 +13,9 @@ import { restoreMachine, saveMachine, saveShares } from './machine-snapshot.ts';
 import type { MachineParts } from './machine-snapshot.ts';
 import { checkShape } from './plain.ts';
 import { SnapshotError } from './snapshot-error.ts';
+import { readWarm, saveWarm, warmUp } from './warm-hart.ts';
+
+export { readWarm } from './warm-hart.ts';
 
 type Streams = Readonly<Record<StreamName, GuestStream>>;
 
@@ -38,7 +41,9 @@ export async function takeSnapshot(
   // What clients other than the guest ask meanwhile may have led to an answer.
   await answerAll(parts, host);
   const drives = await saveDrives(parts.drives);
-  return saveMachine(parts, shares, { ...beside(), drives })(packed ? await host.zlib() : undefined);
+  const zlib = packed ? await host.zlib() : undefined;
+  const warm = packed ? {} : saveWarm(parts.core.hart);
+  return saveMachine(parts, shares, { ...beside(), ...warm, drives })(zlib);
 }
 
 /** Posts the answer to `save`. `end` is called behind it, with the hart still at rest: nothing of the guest is after the snapshot. */
@@ -95,6 +100,8 @@ export async function resumeMachine(
   await restoreMachine(file, parts, host, (line) => post({ type: 'log', line }));
   const { console: size } = setup;
   if (size !== undefined) machine.resizeConsole(size.columns, size.rows);
+  const warm = setup.resumeIsWhole === true ? readWarm(setup.resume) : undefined;
+  if (warm !== undefined) warmUp(parts.core.hart, warm);
   post({ type: 'kernel' });
   if (machine.consolePort.guestOpen) opened('console');
   if (machine.agentPort.guestOpen) opened('agent');

@@ -45,6 +45,8 @@ export function live(
     commandLine: 'console=ttyS0 quiet',
     cpu,
     transport,
+    // One of the two guests goes on with what was decoded, as from the cache of booted machines.
+    warm: cpu === 'translator',
     shares: [{ tag: 'host', readOnly: false, writeBack: cache === 'mmap', maximumMessageSize: 512_000, files }],
     accept: hasNames,
     ...(resume !== undefined && { resume }),

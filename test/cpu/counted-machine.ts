@@ -7,6 +7,7 @@ import { PciSlots } from '../../src/pci-slots.ts';
 import { SnapshotFile, writeSnapshot } from '../../src/snapshot/container.ts';
 import { restoreMachine } from '../../src/snapshot/machine-snapshot.ts';
 import { readShape } from '../../src/snapshot/shape.ts';
+import { readWarm, warmUp } from '../../src/snapshot/warm-hart.ts';
 import { takeSnapshot } from '../../src/snapshot/worker-side.ts';
 import { MmioSlots } from '../../src/virtio-slots.ts';
 import { defaultCpuFeatures } from '../../src/vm-options.ts';
@@ -35,6 +36,8 @@ export interface CountedRun {
   readonly saveAt?: number;
   /** Whether a snapshot will do; if not, the machine runs on, and is saved again a little later. */
   readonly accept?: (snapshot: Uint8Array) => boolean;
+  /** The snapshot is as the cache of booted machines has it: not packed, with the interpreter and what was decoded. */
+  readonly warm?: boolean;
   /** Stops the machine after so many milliseconds, wherever it is; without shared memory then, which lets messages in. */
   readonly patience?: number;
 }
@@ -82,12 +85,14 @@ export async function runCounted({
   resume,
   saveAt,
   accept = () => true,
+  warm = false,
   patience,
 }: CountedRun): Promise<CountedResult> {
   const output = createHash('sha256');
   const host = new SlicedHost(new Int32Array(patience === undefined ? new SharedArrayBuffer(4) : new ArrayBuffer(4)));
   const text: Uint8Array[] = [];
   const snapshot = resume && new SnapshotFile(resume);
+  const kept = warm && resume !== undefined ? readWarm(resume) : undefined;
   const log = (line: string): void => void output.update(line);
   const { machine, memory } = withItsMemory(
     () =>
@@ -106,7 +111,11 @@ export async function runCounted({
           }),
         commandLine,
         ...(snapshot !== undefined && {
-          resume: (parts) => restoreMachine(snapshot, parts, host, log),
+          resume: async (parts) => {
+            await restoreMachine(snapshot, parts, host, log);
+            if (kept !== undefined) warmUp(parts.core.hart, kept);
+          },
+          interpreter: kept?.interpreter,
           shape: readShape(snapshot),
         }),
         shares,
@@ -137,7 +146,7 @@ export async function runCounted({
     if (isSaving || machine.statistics().instructions < next) return;
     isSaving = true;
     saving = machine.atRest(async (parts) => {
-      const bytes = writeSnapshot('test', await takeSnapshot(parts, host, true, () => ({})));
+      const bytes = writeSnapshot('test', await takeSnapshot(parts, host, !warm, () => ({})));
       isSaving = accept(bytes);
       next += untilAccepted;
       if (!isSaving) return;

@@ -53,13 +53,18 @@ it('two runs are the same run: instructions, interrupts, time, memory', async ()
   expect(second).toEqual(first);
 });
 
-it.each(['interpreter', 'translator'] as const)(
-  'a run that is saved and goes on elsewhere is the same run: %s',
-  async (cpu) => {
+it.each([
+  ['interpreter', false],
+  ['translator', false],
+  ['interpreter', true],
+  ['translator', true],
+] as const)(
+  'a run that is saved and goes on elsewhere is the same run: %s, with what was decoded: %s',
+  async (cpu, warm) => {
     const image = makeImage({ length: 0x1000 });
     image.set(assemble(program, 0n).bytes, 64);
     new DataView(image.buffer).setUint32(0, 0x0400_006f, true);
-    const run = { kernel: image, memoryBytes: 16 << 20, cpu };
+    const run = { kernel: image, memoryBytes: 16 << 20, cpu, warm };
     const { memory: _, ...whole } = await runCounted(run);
     let snapshot: Uint8Array | undefined;
     for (const saveAt of [1, 500, 2500, 4000, 4001]) {

@@ -98,6 +98,14 @@ export class DecodedPages {
     this.#flags[ramPage] = pageFlags.written;
   }
 
+  /** Pages of RAM that have a decoded page, each with its place. */
+  *places(): Generator<readonly [number, number]> {
+    for (let index = 0; index < this.#used; index += 1) {
+      const ramPage = this.#ramPageOf[index] ?? none;
+      if (ramPage !== none) yield [ramPage, decodedPlace(index)];
+    }
+  }
+
   /** The place of the decoded page for a page of RAM, which from here on is code. */
   placeFor(ramPage: number): number {
     const known = this.#decodedOf[ramPage] ?? none;

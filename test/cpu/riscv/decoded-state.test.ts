@@ -1,0 +1,61 @@
+// What a hart has decoded goes into another hart over the same RAM, which then has it.
+import { expect, test } from 'vitest';
+import { restoreDecoded, saveDecoded } from '../../../src/cpu/riscv/decoded-state.ts';
+import { restoreHart, saveHart } from '../../../src/cpu/riscv/hart-state.ts';
+import { ramBase, TestHart } from './test-hart.ts';
+
+const program = `
+  li t0, 7
+loop:
+  addi t2, t2, 3
+  xor t3, t3, t2
+  addi t0, t0, -1
+  bnez t0, loop
+  li t4, 1
+  stop
+`;
+
+function decodedOf({ hart }: TestHart): number[] {
+  const offsets = Array.from({ length: 64 }, (_, index) => index * 2);
+  return offsets.filter((offset) => hart.pages.isDecoded(0, offset));
+}
+
+test('it has the same decoded, runs the same, and takes back what is overwritten', () => {
+  const first = new TestHart();
+  const { bytes } = first.load(program);
+  first.hart.run(12);
+  const saved = structuredClone(saveDecoded(first.hart.pages, first.hart.registers));
+  expect(saved.pages).toEqual(Int32Array.of(0));
+
+  const second = new TestHart();
+  second.ram.set(first.ram);
+  restoreHart(second.hart, structuredClone(saveHart(first.hart)));
+  expect(decodedOf(second)).toEqual([]);
+  restoreDecoded(second.hart.pages, second.hart.registers, saved);
+  expect(decodedOf(second)).toEqual(decodedOf(first));
+  expect(decodedOf(second).length).toBeGreaterThan(4);
+
+  // `li t4, 1` becomes `li t4, 2`, as a device would write it.
+  const place = bytes.length - 8;
+  second.view.setUint32(place, second.view.getUint32(place, true) + (1 << 20), true);
+  second.hart.written(ramBase + place, 4);
+  first.runToStop();
+  second.runToStop();
+  expect(second.x('t3')).toBe(first.x('t3'));
+  expect([first.x('t4'), second.x('t4')]).toEqual([1n, 2n]);
+});
+
+test('a region is not kept: the other hart decodes its first instruction, and runs into it by a sequence, too', () => {
+  const first = new TestHart({ translation: { hotAfter: 2 } });
+  first.load('li t0, 500\nloop:\n addi t0, t0, -1\n addi t1, t1, 1\n bnez t0, loop\n stop\n');
+  const begin = structuredClone(saveHart(first.hart));
+  first.runToStop();
+  expect(first.hart.translator?.statistics.regions).toBeGreaterThan(0);
+  const saved = saveDecoded(first.hart.pages, first.hart.registers);
+  const second = new TestHart();
+  second.ram.set(first.ram);
+  restoreHart(second.hart, begin);
+  restoreDecoded(second.hart.pages, second.hart.registers, saved);
+  second.runToStop();
+  expect([first.x('t1'), second.x('t1')]).toEqual([500n, 500n]);
+});
