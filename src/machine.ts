@@ -147,9 +147,10 @@ export class Machine implements WorkerMachine {
   /** Runs the guest to its end. Rejects with BootError for a kernel that it cannot start, else only for our mistakes. */
   async run(): Promise<VmExit> {
     for (;;) {
+      const isResumed = this.#resume !== undefined;
       const core = await this.#begin();
       try {
-        const end = await this.#live(core);
+        const end = await this.#live(core, isResumed);
         if (end.reason !== 'restart') return end;
       } finally {
         this.#resetDone?.resolve();
@@ -284,10 +285,11 @@ export class Machine implements WorkerMachine {
   }
 
   /** One life of the guest, from the kernel's entry to its end. */
-  async #live(core: MachineCore): Promise<End> {
+  async #live(core: MachineCore, isResumed: boolean): Promise<End> {
     const { host, cpu } = this.#options;
     if (cpu === 'translator') void this.#translate(core);
-    const loop = new RunLoop(host, core.clock, this.#target(core));
+    // The guest was ready before it ran, and may have been told something since.
+    const loop = new RunLoop(host, core.clock, this.#target(core), isResumed);
     this.#loop = loop;
     await loop.run();
     this.#rest?.fail(hasStopped());

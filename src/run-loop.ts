@@ -58,12 +58,13 @@ export class RunLoop {
   busy = 0;
   idle = 0;
 
-  constructor(host: Host, clock: MachineClock, target: RunTarget) {
+  /** `rang`: the doorbell may have rung before, for messages that nobody has seen yet. */
+  constructor(host: Host, clock: MachineClock, target: RunTarget, rang = false) {
     this.#host = host;
     this.#clock = clock;
     this.#target = target;
     this.#unannounced = !isShared(host.doorbell.buffer);
-    this.#heard = Atomics.load(host.doorbell, 0);
+    this.#heard = Atomics.load(host.doorbell, 0) - (rang ? 1 : 0);
   }
 
   /** Ends a wait in the event loop: an interrupt was raised, or the machine is to stop. */

@@ -18,7 +18,8 @@ export interface BootedFiles {
 
 const repetitions = 5;
 const runVm = fileURLToPath(new URL('../../run-vm.js', import.meta.url));
-const word = 'mounted';
+/** What the file in the share holds. */
+export const word = 'mounted';
 const command = 'cat marker';
 
 interface Boot {
@@ -58,7 +59,8 @@ function bootVm9(share: string, files: BootedFiles | undefined): Promise<Boot> {
   });
 }
 
-async function bootQemu(images: BootedFiles, share: string): Promise<Boot> {
+/** Boots to the output of `cat marker` in the share. */
+export async function bootQemu(images: BootedFiles, share: string): Promise<Boot> {
   const start = performance.now();
   const { child, agent } = spawnQemu(images, share);
   const exited = new Promise((resolve) => {

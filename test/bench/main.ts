@@ -22,6 +22,7 @@ const parts: Readonly<Record<string, Part>> = {
   debian: { title: 'Real work by Debian’s programs', script: 'debian' },
   pauses: { title: 'Pauses and memory', script: 'pauses', needs: [compiler] },
   boot: { title: 'Boot to the mounted share', script: 'boot' },
+  start: { title: 'A command, from a boot and from the cache of booted machines', script: 'start' },
   snapshot: { title: 'A saved machine', script: 'snapshot' },
   'debian-boot': { title: 'Boot of Debian’s kernel to the mounted share', script: 'debian-boot', needs: ['apt-get'] },
   'page-start': { title: 'The page to its prompt, in Chromium', script: 'page-start', needs: ['chromium'] },

@@ -173,6 +173,21 @@ test('after a slice that took longer than that, what rang before it is looked fo
   expect(host.done).toEqual(['turn', 'turn']);
 });
 
+test('a doorbell that may have rung before there was a loop counts as rung: the guest that waits for the message is heard', async () => {
+  const host = new FakeHost();
+  host.canBlock = true;
+  const target = new FakeTarget('waiting', 'ran');
+  Atomics.add(host.doorbell, 0, 1);
+  host.events.push(() => {
+    target.pending = true;
+  });
+  // Else it would block the thread for a second.
+  target.deadline = 1000 * ticksPerMillisecond;
+  await new RunLoop(host, clockOf(host), target, true).run();
+  expect(host.done.slice(0, 1)).toEqual(['turn']);
+  expect(host.time).toBeLessThan(1);
+});
+
 test('without shared memory the event loop turns after every 2 ms in the hart', async () => {
   const host = new FakeHost();
   host.doorbell = new Int32Array(1);
