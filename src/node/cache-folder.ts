@@ -180,7 +180,7 @@ function readWhole(file: number, size: number): Uint8Array<ArrayBuffer> | undefi
   if (size <= headerLength) return undefined;
   // Not of the pool, so that the buffer can be given away, nor filled with zeros before.
   const { buffer } = Buffer.allocUnsafeSlow(size);
-  const bytes = new Uint8Array(buffer as ArrayBuffer);
+  const bytes = new Uint8Array(buffer);
   let length = 0;
   while (length < size) {
     const count = readSync(file, bytes, length, size - length, length);

@@ -1,4 +1,5 @@
 // The terminal that the program runs in: raw while the guest has it, and left as it was found whatever happens.
+import type * as childProcess from 'node:child_process';
 import { createRequire } from 'node:module';
 import { writeSync } from 'node:fs';
 import type { ReadStream, WriteStream } from 'node:tty';
@@ -56,7 +57,7 @@ export class HostTerminal {
     // setRawMode lets the terminal put a carriage return before each line feed, but the guest's own terminal has done what
     // its programs want, and vi wants none. Without stty(1) the display suffers a little, and that is all.
     // Here, because loading it takes some ms, and few need it.
-    const { spawnSync } = createRequire(import.meta.url)('node:child_process') as typeof import('node:child_process');
+    const { spawnSync } = createRequire(import.meta.url)('node:child_process') as typeof childProcess;
     spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
   }
 
