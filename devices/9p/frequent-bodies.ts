@@ -38,26 +38,6 @@ export const decoders: Decoders = {
 export const encoders: Encoders = {
   Rlopen: writeQidAndUnit,
   Rlcreate: writeQidAndUnit,
-  // At places that are counted out: one look at the room for all of it.
-  Rgetattr(writer, body) {
-    const at = writer.room(153);
-    writer.u64At(at, body.valid);
-    writer.qidAt(at + 8, body.qid);
-    writer.u32At(at + 21, body.mode);
-    writer.u32At(at + 25, body.uid);
-    writer.u32At(at + 29, body.gid);
-    writer.size64At(at + 33, body.nlink);
-    writer.u64At(at + 41, body.rdev);
-    writer.size64At(at + 49, body.size);
-    writer.size64At(at + 57, body.blksize);
-    writer.size64At(at + 65, body.blocks);
-    writer.timeAt(at + 73, body.atime);
-    writer.timeAt(at + 89, body.mtime);
-    writer.timeAt(at + 105, body.ctime);
-    writer.timeAt(at + 121, body.btime);
-    writer.u64At(at + 137, body.gen);
-    writer.u64At(at + 145, body.dataVersion);
-  },
   Runlinkat: writeNothing,
   Rwalk(writer, { qids }) {
     writer.u16(qids.length);

@@ -1,6 +1,6 @@
 // One request on its way through the server.
 import type { Bytes } from '../ports.ts';
-import type { Backend } from './backend.ts';
+import type { Attributes, Backend } from './backend.ts';
 import type { Coroutine } from './coroutine.ts';
 import { Errno } from './errno.ts';
 import type { FidTable } from './fids.ts';
@@ -17,14 +17,17 @@ import type { AnyBody, Reader, Writer } from './wire.ts';
  */
 export type Postponed<R> = (answer: (reply: R | Errno) => void) => () => void;
 
+/** What a handler answers with: the body of the reply, but for what is written without one (qid.ts). */
+export type Answer<T extends RequestName> = T extends 'Tgetattr' ? Attributes : Body<ReplyName<T>>;
+
 /**
- * Answers one kind of message: returns the reply's body, at once or as a coroutine, or throws Errno. Errors that are daily
+ * Answers one kind of message: returns the answer, at once or as a coroutine, or throws Errno. Errors that are daily
  * business may be returned, because an exception costs several microseconds.
  */
 export type Handler<T extends RequestName> = (
   request: Request,
   body: Body<T>,
-) => Coroutine<Body<ReplyName<T>> | Errno> | Postponed<Body<ReplyName<T>>> | Body<ReplyName<T>> | Errno;
+) => Coroutine<Answer<T> | Errno> | Postponed<Answer<T>> | Answer<T> | Errno;
 
 /** A handler as the code sees it that does not care which message it answers. */
 export type AnyHandler = (
@@ -40,7 +43,10 @@ export interface Route {
   readonly hasPayload: boolean;
   /** Reads the whole body, of which `payloadLength` bytes are outside the reader's memory. Throws EINVAL. */
   readonly decode: (reader: Reader, payloadLength: number) => AnyBody;
-  readonly encode: (writer: Writer, body: AnyBody) => void;
+  /** Writes the body of the reply from the answer of the handler. */
+  readonly encode: (writer: Writer, answer: AnyBody) => void;
+  /** The body itself, for who looks at messages. */
+  readonly bodyOf: (answer: AnyBody) => AnyBody;
   /** None for Tversion and Tflush, which act on other requests. */
   readonly handler: AnyHandler | undefined;
   readonly answeredReadOnly: boolean;

@@ -18,6 +18,7 @@ import {
 } from './messages.ts';
 import type { Body, Format, MessageName, RequestName } from './messages.ts';
 import { Order } from './order.ts';
+import { attributesReply, writeAttributes } from './qid.ts';
 import { Request } from './request.ts';
 import type { AnyHandler, Exchange, Route, Session, Share } from './request.ts';
 import { Schedule } from './schedule.ts';
@@ -78,7 +79,8 @@ function routeOf(format: Format | undefined): Route | undefined {
     reply,
     hasPayload,
     decode,
-    encode: encoderOf(reply),
+    encode: name === 'Tgetattr' ? (writeAttributes as unknown as Route['encode']) : encoderOf(reply),
+    bodyOf: name === 'Tgetattr' ? (attributesReply as unknown as Route['bodyOf']) : (answer) => answer,
     handler,
     answeredReadOnly: answeredReadOnly.has(name),
   };
@@ -249,18 +251,18 @@ export class Server {
   }
 
   /** Writes the reply into the client's buffers; returns its length, 0 where nobody waits for it. */
-  #reply(request: Request, body: AnyBody | Errno): number {
+  #reply(request: Request, answer: AnyBody | Errno): number {
     if (request.flushed || request.route === undefined) return 0;
-    if (body instanceof Errno) return this.#refuse(request, body);
+    if (answer instanceof Errno) return this.#refuse(request, answer);
     const { reply, encode } = request.route;
     const writer = this.#writer;
     writer.begin(reply.type, request.tag);
-    encode(writer, body);
-    const size = writer.end(reply.hasPayload ? (body['count'] as number) : 0);
+    encode(writer, answer);
+    const size = writer.end(reply.hasPayload ? (answer['count'] as number) : 0);
     if (size > request.room) throw new Errno('EMSGSIZE', `a reply of ${size} bytes where ${request.room} have room`);
     scatter(writer.written(), writer.length, request.writable, 0);
     this.statistics.bytesOut += size;
-    this.#report(request, body, undefined, size);
+    this.#report(request, answer, undefined, size);
     return size;
   }
 
@@ -281,7 +283,7 @@ export class Server {
 
   #report(
     request: Request,
-    reply: AnyBody | undefined,
+    answer: AnyBody | undefined,
     error: ErrnoName | 'flushed' | undefined,
     replySize: number,
   ): void {
@@ -293,7 +295,7 @@ export class Server {
       head,
       type: route?.name ?? `type ${type}`,
       request: body,
-      reply,
+      reply: answer && route?.bodyOf(answer),
       error,
       size,
       replySize,

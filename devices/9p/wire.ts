@@ -308,6 +308,10 @@ export class Writer {
     return this.#grow(length);
   }
 
+  u8At(at: number, value: number): void {
+    this.#view.setUint8(at, value);
+  }
+
   u32At(at: number, value: number): void {
     this.#view.setUint32(at, value, true);
   }

@@ -6,7 +6,6 @@ import { Errno } from '../errno.ts';
 import type { Fid, FidTable } from '../fids.ts';
 import { setattrBits } from '../messages.ts';
 import type { Body } from '../messages.ts';
-import { attributesReply } from '../qid.ts';
 import type { Handlers } from '../request.ts';
 
 /** The range of Linux's ktime_t. */
@@ -39,9 +38,9 @@ function checkResize(fid: Fid, size: number): void {
 }
 
 /** What the client is told of a node. */
-function told({ knownSizes }: FidTable, node: Node, attributes: Attributes): Body<'Rgetattr'> {
+function told({ knownSizes }: FidTable, node: Node, attributes: Attributes): Attributes {
   knownSizes.tell(node, attributes.size);
-  return attributesReply(attributes);
+  return attributes;
 }
 
 export const attributeHandlers: Handlers<'Tgetattr' | 'Tsetattr' | 'Tstatfs' | 'Treadlink'> = {

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { decoders, encoders } from '../../../devices/9p/frequent-bodies.ts';
 import { formats } from '../../../devices/9p/messages.ts';
 import type { MessageName } from '../../../devices/9p/messages.ts';
+import { attributesReply, writeAttributes } from '../../../devices/9p/qid.ts';
 import { Reader, Writer } from '../../../devices/9p/wire.ts';
 import type { AnyBody, Field, Qid, Scalar } from '../../../devices/9p/wire.ts';
 
@@ -90,6 +91,34 @@ test.each(Object.keys(encoders) as (keyof typeof encoders)[])('%s is written as 
       encode(writer, body);
       expect(writer.bytes.slice(0, writer.length)).toEqual(bytesByTable(name, body));
       expect(writer.written()).toEqual(bytesByTable(name, body));
+    }),
+    { numRuns: 300 },
+  );
+});
+
+test('attributes are written as the table of Rgetattr says', () => {
+  const { time, size64 } = scalars as { time: fc.Arbitrary<bigint>; size64: fc.Arbitrary<number> };
+  const attributes = fc.record({
+    ino: u64,
+    mode: u32,
+    nlink: size64,
+    uid: u32,
+    gid: u32,
+    rdev: u64,
+    size: size64,
+    blockSize: size64,
+    blocks: size64,
+    atime: time,
+    mtime: time,
+    ctime: time,
+  });
+  fc.assert(
+    fc.property(attributes, (of) => {
+      const writer = new Writer();
+      // What an earlier message has left must not show.
+      writer.bytes.fill(0xff);
+      writeAttributes(writer, of);
+      expect(writer.written()).toEqual(bytesByTable('Rgetattr', attributesReply(of)));
     }),
     { numRuns: 300 },
   );
