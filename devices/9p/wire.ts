@@ -93,6 +93,7 @@ const longestKept = 256;
 
 // Splits 64 bits into words without arithmetic on bigints, which is slow, as DataView's methods for them are: calls in V8.
 const whole = new BigInt64Array(1);
+const unsigned = new BigUint64Array(whole.buffer);
 const wholeWords = new Uint32Array(whole.buffer);
 
 /** Reads fields from private memory. What does not fit the table is EINVAL. */
@@ -154,7 +155,10 @@ export class Reader {
   }
 
   u64(): bigint {
-    return this.#view.getBigUint64(this.#take(8), true);
+    const at = this.#take(8);
+    wholeWords[0] = this.#view.getUint32(at, true);
+    wholeWords[1] = this.#view.getUint32(at + 4, true);
+    return unsigned[0] as bigint;
   }
 
   size64(): number {
@@ -324,7 +328,7 @@ export class Writer {
 
   size64At(at: number, value: number): void {
     this.#view.setUint32(at, value, true);
-    this.#view.setUint32(at + 4, value / two32, true);
+    this.#view.setUint32(at + 4, value < two32 ? 0 : value / two32, true);
   }
 
   qidAt(at: number, { type, version, path }: Qid): void {

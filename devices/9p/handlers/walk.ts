@@ -28,8 +28,10 @@ function step(backend: Backend, node: Node, name: Bytes): Awaitable<Node | undef
 interface Walk {
   readonly backend: Backend;
   readonly names: readonly Bytes[];
-  /** Where the walk has come to, with a reference of its own as long as it goes well. */
+  /** Where the walk has come to. */
   node: Node;
+  /** Whether it has a reference of its own to that; the first node is its fid's, as long as nothing has to be waited for. */
+  owns: boolean;
   type: number;
   /** Of all that was reached. */
   readonly qids: Qid[];
@@ -43,7 +45,6 @@ const noSuchName = new Errno('ENOENT');
 
 /** Goes on until the walk is over (undefined), or something has to be waited for. */
 function start(walk: Walk): Promise<unknown> | undefined {
-  walk.backend.retain(walk.node);
   try {
     return walk.names.length === 0 ? undefined : advance(walk, nextNode(walk));
   } catch (error) {
@@ -61,9 +62,19 @@ function resume(walk: Walk, value: unknown): Promise<unknown> | undefined {
 }
 
 function fail(walk: Walk, error: unknown): undefined {
-  walk.backend.forget(walk.node);
+  letGo(walk);
   if (!(error instanceof Errno)) throw error;
   walk.failure = error;
+}
+
+function letGo({ backend, node, owns }: Walk): void {
+  if (owns) backend.forget(node);
+}
+
+/** Sees to it that the node stays while the walk waits. */
+function hold(walk: Walk): void {
+  if (!walk.owns) walk.backend.retain(walk.node);
+  walk.owns = true;
 }
 
 function nextNode({ backend, names, node, type, qids }: Walk): Awaitable<Node | undefined> {
@@ -74,7 +85,10 @@ function nextNode({ backend, names, node, type, qids }: Walk): Awaitable<Node | 
 function advance(walk: Walk, first: Awaitable<Node | undefined | Attributes>): Promise<unknown> | undefined {
   const { backend, names, qids } = walk;
   for (let value = first; ;) {
-    if (value instanceof Promise) return value;
+    if (value instanceof Promise) {
+      hold(walk);
+      return value;
+    }
     if (walk.looks) {
       const attributes = value as Attributes;
       walk.looks = false;
@@ -83,12 +97,13 @@ function advance(walk: Walk, first: Awaitable<Node | undefined | Attributes>): P
       if (qids.length === names.length) return undefined;
       value = nextNode(walk);
     } else {
-      backend.forget(walk.node);
+      letGo(walk);
       if (value === undefined) {
         walk.failure = noSuchName;
         return undefined;
       }
       walk.node = value as Node;
+      walk.owns = true;
       walk.looks = true;
       value = backend.getattr(walk.node);
     }
@@ -98,18 +113,19 @@ function advance(walk: Walk, first: Awaitable<Node | undefined | Attributes>): P
 /** The answer of a walk that is over: the fid is made, or moved. */
 function arrive(request: Request, walk: Walk, from: Fid, { fid, newfid }: Body<'Twalk'>): Body<'Rwalk'> | Errno {
   const { node, type, failure, qids } = walk;
-  const { backend } = request.share;
   // walk(5): after the first name a failure shortens the reply, and newfid is not made.
   if (failure !== undefined) return qids.length > 0 ? { qids } : failure;
   try {
     request.throwIfFlushed();
     if (newfid !== fid) request.session.fids.add(newfid, new Fid(node, type, from.caller));
   } catch (error) {
-    backend.forget(node);
+    letGo(walk);
     throw error;
   }
-  if (newfid === fid) {
-    backend.forget(from.node);
+  if (newfid !== fid) {
+    hold(walk);
+  } else if (walk.owns) {
+    walk.backend.forget(from.node);
     from.node = node;
     from.type = type;
   }
@@ -148,7 +164,7 @@ export const walkHandlers: Handlers<'Twalk'> = {
 
     const { node, type } = from;
     const { backend } = request.share;
-    const walk: Walk = { backend, names, node, type, qids: [], looks: false, failure: undefined };
+    const walk: Walk = { backend, names, node, owns: false, type, qids: [], looks: false, failure: undefined };
     const pending = start(walk);
     return pending === undefined ? arrive(request, walk, from, body) : goOn(request, walk, from, body, pending);
   },

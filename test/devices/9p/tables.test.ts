@@ -39,6 +39,15 @@ test('a table of many names, that loses nearly all of them', () => {
   expect(table.size).toBe(200);
 });
 
+test('a table of names that are as long as no guest may make them', () => {
+  const table = new NameTable<{ readonly name: Uint8Array }>();
+  const entries = [44, 300, 556].map((length) => ({ name: new Uint8Array(length).fill(0x61) }));
+  for (const entry of entries) table.add(entry);
+  for (const entry of entries) expect(table.get(entry.name.slice())).toBe(entry);
+  table.remove(new Uint8Array(300).fill(0x61));
+  expect(entries.map(({ name }) => table.get(name)?.name.length)).toEqual([44, undefined, 556]);
+});
+
 test('a table of numbers', () => {
   const number = fc.oneof(fc.nat(20), fc.nat(3000), fc.nat(0xffff_ffff));
   fc.assert(
