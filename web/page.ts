@@ -73,6 +73,10 @@ export class Page {
     const isReloading = mustReload();
     const registered = this.#registerServiceWorker();
     if (isReloading) await registered;
+    this.session.expectStart();
+    addEventListener('pagehide', ({ persisted }) => {
+      if (!persisted) this.session.leavePage();
+    });
     this.storage.start();
     await this.actions.try(undefined, () => this.picked.recall());
     await this.boot();

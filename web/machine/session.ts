@@ -4,6 +4,7 @@ import { createVm, type StartCache, type Vm, type VmStatistics } from 'vm9';
 import { BootFollower, type BootProgress } from './boot-steps.ts';
 import { missingFeature, troubleOfError, troubleOfExit, type Trouble } from './trouble.ts';
 import { keptIn, type Place } from './places.ts';
+import { WorkerAhead } from './worker-ahead.ts';
 
 export type SessionState =
   | { readonly phase: 'booting' }
@@ -49,6 +50,7 @@ export class Session {
   /** What the present machine has begun with; undefined until it runs. */
   readonly begun = signal<VmStatistics['start'] | undefined>(undefined);
   readonly #screen: ConsoleScreen;
+  readonly #worker = new WorkerAhead();
   #disconnect: () => void = () => undefined;
   /** Counts starts: the last one counts. */
   #turn = 0;
@@ -56,6 +58,19 @@ export class Session {
 
   constructor(screen: ConsoleScreen) {
     this.#screen = screen;
+  }
+
+  /** Says that a machine is going to be started. */
+  expectStart(): void {
+    this.#worker.begin();
+  }
+
+  /**
+   * The page goes away. A worker that waits for its guest is ended by the browser only after a second or two, and the next page has
+   * to wait for its folder until then.
+   */
+  leavePage(): void {
+    void this.vm.peek()?.stop();
   }
 
   /** Ends the present machine, makes another and boots it. Never rejects: `state` tells how it went. */
@@ -75,6 +90,7 @@ export class Session {
       const { columns, rows } = this.#screen.size;
       const vm = createVm({
         memory,
+        worker: this.#worker.take,
         shares: places.map(({ share }) => share),
         ...(snapshot === undefined
           ? { transport, console: { columns, rows }, ...(cache && { cache }) }

@@ -15,6 +15,8 @@ export interface BrowserCacheOptions {
 
 /** Keeps the machine of a page as it has booted: one, in the browser's Cache Storage, which pages have at https and localhost. */
 export function browserCache(options: BrowserCacheOptions): StartCache {
+  // Asked for together, since the second is wanted as soon as the first has been.
+  void import('../../snapshot/instant-start.ts').catch(() => undefined);
   const opened = import('./cache.ts').then(({ BootCache }) => new BootCache(options));
   return {
     keyOf: (machine) => opened.then((cache) => cache.keyOf(machine)),
