@@ -1,6 +1,6 @@
 // The page as a whole: its parts, and what they do together.
 import { effect, signal } from '@preact/signals';
-import { browserCache } from 'vm9';
+import { browserCache, type StartCache } from 'vm9';
 import { FileActions } from './files/file-actions.ts';
 import { PickedFolder } from './files/picked-folder.ts';
 import { StorageWatch } from './files/storage-state.ts';
@@ -43,15 +43,7 @@ export class Page {
   readonly offlineTrouble = signal<OfflineTrouble>(undefined);
   /** Why no machine is kept as it has booted, or none was used; undefined while all is well. */
   readonly cacheTrouble = signal<string | undefined>(undefined);
-  readonly #cache = browserCache({
-    version: siteVersion,
-    // An origin may have pages of other people at other paths.
-    name: `vm9 ${new URL('.', location.href).pathname}`,
-    onProblem: (line) => {
-      this.cacheTrouble.value = line;
-      console.warn(`vm9: ${line}`);
-    },
-  });
+  #cache: StartCache | undefined;
   /** What the home folder is kept in, while the user has not asked for another. */
   #store: Store;
 
@@ -74,12 +66,25 @@ export class Page {
     const registered = this.#registerServiceWorker();
     if (isReloading) await registered;
     this.session.expectStart();
+    if (!this.options.cold) this.#cache = this.#openCache();
     addEventListener('pagehide', ({ persisted }) => {
       if (!persisted) this.session.leavePage();
     });
     this.storage.start();
     await this.actions.try(undefined, () => this.picked.recall());
     await this.boot();
+  }
+
+  #openCache(): StartCache {
+    return browserCache({
+      version: siteVersion,
+      // An origin may have pages of other people at other paths.
+      name: `vm9 ${new URL('.', location.href).pathname}`,
+      onProblem: (line) => {
+        this.cacheTrouble.value = line;
+        console.warn(`vm9: ${line}`);
+      },
+    });
   }
 
   async #registerServiceWorker(): Promise<void> {
@@ -97,7 +102,7 @@ export class Page {
     this.#store = store;
     if (store !== 'memory') void this.storage.persist();
     const { memory, transport } = this.options;
-    const cache = cold ? {} : { cache: this.#cache };
+    const cache = cold ? {} : { cache: (this.#cache ??= this.#openCache()) };
     await this.session.start({ memory, transport, places: this.places(), ...cache });
   }
 

@@ -9,6 +9,11 @@ import type { PickedFolderHost } from './picked-folder/open.ts';
 import { isPickedFolder } from './picked-folder/source.ts';
 import { isStorage } from './storage/source.ts';
 
+/** Whether its files are in a store of the browser's. */
+export function isStored(source: ShareSource): boolean {
+  return isIndexedDb(source) || isOpfs(source) || isStorage(source);
+}
+
 /** Throws VmError 'bad-option' for a kind that browsers do not have, 'bad-file' for what cannot be opened. */
 export async function openShare(source: ShareSource, host: PickedFolderHost): Promise<Backend> {
   // What a page has no use for it need not fetch.

@@ -4,10 +4,25 @@ import { serveVm } from '../worker.ts';
 import type { FromWorker, ToWorker } from '../worker-protocol.ts';
 import { BrowserHost } from './host.ts';
 import { openPort } from './open-port.ts';
-import { openShare } from './share-sources.ts';
+import { isStored, openShare } from './share-sources.ts';
 
 let receive: (message: ToWorker) => void = () => undefined;
-addEventListener('message', ({ data }: MessageEvent<ToWorker>) => receive(data));
+addEventListener('message', ({ data }: MessageEvent<ToWorker>) => {
+  fetchAhead(data);
+  receive(data);
+});
+
+/** Asks for what a machine will need before it is made, instead of one file after another. */
+function fetchAhead(message: ToWorker): void {
+  if (message.type === 'open' && message.setup.shares.some(({ source }) => isStored(source)))
+    ahead(import('./stores.ts'));
+  if (message.type === 'start' && message.setup.resume !== undefined) ahead(import('../snapshot/worker-side.ts'));
+}
+
+/** Who needs it asks again, and is told why it does not come. */
+function ahead(fetched: Promise<unknown>): void {
+  fetched.catch(() => undefined);
+}
 
 serveVm({
   post: (message, transfer = []) => postMessage(message, [...transfer]),

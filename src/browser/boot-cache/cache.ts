@@ -10,15 +10,27 @@ const digestHeader = 'X-Vm9-Digest';
 /** Bytes above which a machine is not kept: one that has booted has some twelve million. */
 const largest = 64 * 2 ** 20;
 
+/** A machine as it was found. */
+interface Kept {
+  readonly address: string;
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly isWhole: boolean;
+}
+
 export class BootCache implements StartCache {
   readonly #version: string;
   readonly #name: string;
   readonly #onProblem: (line: string) => void;
+  /** The machine that is kept, read before it is known which is wanted: there is one, and who makes a cache is about to start. */
+  #ahead: Promise<Kept | undefined> | undefined;
 
   constructor({ version, name = 'vm9', onProblem = () => undefined }: BrowserCacheOptions) {
     this.#version = version;
     this.#name = `${name} booted machine`;
     this.#onProblem = onProblem;
+    this.#ahead = this.#readFirst();
+    // Who waits for it is told.
+    this.#ahead.catch(() => undefined);
   }
 
   async keyOf({ kernel, initrd, shape }: BootedMachine): Promise<string> {
@@ -34,10 +46,10 @@ export class BootCache implements StartCache {
 
   async read(key: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
     try {
-      const kept = await (await this.#open()).match(addressOf(key));
-      if (kept === undefined) return undefined;
-      const bytes = new Uint8Array(await kept.arrayBuffer());
-      if ((await sha256(bytes)) === kept.headers.get(digestHeader)) return bytes;
+      const kept = await (this.#ahead ?? this.#readFirst());
+      this.#ahead = undefined;
+      if (kept?.address !== addressOf(key)) return undefined;
+      if (kept.isWhole) return kept.bytes;
       this.#onProblem('the machine that was kept is damaged: Linux boots, and is kept anew');
     } catch (error) {
       this.#tell('used', error);
@@ -50,6 +62,7 @@ export class BootCache implements StartCache {
     try {
       const cache = await this.#open();
       const address = addressOf(key);
+      this.#ahead = undefined;
       // What is there before has no use any more, and its room may be needed.
       for (const { url } of await cache.keys()) if (url !== address) await cache.delete(url);
       await cache.put(address, new Response(snapshot, { headers: { [digestHeader]: await sha256(snapshot) } }));
@@ -58,7 +71,16 @@ export class BootCache implements StartCache {
     }
   }
 
-  #open(): Promise<Cache> {
+  async #readFirst(): Promise<Kept | undefined> {
+    const cache = await this.#open();
+    const [request] = await cache.keys();
+    const response = request && (await cache.match(request));
+    if (request === undefined || response === undefined) return undefined;
+    const bytes = new Uint8Array(await response.arrayBuffer());
+    return { address: request.url, bytes, isWhole: (await sha256(bytes)) === response.headers.get(digestHeader) };
+  }
+
+  async #open(): Promise<Cache> {
     if (typeof caches === 'undefined') throw new Error('this address has no Cache Storage: it is not https');
     return caches.open(this.#name);
   }

@@ -13,7 +13,10 @@ export interface BrowserCacheOptions {
   readonly onProblem?: (line: string) => void;
 }
 
-/** Keeps the machine of a page as it has booted: one, in the browser's Cache Storage, which pages have at https and localhost. */
+/**
+ * Keeps the machine of a page as it has booted: one, in the browser's Cache Storage, which pages have at https and localhost. Makes
+ * ready for a start at once.
+ */
 export function browserCache(options: BrowserCacheOptions): StartCache {
   // Asked for together, since the second is wanted as soon as the first has been.
   void import('../../snapshot/instant-start.ts').catch(() => undefined);
