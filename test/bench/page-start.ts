@@ -11,7 +11,7 @@ import { chromiumArguments, chromiumPath } from '../chromium.ts';
 import { figures, print, progress, spread, table } from './report.ts';
 
 const repository = fileURLToPath(new URL('../../', import.meta.url));
-const repetitions = 3;
+const repetitions = 5;
 
 /** Given to each page before its own scripts: looks at the terminal with every frame. */
 const watch = `
