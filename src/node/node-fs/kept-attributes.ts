@@ -39,8 +39,9 @@ export function placeOf(target: Target): Place {
 }
 
 const nothing: Kept = {};
-/** Files that are remembered, with about 150 bytes each. */
+/** Files that are remembered with what is kept of them, about 150 bytes each; and those of which nothing is. */
 const mostKnown = 1 << 15;
+const plainPlaces = 1 << 17;
 /**
  * Milliseconds after which a file's ctime says whether its attributes have changed since: it moves in steps of the kernel's
  * clock for files, up to 10 ms, within which a second change leaves it as it is.
@@ -48,6 +49,33 @@ const mostKnown = 1 << 15;
 const settleTime = 100;
 const ownerMayReadAndWrite = 0o600;
 const permissions = 0o7777;
+
+/**
+ * Files of which nothing is kept, which most are: by inode number, and one that comes later may take another's place. 24 bytes
+ * for each, and one read from memory where a table of objects takes five.
+ */
+class PlainFiles {
+  /** Of each: inode number, ctime, device. No file has only zeros. */
+  readonly #words = new BigInt64Array(3 * plainPlaces);
+
+  has({ dev, ino, ctimeNs }: HostStat): boolean {
+    const words = this.#words;
+    const at = this.#placeOf(ino);
+    return words[at] === ino && words[at + 1] === ctimeNs && words[at + 2] === dev;
+  }
+
+  add({ dev, ino, ctimeNs }: HostStat): void {
+    this.#words.set([ino, ctimeNs, dev], this.#placeOf(ino));
+  }
+
+  delete({ ino }: HostStat): void {
+    this.#words.set([0n, 0n, 0n], this.#placeOf(ino));
+  }
+
+  #placeOf(ino: bigint): number {
+    return 3 * (Number(ino) & (plainPlaces - 1));
+  }
+}
 
 interface Known {
   readonly dev: bigint;
@@ -63,6 +91,9 @@ export class KeptAttributes {
    * attribute sets ctime, whoever makes it.
    */
   readonly #known = new Map<number, Known>();
+  readonly #plain = new PlainFiles();
+  /** Goes on where it was: a table that is asked anew passes over all that has been deleted, which took 10 us. */
+  #oldest = this.#known.keys();
   /** Whether a device keeps attributes. */
   readonly #devices = new Map<bigint, boolean>();
 
@@ -72,6 +103,7 @@ export class KeptAttributes {
 
   /** What is kept of the file that `stat` is of. `place` is asked for only where it is not known. */
   of(stat: HostStat, place: () => Place): Kept {
+    if (this.#plain.has(stat)) return nothing;
     const known = this.#known.get(Number(stat.ino));
     if (known?.ctime === stat.ctimeNs && known.ino === stat.ino && known.dev === stat.dev) return known.kept;
     const type = typeOf(stat);
@@ -111,6 +143,7 @@ export class KeptAttributes {
   keep(target: Target, stat: HostStat, present: Kept, wanted: Kept): void {
     if (isSame(present, wanted)) return;
     this.#known.delete(Number(stat.ino));
+    this.#plain.delete(stat);
     try {
       this.#write(linkOf(target), present, wanted);
     } catch (error) {
@@ -126,11 +159,20 @@ export class KeptAttributes {
     }
   }
 
-  #remember({ dev, ino, ctimeNs }: HostStat, kept: Kept): void {
-    // A table goes through its entries from the oldest on.
-    const oldest = this.#known.size < mostKnown ? undefined : this.#known.keys().next().value;
-    if (oldest !== undefined) this.#known.delete(oldest);
+  #remember(stat: HostStat, kept: Kept): void {
+    if (kept === nothing) return this.#plain.add(stat);
+    const { dev, ino, ctimeNs } = stat;
+    if (this.#known.size >= mostKnown) this.#forgetOldest();
     this.#known.set(Number(ino), { dev, ino, ctime: ctimeNs, kept });
+  }
+
+  #forgetOldest(): void {
+    let oldest = this.#oldest.next();
+    if (oldest.done === true) {
+      this.#oldest = this.#known.keys();
+      oldest = this.#oldest.next();
+    }
+    if (oldest.done !== true) this.#known.delete(oldest.value);
   }
 
   #read(place: Place): Kept {
