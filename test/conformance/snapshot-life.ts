@@ -47,7 +47,13 @@ export function live(
     transport,
     // One of the two guests goes on with what was decoded, as from the cache of booted machines.
     warm: cpu === 'translator',
-    shares: [{ tag: 'host', readOnly: false, writeBack: cache === 'mmap', maximumMessageSize: 512_000, files }],
+    shares: ['host', 'also'].map((tag) => ({
+      tag,
+      readOnly: false,
+      writeBack: cache === 'mmap',
+      maximumMessageSize: 512_000,
+      files,
+    })),
     accept: hasNames,
     ...(resume !== undefined && { resume }),
     ...(saveAt !== undefined && { saveAt }),

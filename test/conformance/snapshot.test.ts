@@ -38,19 +38,24 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 /**
- * Makes, fills, lists, renames, links, locks, appends to and removes files, some of them while they are open, and waits for
- * locks; says at the end what it has seen.
+ * Makes, fills, lists, renames, links, appends to and removes files, some of them while they are open; says at the end what it has
+ * seen. By way of a second share of the same files two programs wait for each other's locks: those of one share Linux decides
+ * by itself.
  */
 const load = (cache: string): string => `
 mount -t proc none /proc
 mount -t devtmpfs none /dev
-mkdir -p /mnt /tmp
-mount -t 9p -o trans=virtio,version=9p2000.L,msize=131072,cache=${cache} host /mnt || echo no share
+mkdir -p /mnt /also /tmp
+for share in host:/mnt also:/also; do
+  mount -t 9p -o trans=virtio,version=9p2000.L,msize=131072,cache=${cache} \${share%%:*} \${share#*:} || echo no share
+done
 cd /mnt
 touch ranged whole
 cat > /tmp/locked <<'END'
 mkfifo /tmp/go$1 /tmp/has$1
+cd $2
 /bin/waiter < /tmp/go$1 > /tmp/has$1 &
+cd /mnt
 exec 6> /tmp/go$1
 read has < /tmp/has$1
 for i in 1 2 3 4 5 6; do
@@ -63,8 +68,8 @@ END
 round=0
 while [ $round -lt 12 ]; do
   mkdir -p d$round/e
-  sh /tmp/locked $round &
-  sh /tmp/locked also$round &
+  sh /tmp/locked $round /mnt &
+  sh /tmp/locked also$round /also &
   for i in 1 2 3 4 5 6 7 8; do
     head -c $((i * 3000 + round)) /bin/busybox > d$round/f$i
     echo "$round $i" >> d$round/e/log
