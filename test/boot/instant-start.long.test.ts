@@ -189,7 +189,7 @@ test.each(['mmio', 'pci'] as const)(
       expect((await vm.statistics()).start).toBe(expected);
       await vm.reset();
       await vm.ready;
-      expect(await vm.exec('cat below/file').status).toBe(0);
+      expect(await vm.exec('cat below/file').output()).toMatchObject({ stdout, status: 0 });
       await vm.powerOff();
       await vm.dispose();
     }
