@@ -30,7 +30,7 @@ need() {
     for tool in "$@"; do
         command -v "$tool" >/dev/null || missing="$missing $tool"
     done
-    [ -z "$missing" ] || fail "not installed:$missing (on Debian: apt install gcc-riscv64-linux-gnu make flex bison bc xz-utils)"
+    [ -z "$missing" ] || fail "not installed:$missing (on Debian: apt install gcc-riscv64-linux-gnu make flex bison bc patch xz-utils)"
 }
 
 # shellcheck source=scripts/fetch.sh
@@ -39,16 +39,19 @@ need() {
 # Columns 2 to 4 of a package's line in sources.txt.
 pinned() { awk -v package="$1" '$1 == package { print $2, $3, $4 }' "$HERE/sources.txt"; }
 
-# The tree is unpacked once per package file.
+# The tree is unpacked once per package file, and patched.
 unpack_kernel() {
-    local package=$1 stamp
-    stamp=$(sha256_of "$package")
+    local package=$1 stamp patch
+    stamp=$(cat "$package" "$HERE"/kernel/*.patch | sha256sum | cut -d' ' -f1)
     [ "$(cat "$BUILD/linux.stamp" 2>/dev/null)" = "$stamp" ] && return
     say "unpacking the kernel's source"
     rm -rf "$BUILD/linux" "$BUILD/linux.stamp" "$BUILD/kernel"
     mkdir "$BUILD/linux"
     dpkg-deb --fsys-tarfile "$package" | tar -xO --wildcards './usr/src/linux-source-*.tar.xz' |
         xz -dc | tar -x -C "$BUILD/linux" --strip-components=1
+    for patch in "$HERE"/kernel/*.patch; do
+        patch -s -d "$BUILD/linux" -p1 <"$patch" || fail "$patch does not fit this kernel: it may have it already"
+    done
     echo "$stamp" >"$BUILD/linux.stamp"
 }
 
@@ -86,7 +89,7 @@ build_initramfs() {
         "$BUILD/busybox/usr/bin/busybox" "$BUILD/agent/agent" "$HERE/rootfs"
 }
 
-need "${CROSS}gcc" make flex bison bc xz dpkg-deb apt-get node gzip sha256sum
+need "${CROSS}gcc" make flex bison bc patch xz dpkg-deb apt-get node gzip sha256sum
 : >"$BUILD/log"
 
 read -r -a linux_pin <<<"$(pinned linux-source-6.12)"

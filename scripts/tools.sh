@@ -16,6 +16,7 @@ guest flex flex
 guest cpio cpio
 guest rsync rsync
 guest make make
+guest patch patch
 guest xz xz-utils
 guest zstd zstd
 '
