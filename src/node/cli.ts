@@ -1,21 +1,22 @@
 // The command `vm9`: from words to a machine, and from its end to an exit status.
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
+import type { Worker } from 'node:worker_threads';
 import {
   cacheFolder,
-  createVm,
   hostFile,
   hostFolder,
   rootFolder,
+  Vm,
   VmError,
   type DriveOptions,
   type ShareOptions,
-  type Vm,
   type VmCommand,
   type VmOptions,
 } from './index.ts';
 import { userCacheFolder } from './cache-folder.ts';
 import type { DriveArgument } from './drive-argument.ts';
 import { helpText, parseArguments, type RunArguments, type TraceArgument } from './options.ts';
+import { platformWith } from './platform.ts';
 import { Profile } from './profile/profile.ts';
 import { Progress } from './progress.ts';
 import { describeStatistics, exitStatuses, failureOf } from './report.ts';
@@ -32,12 +33,11 @@ const { stdin, stdout, stderr } = process;
 const output = new OutputFile(stdout);
 const errorOutput = new OutputFile(stderr);
 
-process.exit(await main(process.argv.slice(2)));
-
-async function main(words: readonly string[]): Promise<number> {
+/** Resolves with the exit status. `thread` runs dist/worker.js already, for the machine of this run. */
+export async function main(words: readonly string[], thread?: Worker): Promise<number> {
   try {
     const given = parseArguments(words);
-    if (given.action === 'run') return await run(given);
+    if (given.action === 'run') return await run(given, thread);
     await output.write(given.action === 'help' ? helpText() : `vm9 ${version()}\n`);
     return exitStatuses.ok;
   } catch (error) {
@@ -48,10 +48,10 @@ async function main(words: readonly string[]): Promise<number> {
   }
 }
 
-async function run(given: RunArguments): Promise<number> {
+async function run(given: RunArguments, thread: Worker | undefined): Promise<number> {
   const terminal = stdin.isTTY && stdout.isTTY ? new HostTerminal(stdin, stdout) : undefined;
   if (given.save !== undefined) checkSavePath(given.save);
-  const vm = createVm(vmOptions(given, terminal));
+  const vm = new Vm(platformWith(thread), vmOptions(given, terminal));
   const profile = given.profile === undefined ? undefined : startProfile(vm, given.profile, given.traces);
   const closeTraces = given.traces.map((trace) => writeTrace(vm, trace));
   const progress = new Progress(stderr.isTTY && !given.quiet ? (text) => void stderr.write(text) : undefined);

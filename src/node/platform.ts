@@ -14,9 +14,8 @@ class NodeWorker<To, From> implements WorkerHandle<To, From> {
   readonly #worker: Worker;
   #terminated = false;
 
-  /** `script` is beside this module when it is built. */
-  constructor(script: string, name: string) {
-    this.#worker = new Worker(new URL(script, import.meta.url), { name });
+  constructor(worker: Worker) {
+    this.#worker = worker;
     this.#worker.unref();
   }
 
@@ -49,9 +48,14 @@ class NodeWorker<To, From> implements WorkerHandle<To, From> {
   }
 }
 
+/** `script` is beside this module when it is built. */
+function start(script: string, name: string): Worker {
+  return new Worker(new URL(script, import.meta.url), { name });
+}
+
 export const nodePlatform: Platform = {
-  startWorker: () => new NodeWorker<ToWorker, FromWorker>('./worker.js', 'vm9'),
-  startWasiWorker: () => new NodeWorker<ToWasi, FromWasi>('./wasi-worker.js', 'vm9 wasi'),
+  startWorker: () => new NodeWorker<ToWorker, FromWorker>(start('./worker.js', 'vm9')),
+  startWasiWorker: () => new NodeWorker<ToWasi, FromWasi>(start('./wasi-worker.js', 'vm9 wasi')),
   makeChannel: (onMessage) => {
     const { port1, port2 } = new MessageChannel();
     const end = openPort(port1, onMessage);
@@ -68,3 +72,20 @@ export const nodePlatform: Platform = {
   after,
   sharedMemory: true,
 };
+
+/** With a thread that was started ahead, for the first machine that wants one. */
+export function platformWith(thread: Worker | undefined): Platform {
+  let ahead = thread;
+  const takeWorker = (): Worker | undefined => {
+    const worker = ahead;
+    ahead = undefined;
+    return worker;
+  };
+  return {
+    ...nodePlatform,
+    startWorker: () => {
+      const worker = takeWorker();
+      return worker === undefined ? nodePlatform.startWorker() : new NodeWorker<ToWorker, FromWorker>(worker);
+    },
+  };
+}

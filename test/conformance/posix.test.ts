@@ -69,14 +69,11 @@ describe.runIf(isInstalled(compiler)).each(places)('POSIX in $place', ({ start, 
   /**
    * What the guest's client can not do right: see the table of impossible cases. What is cached as loose does not survive that
    * only some of it is forgotten: a name of a file that was written meanwhile is looked up as another file.
-   *
-   * Where it keeps written pages, Linux 6.12.107 reads zeros from a page on its way to the server, if only a part of it was
-   * written (ARCHITECTURE.md). A cache that is kept has no such pages here: the client has made all the files.
    */
   const clientLimits: Readonly<Record<Mode, string>> = {
     none: 'stale-ends',
     readahead: 'one-name no-append',
-    mmap: 'one-name settled-reads',
+    mmap: 'one-name',
     loose: 'keep-cache',
   };
   const shared = combinations.filter(([backend]) => backend !== 'tmpfs');

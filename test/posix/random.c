@@ -4,8 +4,7 @@
  * "one-name": no file gets a second name. "no-append": none is opened to append. "keep-cache": what is cached is forgotten only
  * before the last comparison. "stale-ends": ENODATA from a read is no difference, if one after fstat(2) is none. "folder-links":
  * nor is one link of a folder, where its file system does not count them, or with "keep-cache" another number: a client that
- * believes its cache counts on from one, by the folders that it makes. "settled-reads": each read waits for the pages of its file
- * that are being stored, and has no more of them stored. It prints a line for each difference, at most ten, then
+ * believes its cache counts on from one, by the folders that it makes. It prints a line for each difference, at most ten, then
  * "COUNT done, FAILED of them with errors, STALE stale ends". */
 #include <dirent.h>
 #include <errno.h>
@@ -28,7 +27,7 @@
 /* Operations between two comparisons of the trees. */
 #define INTERVAL 5000
 
-static int modes, one_name, no_append, keep_cache, stale_ends, folder_links, settled_reads;
+static int modes, one_name, no_append, keep_cache, stale_ends, folder_links;
 static int root_folders[2];
 /* The same file on both sides, or -1. */
 static int files[OPEN_FILES][2];
@@ -177,12 +176,8 @@ static void look(const char *path)
 static long read_at(int side, int file, long length, off_t place)
 {
 	struct stat status;
-	long result;
+	long result = pread(file, seen[side], length, place);
 
-	if (side == 0 && settled_reads && sync_file_range(file, 0, 0, SYNC_FILE_RANGE_WAIT_BEFORE) == -1)
-		differ("sync_file_range(2) failed: %s", strerrorname_np(errno));
-	errno = 0;
-	result = pread(file, seen[side], length, place);
 	if (side == 0 && stale_ends && result == -1 && errno == ENODATA) {
 		stale++;
 		result = fstat(file, &status) == -1 ? -1 : pread(file, seen[side], length, place);
@@ -422,7 +417,6 @@ int main(int count, char **words)
 		one_name |= strcmp(words[word], "one-name") == 0;
 		stale_ends |= strcmp(words[word], "stale-ends") == 0;
 		folder_links |= strcmp(words[word], "folder-links") == 0;
-		settled_reads |= strcmp(words[word], "settled-reads") == 0;
 	}
 	umask(0);
 	for (operation = 1; operation <= operations; operation++) {

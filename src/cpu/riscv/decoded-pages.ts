@@ -89,7 +89,8 @@ export class DecodedPages {
   /** The pages of RAM that are code. */
   codePages(): Int32Array<ArrayBuffer> {
     const pages: number[] = [];
-    for (const [ramPage, flags] of this.#flags.entries()) if (flags === pageFlags.code) pages.push(ramPage);
+    const next = (from: number): number => this.#flags.indexOf(pageFlags.code, from);
+    for (let ramPage = next(0); ramPage !== -1; ramPage = next(ramPage + 1)) pages.push(ramPage);
     return Int32Array.from(pages);
   }
 

@@ -46,7 +46,10 @@ export function saveTranslations(
   pages: DecodedPages,
 ): TranslationsState {
   const superpages: number[] = [];
-  for (const [index, word] of caches.superpages.entries()) if (word !== 0) superpages.push(index, word);
+  // A hart that has not run is asked for its state, too, before each resumption.
+  if (caches.anySuperpages) {
+    for (const [index, word] of caches.superpages.entries()) if (word !== 0) superpages.push(index, word);
+  }
   return {
     satp: caches.satp.slice(),
     entered: caches.entered.slice(),
