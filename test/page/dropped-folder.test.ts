@@ -1,6 +1,6 @@
 // A folder of the computer, dropped on a page: the page reads it through a share, and hears of its changes. Writing would
 // need a user who answers the browser's question.
-import { cpSync, mkdirSync, mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -32,8 +32,9 @@ async function drop(browser: TestBrowser, folder: string): Promise<Page> {
     join(site, 'index.html'),
     '<!doctype html><script type="module">import * as vm9 from "./browser.js"; window.vm9 = vm9;</script>',
   );
-  for (const name of ['browser.js', 'browser-worker.js']) {
-    cpSync(fileURLToPath(new URL(`../../dist/${name}`, import.meta.url)), join(site, name));
+  const built = fileURLToPath(new URL('../../dist', import.meta.url));
+  for (const name of readdirSync(built).filter((each) => /^browser.*\.js$/.test(each))) {
+    cpSync(join(built, name), join(site, name));
   }
   const { url, close } = await serveFolder(site);
   onTestFinished(close);

@@ -7,11 +7,12 @@ import { pageOptions } from '../../web/page-options.ts';
 import { splitArguments } from '../../web/wasi/arguments.ts';
 
 test('the address says where the folder is kept and how much memory there is', () => {
-  expect(pageOptions('')).toEqual({ store: 'storage', memory: 256, transport: 'mmio' });
-  expect(pageOptions('?store=indexeddb&memory=128&transport=pci')).toEqual({
+  expect(pageOptions('')).toEqual({ store: 'storage', memory: 256, transport: 'mmio', cold: false });
+  expect(pageOptions('?store=indexeddb&memory=128&transport=pci&cold')).toEqual({
     store: 'indexeddb',
     memory: 128,
     transport: 'pci',
+    cold: true,
   });
   expect(() => pageOptions('?store=floppy')).toThrow('store=floppy in the address is none of storage,');
   expect(() => pageOptions('?transport=usb')).toThrow('transport=usb in the address');
