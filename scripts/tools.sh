@@ -10,6 +10,7 @@ conformance riscv64-linux-gnu-gcc gcc-riscv64-linux-gnu
 conformance riscv64-linux-gnu-objcopy binutils-riscv64-linux-gnu
 conformance xz xz-utils
 browser chromium chromium
+bench i686-linux-gnu-gcc gcc-i686-linux-gnu
 guest bc bc
 guest bison bison
 guest flex flex
@@ -21,7 +22,7 @@ guest xz xz-utils
 guest zstd zstd
 '
 # What has no command of its own to look for: libraries and headers.
-libraries='libc6-dev-riscv64-cross libssl-dev libelf-dev'
+libraries='libc6-dev-riscv64-cross libc6-dev-i386-cross libssl-dev libelf-dev'
 
 missing() {
   while read -r suite command _; do

@@ -1,4 +1,4 @@
-// What guest/files.c measures, and what it and guest/metadata.c work on.
+// What guest/files.c, guest/metadata.c and guest/transfers.c measure, and what they work on.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
@@ -9,7 +9,39 @@ export function makeSmallFiles(folder: string): void {
   for (let index = 0; index < 300; index++) writeFileSync(join(folder, 'small', String(index)), 'x'.repeat(1024));
 }
 
-/** By the word that it prints before a rate. */
+/** Makes the files `big` and `random`, of 32 MiB each, on which guest/transfers.c works: see there. */
+export function makeLargeFiles(folder: string): void {
+  const size = 32 * 2 ** 20;
+  const pageSize = 4096;
+  writeFileSync(join(folder, 'big'), Buffer.alloc(size, 'content '));
+  const pages = Buffer.alloc(size);
+  for (let page = 0; page < size / pageSize; page++) pages.writeUInt32LE(page, page * pageSize);
+  writeFileSync(join(folder, 'random'), pages);
+}
+
+/** By the word that guest/metadata.c prints before a rate. */
+export const metadataOperations: Readonly<Record<string, string>> = {
+  stat: 'stat, /s',
+  open: 'open, read 1 KiB, close, /s',
+  create: 'create, close, /s',
+  unlink: 'unlink, /s',
+  rename: 'rename, /s',
+  mkdir: 'mkdir, /s',
+  symlink: 'symlink, /s',
+  readdir: 'readdir, entries/s',
+};
+
+/** By the word that guest/transfers.c prints. */
+export const sequentialOperations: Readonly<Record<string, string>> = {
+  read: 'read in sequence, MiB/s',
+  write: 'write in sequence and fsync, MiB/s',
+};
+export const randomOperations: Readonly<Record<string, string>> = {
+  'random-read': 'read 4 KiB at random, /s',
+  'random-write': 'write 4 KiB at random, then fsync, /s',
+};
+
+/** By the word that guest/files.c prints. */
 export const operations: Readonly<Record<string, string>> = {
   readdir: 'readdir, entries/s',
   'stat-first': 'stat, the first, /s',

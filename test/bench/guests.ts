@@ -31,7 +31,7 @@ export const mountOptions = (cache: string, messageSize: number): string => `cac
 
 /** A booted guest. The share is not mounted until `mount`. */
 export interface Guest {
-  readonly name: 'vm9' | 'vm9 interpreter' | 'QEMU';
+  readonly name: 'vm9' | 'vm9 interpreter' | 'QEMU' | 'v86';
   /** Runs a shell's line in / and resolves with its output. Throws when it fails. */
   run(line: string): Promise<string>;
   /** Seconds of processor time that it has used so far, all threads together; undefined where that is not known. */
@@ -47,11 +47,11 @@ export function mipsBetween(before: VmStatistics, after: VmStatistics): number {
 }
 
 /** Mounts the share, which is unmounted before if it was mounted: nothing of it stays cached. */
-export async function remount(guest: Guest, options: string): Promise<void> {
+export async function remount(guest: Guest, options: string, tag = 'host'): Promise<void> {
   const flags = `trans=virtio,version=9p2000.L,${options}`;
   await guest.run(
     `cd / && mkdir -p ${mountPoint} && { ! grep -q ' ${mountPoint} ' /proc/mounts || umount ${mountPoint}; } && ` +
-      `mount -t 9p -o ${flags} host ${mountPoint}`,
+      `mount -t 9p -o ${flags} ${tag} ${mountPoint}`,
   );
 }
 

@@ -5,7 +5,7 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { arch, cpus, platform } from 'node:os';
 import { busyProcessors, describeLoad } from './busy.ts';
 import { print } from './report.ts';
-import { isInstalled, qemu, compiler } from './tools.ts';
+import { isInstalled, qemu, compiler, x86Compiler } from './tools.ts';
 
 interface Part {
   readonly title: string;
@@ -39,6 +39,11 @@ const parts: Readonly<Record<string, Part>> = {
     needs: ['chromium', compiler],
   },
   v86: { title: 'The 9P server alone, beside that of v86', script: 'v86', needs: ['npm'] },
+  'v86-guest': {
+    title: 'Files of a share in memory, beside v86',
+    script: 'v86-guest',
+    needs: ['npm', 'apt-get', 'dpkg-deb', compiler, x86Compiler],
+  },
   stores: { title: 'Stores of the browser, in Chromium', script: 'stores', needs: ['chromium'] },
   files: { title: 'Files of a share, by cache mode and message size', script: 'files', needs: [compiler] },
   transports: { title: 'Files of a share over PCI and over mmio', script: 'transports', needs: [compiler] },

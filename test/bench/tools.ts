@@ -5,6 +5,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 export const compiler = 'riscv64-linux-gnu-gcc';
+/** Of 32-bit x86. */
+export const x86Compiler = 'i686-linux-gnu-gcc';
 export const qemu = 'qemu-system-riscv64';
 
 export function isInstalled(command: string): boolean {
@@ -13,9 +15,18 @@ export function isInstalled(command: string): boolean {
 
 /** Compiles guest/NAME.c for the guest, without need of a library there, to `folder`/NAME. */
 export function compileForGuest(name: string, folder: string, ...options: readonly string[]): void {
+  compile(compiler, name, folder, ['-march=rv64gc', ...options]);
+}
+
+/** The same for a guest of v86. */
+export function compileForX86(name: string, folder: string): void {
+  compile(x86Compiler, name, folder, ['-march=i686']);
+}
+
+function compile(command: string, name: string, folder: string, options: readonly string[]): void {
   const source = fileURLToPath(new URL(`guest/${name}.c`, import.meta.url));
-  const common = ['-O2', '-static', '-march=rv64gc', '-Wall', '-Wextra'];
-  execFileSync(compiler, [...common, ...options, '-o', join(folder, name), source]);
+  const common = ['-O2', '-static', '-Wall', '-Wextra'];
+  execFileSync(command, [...common, ...options, '-o', join(folder, name), source]);
 }
 
 /** Seconds of processor time that a process has used, all threads together; undefined where there is no /proc. */

@@ -1,10 +1,9 @@
 // The 9P device of v86, in a machine that does not run.
-import { join } from 'node:path';
-import { pathToFileURL } from 'node:url';
 import type { Exchange } from '../../devices/9p/request.ts';
 import { gather, scatter, totalLength } from '../../devices/9p/scatter.ts';
 import type { Bytes } from '../../devices/ports.ts';
 import type { Side } from './side.ts';
+import { loadEmulator, type Emulator } from './v86-package.ts';
 
 /** The buffers of a request, as v86's device sees them. */
 interface Chain {
@@ -19,31 +18,8 @@ interface Device {
   ReceiveRequest(chain: Chain): Promise<void>;
 }
 
-interface Emulator {
+interface WithDevice extends Emulator {
   readonly v86: { readonly cpu: { readonly devices: { readonly virtio_9p: Device } } };
-  add_listener(event: 'emulator-loaded', listener: () => void): void;
-  destroy(): Promise<void>;
-}
-
-/** A machine of v86 that does not run, with an empty share. */
-async function loadEmulator(folder: string): Promise<Emulator> {
-  const build = join(folder, 'node_modules', 'v86', 'build');
-  const { V86 } = (await import(pathToFileURL(join(build, 'libv86.mjs')).href)) as {
-    V86: new (options: object) => Emulator;
-  };
-  const emulator = new V86({
-    wasm_path: join(build, 'v86.wasm'),
-    autostart: false,
-    memory_size: 2 ** 25,
-    filesystem: {},
-    disable_keyboard: true,
-    disable_mouse: true,
-    disable_speaker: true,
-  });
-  await new Promise<void>((resolve) => {
-    emulator.add_listener('emulator-loaded', resolve);
-  });
-  return emulator;
 }
 
 /** The device without its virtqueue: bytes come from an exchange, and go there. */
@@ -83,6 +59,6 @@ function withoutQueue(device: Device): Side {
 
 /** The device of a machine with an empty share; `folder` is where npm has put v86. */
 export async function loadV86(folder: string): Promise<Side> {
-  const emulator = await loadEmulator(folder);
+  const emulator = await loadEmulator<WithDevice>(folder, { autostart: false, memory_size: 2 ** 25 });
   return withoutQueue(emulator.v86.cpu.devices.virtio_9p);
 }

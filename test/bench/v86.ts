@@ -1,7 +1,7 @@
 // The 9P server alone beside the one of v86, a machine that runs in a page as well: both keep files in memory, and get the same
 // requests, each in a process of its own and by turns. v86 is no dependency: it is fetched into a folder that is removed in the
 // end.
-import { fork, spawnSync, type ChildProcess } from 'node:child_process';
+import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,10 +10,9 @@ import { describeRatios } from './measurements.ts';
 import { rateCells, rateTitles, repetitions } from './rate.ts';
 import { figure, print, progress, ratio, spread, table } from './report.ts';
 import { writers } from './side.ts';
+import { installV86, release } from './v86-package.ts';
 import type { Introduction, Order } from './v86-side.ts';
 
-/** The release whose inner names these are. */
-const release = '0.5.462';
 const goal = 3;
 
 const bundle = new URL(`file://${process.argv[1]!}`);
@@ -78,9 +77,7 @@ async function report(folder: string): Promise<void> {
 
 const folder = mkdtempSync(join(tmpdir(), 'vm9-bench-v86-'));
 try {
-  const words = ['install', '--no-audit', '--no-fund', '--ignore-scripts', '--prefix', folder, `v86@${release}`];
-  const { status } = spawnSync('npm', words, { stdio: 'ignore', timeout: 120_000 });
-  if (status === 0) await report(folder);
+  if (installV86(folder)) await report(folder);
   else print(`not run: v86 ${release}, which npm does not get here\n\n`);
 } finally {
   rmSync(folder, { recursive: true, force: true });

@@ -15,8 +15,12 @@ export interface InitialFile {
 
 /** The built-in initial file system, uncompressed, with `files` laid over it. */
 export function initialFilesWith(files: readonly InitialFile[]): Buffer {
+  return Buffer.concat([gunzipSync(readFileSync(builtIn)), initialFiles(files)]);
+}
+
+/** An initial file system of these files alone. */
+export function initialFiles(files: readonly InitialFile[]): Buffer {
   return Buffer.concat([
-    gunzipSync(readFileSync(builtIn)),
     ...files.map(({ path, mode, content }) => entry(path, mode, content)),
     entry('TRAILER!!!', 0, Buffer.alloc(0)),
   ]);

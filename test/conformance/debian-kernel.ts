@@ -33,7 +33,7 @@ export function makeDebianSystem(folder: string): DebianSystem {
 
   const modulesFolder = join(root, 'usr/lib/modules');
   const release = only(readdirSync(modulesFolder), modulesFolder);
-  const modules = loadingOrder(join(modulesFolder, release));
+  const modules = loadingOrder(join(modulesFolder, release), wanted);
   const initrd = join(folder, 'initrd');
   writeFileSync(initrd, initialFilesWith(moduleFiles(modules)));
   return {
@@ -56,8 +56,8 @@ function moduleFiles(modules: ReadonlyMap<string, Buffer>): InitialFile[] {
   ];
 }
 
-/** The wanted modules with what they depend on, which comes first. */
-function loadingOrder(folder: string): Map<string, Buffer> {
+/** The wanted modules with what they depend on, which comes first. `folder` is /lib/modules/RELEASE. */
+export function loadingOrder(folder: string, names: readonly string[]): Map<string, Buffer> {
   const builtIn = new Set(
     readFileSync(join(folder, 'modules.builtin'), 'utf8')
       .split('\n')
@@ -78,7 +78,7 @@ function loadingOrder(folder: string): Map<string, Buffer> {
     for (const dependency of dependencies(content)) add(dependency);
     order.set(name, content);
   };
-  for (const name of wanted) add(name);
+  for (const name of names) add(name);
   return order;
 }
 
