@@ -4,7 +4,7 @@ import { createHash, randomUUID, type Hash } from 'node:crypto';
 import { closeSync, constants, fstatSync, futimesSync, lstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import type { Bytes } from '../../devices/ports.ts';
 import type { BootedMachine, StartCache } from '../start-cache.ts';
 import { guestImagePath } from './images.ts';
@@ -115,7 +115,7 @@ class CacheFolder implements StartCache {
     if (headerLength + snapshot.length > this.#maximumBytes) return;
     const unfinished = join(this.#folder, `${key}.${randomUUID()}${unfinishedEnding}`);
     try {
-      await mkdir(this.#folder, { recursive: true, mode: 0o700 });
+      await makeFolder(this.#folder);
       this.#checkOwner(await lstat(this.#folder), this.#folder);
       const file = await open(unfinished, 'wx', 0o600);
       try {
@@ -172,6 +172,30 @@ class CacheFolder implements StartCache {
     this.#hasTold = true;
     const reason = error instanceof Error ? error.message : String(error);
     this.#onProblem(`the cache ${this.#folder} cannot be ${how} (${reason}): each run boots; VM9_CACHE names another`);
+  }
+}
+
+/**
+ * Makes a folder with those above it, each for this user alone. Node.js' own `recursive` never ends where a folder that is there takes
+ * no new one and calls that ENOENT, as /proc does.
+ */
+async function makeFolder(path: string): Promise<void> {
+  try {
+    await makeOne(path);
+  } catch (error) {
+    const above = dirname(path);
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || above === path) throw error;
+    await makeFolder(above);
+    await makeOne(path);
+  }
+}
+
+/** What has the name already is for its user to look at. */
+async function makeOne(path: string): Promise<void> {
+  try {
+    await mkdir(path, 0o700);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
 }
 

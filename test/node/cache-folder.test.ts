@@ -169,6 +169,16 @@ test('a folder that cannot be made is told of, and nothing is thrown', async () 
   expect(problems).toEqual([expect.stringMatching(/^the cache .*file.cache cannot be written \(ENOTDIR.*VM9_CACHE/)]);
 });
 
+test.runIf(process.platform === 'linux')(
+  'a place that takes no folder, and says that it is not there, holds nobody up',
+  async () => {
+    const problems: string[] = [];
+    const cache = cacheFolder('/proc/vm9/cache', { onProblem: (line) => problems.push(line) });
+    await cache.write('k', machine(1));
+    expect(problems).toEqual([expect.stringMatching(/^the cache \/proc\/vm9\/cache cannot be written \(ENOENT/)]);
+  },
+);
+
 test('where the command line keeps them', () => {
   expect(userCacheFolder({ VM9_CACHE: 'here', XDG_CACHE_HOME: '/xdg' })).toBe('here');
   expect(userCacheFolder({ VM9_CACHE: '', XDG_CACHE_HOME: '/xdg' })).toBe(join('/xdg', 'vm9'));
