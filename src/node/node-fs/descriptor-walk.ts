@@ -4,8 +4,8 @@
 import { constants } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { Errno } from '../../../devices/9p/errno.ts';
-import { closeUnwritten } from './descriptors.ts';
-import type { Descriptors, Reclaimable } from './descriptors.ts';
+import { closeUnwritten, Reclaimable } from './descriptors.ts';
+import type { Descriptors } from './descriptors.ts';
 import { host, isErrno, join, magicLink, O_PATH, ownDescriptors } from './host.ts';
 import type { HostName, HostPath, HostStat } from './host.ts';
 import { PlainNames } from './name-lists.ts';
@@ -52,7 +52,7 @@ interface Looking {
   readonly isAt: (fd: number, place: HostPath) => boolean;
 }
 
-class FolderDescriptor implements Reclaimable {
+class FolderDescriptor extends Reclaimable {
   readonly fd: number;
   /** When it was known to be where it should. */
   seenAt: number;
@@ -64,6 +64,7 @@ class FolderDescriptor implements Reclaimable {
   #place: HostPath | undefined;
 
   constructor(fd: number, entry: Entry, seenAt: number, closed: (entry: Entry) => void) {
+    super();
     this.fd = fd;
     this.seenAt = seenAt;
     this.#entry = entry;

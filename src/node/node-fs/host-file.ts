@@ -6,7 +6,8 @@ import { Errno } from '../../../devices/9p/errno.ts';
 import { slice, totalLength } from '../../../devices/9p/scatter.ts';
 import type { Bytes } from '../../../devices/ports.ts';
 import { statOpened } from './attributes.ts';
-import type { Descriptors, Reclaimable } from './descriptors.ts';
+import { Reclaimable } from './descriptors.ts';
+import type { Descriptors } from './descriptors.ts';
 import { host, isErrno, nameFromBytes, nameToBytes } from './host.ts';
 import type { HostName } from './host.ts';
 import type { InodeNumbers } from './inode-numbers.ts';
@@ -55,7 +56,7 @@ export interface Share {
   readonly listings: Listings;
 }
 
-export class HostFile implements OpenedFile, Reclaimable {
+export class HostFile extends Reclaimable implements OpenedFile {
   readonly entry: Entry;
   readonly #share: Share;
   readonly #flags: number;
@@ -72,6 +73,7 @@ export class HostFile implements OpenedFile, Reclaimable {
 
   /** Takes over `fd`, which was opened with the host's `flags`. */
   constructor(entry: Entry, fd: number, flags: number, share: Share) {
+    super();
     this.entry = entry;
     this.#fd = fd;
     this.#flags = flags & ~O_TRUNC;

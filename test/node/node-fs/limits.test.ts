@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { build } from 'esbuild';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { Errno } from '../../../devices/9p/errno.ts';
-import { Descriptors, descriptorLimit, LeastRecentlyUsed } from '../../../src/node/node-fs/descriptors.ts';
+import { Descriptors, descriptorLimit, LeastRecentlyUsed, Reclaimable } from '../../../src/node/node-fs/descriptors.ts';
 
 const run = promisify(execFile);
 
@@ -63,11 +63,12 @@ describe('with `ulimit -f 8`', () => {
 });
 
 describe('descriptors', () => {
-  class Item {
+  class Item extends Reclaimable {
     closed = 0;
     readonly willing: boolean;
 
     constructor(willing = true) {
+      super();
       this.willing = willing;
     }
 
@@ -82,7 +83,7 @@ describe('descriptors', () => {
   });
 
   it('are kept up to a number, the least recently used closed first', () => {
-    const kept = new LeastRecentlyUsed<Item>(10);
+    const kept = new LeastRecentlyUsed(10);
     const items = Array.from({ length: 12 }, () => new Item());
     for (const item of items.slice(0, 10)) kept.use(item);
     kept.use(items[0]!);
@@ -93,15 +94,42 @@ describe('descriptors', () => {
   });
 
   it('that the present operation stands on are never closed', () => {
-    const kept = new LeastRecentlyUsed<Item>(100);
+    const kept = new LeastRecentlyUsed(100);
     const items = Array.from({ length: 20 }, () => new Item());
     for (const item of items) kept.use(item);
     expect(kept.reclaim(100)).toBe(12);
     expect(items.slice(12).map(({ closed }) => closed)).toEqual(Array.from({ length: 8 }, () => 0));
   });
 
+  it('go in the order of their last use, whichever were taken out in between', () => {
+    const kept = new LeastRecentlyUsed(100);
+    const items = Array.from({ length: 20 }, () => new Item());
+    for (const item of items) kept.use(item);
+    for (const index of [0, 5, 19, 19]) kept.delete(items[index]!);
+    kept.delete(new Item());
+    for (const index of [18, 1, 5]) kept.use(items[index]!);
+    expect(kept.size).toBe(18);
+    const order = [2, 3, 4, 6, 7, 8, 9, 10, 11, 12];
+    for (const [place, index] of order.entries()) {
+      expect(kept.reclaim(1)).toBe(1);
+      expect(items.map(({ closed }) => closed)[index], `place ${place}`).toBe(1);
+    }
+    // Eight are left: 13 to 17, 18, 1 and 5.
+    expect(kept.reclaim(100)).toBe(0);
+    expect(kept.size).toBe(8);
+  });
+
+  it('cost no more when many have gone: a Set that is asked for its oldest each time took 8 s for this', () => {
+    const kept = new LeastRecentlyUsed(20_000);
+    const items = Array.from({ length: 60_000 }, () => new Item());
+    const start = performance.now();
+    for (let round = 0; round < 5; round++) for (const item of items) kept.use(item);
+    expect(performance.now() - start).toBeLessThan(3000);
+    expect(kept.size).toBe(20_000);
+  });
+
   it('that could not be opened again stay', () => {
-    const kept = new LeastRecentlyUsed<Item>(100);
+    const kept = new LeastRecentlyUsed(100);
     const items = Array.from({ length: 20 }, (_, index) => new Item(index % 2 === 0));
     for (const item of items) kept.use(item);
     expect(kept.reclaim(3)).toBe(3);
