@@ -1,22 +1,14 @@
 // Hostile messages and rings in numbers. FUZZ_SEED repeats a run; VM9_SCALE=full runs ten million messages and a million
 // rings. What is found is written beside the results, as short as it gets; it belongs into test/fuzz/corpus.
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { expect, it } from 'vitest';
 import { fuzz, keepCase } from '../fuzz/fuzz.ts';
+import { usedMemory } from '../used-memory.ts';
 
 const isFull = process.env['VM9_SCALE'] === 'full';
 const wanted = isFull ? 10_000_000 : 250_000;
 const seed = Number(process.env['FUZZ_SEED'] ?? Date.now() % 2 ** 31);
 /** Bytes that the process may have more at the end than after a fifth: what the fuzzer itself keeps to begin cases with. */
 const mostGrowth = 64 * 2 ** 20;
-
-function usedMemory(): number {
-  setFlagsFromString('--expose-gc');
-  (runInNewContext('gc') as () => void)();
-  const { heapUsed, external } = process.memoryUsage();
-  return heapUsed + external;
-}
 
 it(`${wanted.toLocaleString('en')} messages and a tenth as many rings break nothing`, async () => {
   console.log(`FUZZ_SEED=${seed}`);

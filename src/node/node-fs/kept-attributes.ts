@@ -84,6 +84,9 @@ interface Known {
   readonly kept: Kept;
 }
 
+/** In the place of what is known no more: no file has such a ctime. */
+const forgotten: Known = { dev: 0n, ino: 0n, ctime: -(2n ** 63n), kept: nothing };
+
 export class KeptAttributes {
   readonly #native: Native;
   /**
@@ -142,7 +145,8 @@ export class KeptAttributes {
   /** Sets what has a value in `wanted`, and removes what has none there but has one in `present`. Throws Errno. */
   keep(target: Target, stat: HostStat, present: Kept, wanted: Kept): void {
     if (isSame(present, wanted)) return;
-    this.#known.delete(Number(stat.ino));
+    // Not deleted: as long as no file had to go, `#oldest` would hold on to all that the map was before.
+    if (this.#known.has(Number(stat.ino))) this.#known.set(Number(stat.ino), forgotten);
     this.#plain.delete(stat);
     try {
       this.#write(linkOf(target), present, wanted);

@@ -4,7 +4,9 @@ import type { Bytes } from '../../../devices/ports.ts';
 import type { HostStat } from '../../../src/node/node-fs/host.ts';
 import { KeptAttributes } from '../../../src/node/node-fs/kept-attributes.ts';
 import type { Native } from '../../../src/node/node-fs/native.ts';
+import type { Target } from '../../../src/node/node-fs/targets.ts';
 import { bytes } from '../../backend-suite/guest.ts';
+import { usedMemory } from '../../used-memory.ts';
 
 /** Places in the table of files without attributes. */
 const places = 2n ** 17n;
@@ -24,16 +26,23 @@ let kept: KeptAttributes;
 beforeEach(() => {
   asked = 0;
   owner = undefined;
-  const native: Pick<Native, 'hasXattrs' | 'listxattr' | 'getxattr'> = {
+  const native: Pick<Native, 'hasXattrs' | 'listxattr' | 'getxattr' | 'setxattr'> = {
     hasXattrs: () => {
       asked++;
       return owner !== undefined;
     },
     listxattr: () => [bytes('user.virtfs.uid')],
     getxattr: (): Bytes => new Uint8Array(new Uint32Array([owner ?? 0]).buffer),
+    setxattr: (_path, _name, value) => {
+      [owner] = new Uint32Array(new Uint8Array(value).buffer);
+    },
   };
   kept = new KeptAttributes(native as Native);
 });
+
+/** Gives a file an owner, who is kept. */
+const give = (file: HostStat, from: number | undefined, to: number): void =>
+  kept.keep({ link: '/proc/self/fd/3' } as Target, file, { uid: from }, { uid: to });
 
 const look = (file: HostStat): number | undefined => kept.of(file, () => ({ fd: 3 })).uid;
 
@@ -63,6 +72,50 @@ describe('a file with nothing', () => {
 });
 
 describe('files with something', () => {
+  it('are asked for again once another device has the number, or the number is only nearly the same', () => {
+    owner = 12;
+    const far = 2n ** 60n;
+    expect(look(stat(far))).toBe(12);
+    owner = 13;
+    expect(look({ ...stat(far), dev: 8n })).toBe(13);
+    owner = 14;
+    // As doubles the two are one number.
+    expect(look({ ...stat(far + 1n), dev: 8n })).toBe(14);
+    expect(asked).toBe(3);
+  });
+
+  it('and files with nothing are not remembered while another change might leave the ctime as it is', () => {
+    const file = stat(5n, BigInt(Date.now()) * 1_000_000n);
+    for (const found of [undefined, 12, 13]) {
+      owner = found;
+      expect(look(file)).toBe(found);
+    }
+  });
+
+  it('and files with nothing are asked again after a change of ours, whatever the ctime is', () => {
+    expect(look(stat(5n))).toBeUndefined();
+    give(stat(5n), undefined, 12);
+    expect(look(stat(5n))).toBe(12);
+    give(stat(5n), 12, 13);
+    expect(look(stat(5n))).toBe(13);
+    expect(look(stat(5n))).toBe(13);
+    expect(asked).toBe(3);
+  });
+
+  it('take no more memory when they change again and again', () => {
+    const change = (times: number): void => {
+      for (let time = 0; time < times; time++) {
+        const file = stat(BigInt(time % 100));
+        give(file, time, time + 1);
+        look(file);
+      }
+    };
+    change(1000);
+    const before = usedMemory();
+    change(200_000);
+    expect(usedMemory() - before).toBeLessThan(4 * 2 ** 20);
+  });
+
   it('are remembered up to a number, the oldest forgotten', () => {
     owner = 12;
     for (let ino = 1; ino <= most + 10; ino++) look(stat(BigInt(ino)));
