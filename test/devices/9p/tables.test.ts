@@ -4,11 +4,12 @@ import { expect, test } from 'vitest';
 import { Listing } from '../../../devices/9p/memory/listing.ts';
 import { NameTable } from '../../../devices/9p/memory/name-table.ts';
 import { NumberedTable } from '../../../devices/9p/numbered-table.ts';
+import { usedMemory } from '../../used-memory.ts';
 
 test('a table of names', () => {
   const name = fc.array(fc.constantFrom(0x61, 0x62, 0xff), { maxLength: 6 }).map((bytes) => Uint8Array.from(bytes));
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.boolean(), name), { maxLength: 400 }), (steps) => {
+    fc.property(fc.array(fc.tuple(fc.boolean(), name), { maxLength: 400, size: 'max' }), (steps) => {
       const table = new NameTable<{ readonly name: Uint8Array }>();
       const model = new Map<string, { readonly name: Uint8Array }>();
       for (const [adds, bytes] of steps) {
@@ -39,6 +40,38 @@ test('a table of many names, that loses nearly all of them', () => {
   expect(table.size).toBe(200);
 });
 
+test('names of which some have the same hash: with so many it happens ten times', () => {
+  const table = new NameTable<{ readonly name: Uint8Array }>();
+  const entries = Array.from({ length: 300_000 }, (_, index) => ({
+    name: new Uint8Array(new Uint32Array([index]).buffer),
+  }));
+  for (const entry of entries) table.add(entry);
+  expect(entries.filter((entry) => table.get(entry.name) !== entry)).toEqual([]);
+});
+
+test('names that come and go leave nothing behind', () => {
+  const table = new NameTable<{ readonly name: Uint8Array }>();
+  const listing = new Listing<{ name: Uint8Array; inode: { ino: bigint; type: number } }>();
+  const entries = [1, 2].map((byte) => ({ name: new Uint8Array(200).fill(byte), inode: { ino: 1n, type: 0 } }));
+  let cookie = 3;
+  /** There is always one, which came after those that have gone. */
+  const comeAndGo = (times: number): void => {
+    for (let time = 0; time < times; time++, cookie++) {
+      const entry = entries[cookie % 2]!;
+      table.add(entry);
+      listing.add(entry, cookie);
+      const last = entries[(cookie + 1) % 2]!;
+      table.remove(last.name);
+      if (cookie > 3) listing.remove(cookie - 1);
+    }
+  };
+  comeAndGo(100);
+  const before = usedMemory();
+  comeAndGo(100_000);
+  expect(usedMemory() - before).toBeLessThan(2 ** 20);
+  expect([...listing.after(0)]).toEqual([entries[(cookie + 1) % 2]]);
+});
+
 test('a table of names that are as long as no guest may make them', () => {
   const table = new NameTable<{ readonly name: Uint8Array }>();
   const entries = [44, 300, 556].map((length) => ({ name: new Uint8Array(length).fill(0x61) }));
@@ -51,7 +84,7 @@ test('a table of names that are as long as no guest may make them', () => {
 test('a table of numbers', () => {
   const number = fc.oneof(fc.nat(20), fc.nat(3000), fc.nat(0xffff_ffff));
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.boolean(), number), { maxLength: 400 }), (steps) => {
+    fc.property(fc.array(fc.tuple(fc.boolean(), number), { maxLength: 400, size: 'max' }), (steps) => {
       const table = new NumberedTable<object>();
       const model = new Map<number, object>();
       for (const [adds, at] of steps) {
@@ -90,39 +123,43 @@ test('a number that was far stays one number when its neighbours fill up', () =>
 test('a listing', () => {
   const step = fc.tuple(fc.constantFrom('add', 'add', 'remove', 'update'), fc.nat());
   fc.assert(
-    fc.property(fc.array(step, { maxLength: 200 }), fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), (steps, first) => {
-      const listing = new Listing<{ name: Uint8Array; inode: { ino: bigint; type: number } }>();
-      let cookie = 2 ** 32 - 20;
-      let ino = first;
-      const model: { cookie: number; entry: { name: Uint8Array; inode: { ino: bigint; type: number } } }[] = [];
-      const inode = (): { ino: bigint; type: number } => {
-        ino = BigInt.asUintN(64, ino + 0x7fff_ffffn);
-        return { ino, type: Number(ino & 3n) << 14 };
-      };
-      for (const [what, choice] of steps) {
-        const at = choice % model.length;
-        if (what === 'add') {
-          const entry = { name: Uint8Array.of(choice & 0xff), inode: inode() };
-          listing.add(entry, (cookie += 1 + (choice % 3)));
-          model.push({ cookie, entry });
-        } else if (model.length > 0 && what === 'remove') {
-          listing.remove(model.splice(at, 1)[0]!.cookie);
-        } else if (model.length > 0) {
-          const { entry, cookie: its } = model[at]!;
-          entry.inode = inode();
-          listing.update(entry, its);
+    fc.property(
+      fc.array(step, { maxLength: 200, size: 'max' }),
+      fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }),
+      (steps, first) => {
+        const listing = new Listing<{ name: Uint8Array; inode: { ino: bigint; type: number } }>();
+        let cookie = 2 ** 32 - 20;
+        let ino = first;
+        const model: { cookie: number; entry: { name: Uint8Array; inode: { ino: bigint; type: number } } }[] = [];
+        const inode = (): { ino: bigint; type: number } => {
+          ino = BigInt.asUintN(64, ino + 0x7fff_ffffn);
+          return { ino, type: Number(ino & 3n) << 14 };
+        };
+        for (const [what, choice] of steps) {
+          const at = choice % model.length;
+          if (what === 'add') {
+            const entry = { name: Uint8Array.of(choice & 0xff), inode: inode() };
+            listing.add(entry, (cookie += 1 + (choice % 3)));
+            model.push({ cookie, entry });
+          } else if (model.length > 0 && what === 'remove') {
+            listing.remove(model.splice(at, 1)[0]!.cookie);
+          } else if (model.length > 0) {
+            const { entry, cookie: its } = model[at]!;
+            entry.inode = inode();
+            listing.update(entry, its);
+          }
+          const from = model[at]?.cookie ?? 0;
+          const expected = model.filter((each) => each.cookie > from);
+          expect([...listing.after(from)]).toEqual(expected.map(({ entry }) => entry));
+          const listed: unknown[] = [];
+          listing.list(from, (entry) => listed.push(entry) < 100);
+          expect(listed).toEqual(
+            expected
+              .slice(0, 100)
+              .map(({ cookie: its, entry: { name, inode: of } }) => ({ name, cookie: BigInt(its), ...of })),
+          );
         }
-        const from = model[at]?.cookie ?? 0;
-        const expected = model.filter((each) => each.cookie > from);
-        expect([...listing.after(from)]).toEqual(expected.map(({ entry }) => entry));
-        const listed: unknown[] = [];
-        listing.list(from, (entry) => listed.push(entry) < 100);
-        expect(listed).toEqual(
-          expected
-            .slice(0, 100)
-            .map(({ cookie: its, entry: { name, inode: of } }) => ({ name, cookie: BigInt(its), ...of })),
-        );
-      }
-    }),
+      },
+    ),
   );
 });
