@@ -18,6 +18,9 @@ const driverArguments = [
   '--password-store=basic',
 ];
 
+/** A name of this computer that browsers do not trust as they trust localhost: as an address without https. */
+export const untrustedName = 'vm9.test';
+
 /** Milliseconds that a browser has to close by itself. */
 const closingTime = 5000;
 
@@ -48,6 +51,7 @@ export class TestBrowser {
         '--headless=new',
         `--user-data-dir=${profile}`,
         '--remote-debugging-port=0',
+        `--host-resolver-rules=MAP ${untrustedName} localhost`,
         ...driverArguments,
         ...chromiumArguments,
         'about:blank',

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Page } from 'playwright';
 import { expect, test } from 'vitest';
 import { isolatingHeaders } from '../../scripts/static-server.js';
+import { untrustedName } from './browser.ts';
 import { LinuxPage, begunBy, builtSite, kept, serve } from './linux-page.ts';
 
 const site = builtSite();
@@ -131,4 +132,16 @@ test('where nothing can be kept each visit boots, and the help says why', async 
   await begunBy(linux.page, 'boot');
   await linux.page.getByRole('button', { name: 'Help' }).click();
   await linux.page.getByRole('dialog').getByText('cannot be kept (no room for this): each start boots').waitFor();
+});
+
+test('at an address without https nothing is kept: the page says so, and boots at each visit with a folder in memory', async () => {
+  const url = new URL(await serve(site(), {}));
+  url.hostname = untrustedName;
+  const { page } = await LinuxPage.boot(`${url.href}?store=memory`);
+  expect(await page.evaluate(() => isSecureContext)).toBe(false);
+  await begunBy(page, 'boot');
+  await page.getByRole('button', { name: 'Help' }).click();
+  await page.getByRole('dialog').getByText('this address has no Cache Storage: it is not https').waitFor();
+  await page.goto(url.href);
+  await page.getByText('can be kept only for a page that was loaded over HTTPS or from localhost').first().waitFor();
 });

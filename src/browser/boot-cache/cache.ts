@@ -34,6 +34,8 @@ export class BootCache implements StartCache {
   }
 
   async keyOf({ kernel, initrd, shape }: BootedMachine): Promise<string> {
+    // An address without https has no digests either. That nothing is kept there `read` tells.
+    if (!isSecureContext) return 'none';
     const parts = [this.#version, shape, kernel && (await sha256(kernel)), initrd && (await sha256(initrd))];
     return sha256(new TextEncoder().encode(JSON.stringify(parts)));
   }

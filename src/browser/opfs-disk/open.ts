@@ -8,6 +8,7 @@ import { VmError } from '../../errors.ts';
 import type { Drive, DriveSource } from '../../vm-drives.ts';
 import type { MachineDrive } from '../../worker-machine.ts';
 import { lockStore } from '../store-lock.ts';
+import { hasSyncAccess } from '../sync-access.ts';
 import { isOpfsFile } from './source.ts';
 
 /** The folder of all disks, in that of all stores. */
@@ -24,7 +25,7 @@ async function openOpfsFile(source: DriveSource, { isNew }: { readonly isNew: bo
     throw new VmError('bad-option', `a drive of kind ${source.kind} has no meaning in a browser`);
   }
   const { name, size } = source;
-  if (!('createSyncAccessHandle' in FileSystemFileHandle.prototype)) {
+  if (!hasSyncAccess()) {
     throw new DiskError('this browser has no OPFS: use a Blob that is read only');
   }
   const release = await lockStore('opfs-disk', name);

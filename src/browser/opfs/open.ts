@@ -6,6 +6,7 @@ import { mountStore } from '../mount-store.ts';
 import type { StoreHost } from '../mount-store.ts';
 import { availableStorage, storageError } from '../storage-error.ts';
 import { lockStore } from '../store-lock.ts';
+import { hasSyncAccess } from '../sync-access.ts';
 import type { OpfsSource } from './source.ts';
 
 /** The folder of all stores. */
@@ -14,7 +15,7 @@ const folderName = 'vm9';
 /** Only in a dedicated worker. Throws VmError 'bad-file'. */
 export function openOpfs({ name }: Pick<OpfsSource, 'name'>, host: StoreHost): Promise<StoredBackend> {
   return mountStore(name, host, async () => {
-    if (!('createSyncAccessHandle' in FileSystemFileHandle.prototype)) {
+    if (!hasSyncAccess()) {
       throw new VmError('bad-file', `this browser has no OPFS for the files "${name}": keep them in IndexedDB`);
     }
     const release = await lockStore('opfs', name);

@@ -2,6 +2,7 @@ import type { StoredBackend } from '../../store/stored-backend.ts';
 import { databaseName, openIndexedDb } from '../indexeddb/open.ts';
 import type { StoreHost } from '../mount-store.ts';
 import { openOpfs } from '../opfs/open.ts';
+import { hasSyncAccess } from '../sync-access.ts';
 import type { StorageSource } from './source.ts';
 
 /** Only in a dedicated worker. Throws VmError 'bad-file'. */
@@ -13,9 +14,9 @@ export async function openStorage(source: StorageSource, host: StoreHost): Promi
   return backend;
 }
 
-/** Private windows of some browsers have OPFS and refuse it; older browsers have it without synchronous access. */
+/** Private windows of some browsers have OPFS and refuse it. */
 async function hasOpfs(): Promise<boolean> {
-  if (!('createSyncAccessHandle' in FileSystemFileHandle.prototype)) return false;
+  if (!hasSyncAccess()) return false;
   return navigator.storage.getDirectory().then(
     () => true,
     () => false,
