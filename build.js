@@ -15,7 +15,7 @@ const common = {
 
 // Their names change with what is in them.
 for (const name of existsSync('dist') ? readdirSync('dist') : []) {
-  if (/^browser-\w+-[A-Z0-9]{8}\.js/.test(name)) rmSync(`dist/${name}`);
+  if (/^browser-.+-[A-Z0-9]{8}\.js/.test(name)) rmSync(`dist/${name}`);
 }
 
 const [, forPages, forWorkers] = await Promise.all([

@@ -19,7 +19,7 @@ const unfinishedEnding = '.unfinished';
 const longestWrite = 10 * 60_000;
 
 export interface CacheFolderOptions {
-  /** Of all files together; the one that was used longest ago goes first. Default: 256 MiB, some twenty machines. */
+  /** Of all files together; the one that was used longest ago goes first. Default: 256 MiB, some seventeen machines. */
   readonly maximumBytes?: number;
   /** Days since it was used, after which a machine goes. Default: 30. */
   readonly maximumDays?: number;

@@ -115,7 +115,8 @@ function updateReport(file: string, sections: ReadonlyMap<string, string>): void
   const [preface = '', ...present] = old.split(/^(?=## )/m);
   const all = new Map(present.map((section) => [section.slice(3, section.indexOf('\n')), section]));
   for (const [title, section] of sections) all.set(title, section);
-  writeFileSync(file, `${preface.trimEnd()}\n\n${[...all.values()].join('').trimEnd()}\n`);
+  const texts = [preface, ...all.values()].map((text) => text.trimEnd());
+  writeFileSync(file, `${texts.join('\n\n')}\n`);
 }
 
 const bundle = new URL(`file://${process.argv[1]!}`);

@@ -7,7 +7,7 @@ import type { BrowserCacheOptions } from './source.ts';
 
 const digestHeader = 'X-Vm9-Digest';
 
-/** Bytes above which a machine is not kept: one that has booted has some twelve million. */
+/** Bytes above which a machine is not kept: one that has booted with 256 MiB has some fifteen million. */
 const largest = 64 * 2 ** 20;
 
 /** A machine as it was found. */
