@@ -10,7 +10,7 @@ import { Inspector } from './inspector/inspector.ts';
 import { Layout, tabs, type Tab } from './layout.ts';
 import { homePlace, pickedPlace, type Place } from './machine/places.ts';
 import { SavedMachines, type SavedMachine } from './machine/saved-machines.ts';
-import { Session } from './machine/session.ts';
+import { Session, type SessionPlan } from './machine/session.ts';
 import { mustReload, registerServiceWorker, type OfflineTrouble } from './offline.ts';
 import type { PageOptions, Store } from './page-options.ts';
 import { Screen } from './terminal/screen.ts';
@@ -41,7 +41,7 @@ export class Page {
   readonly helpOpen = signal(false);
   /** Why the page cannot be used offline; undefined where it can. */
   readonly offlineTrouble = signal<OfflineTrouble>(undefined);
-  /** Why no machine is kept as it has booted, or none was used; undefined while all is well. */
+  /** Why the present machine could not be kept as it has booted, or go on from one that was; undefined while all is well. */
   readonly cacheTrouble = signal<string | undefined>(undefined);
   #cache: StartCache | undefined;
   /** What the home folder is kept in, while the user has not asked for another. */
@@ -103,7 +103,7 @@ export class Page {
     if (store !== 'memory') void this.storage.persist();
     const { memory, transport } = this.options;
     const cache = cold ? {} : { cache: (this.#cache ??= this.#openCache()) };
-    await this.session.start({ memory, transport, places: this.places(), ...cache });
+    await this.#begin({ memory, transport, places: this.places(), ...cache });
   }
 
   /** Boots without what earlier visits have kept of the machine. */
@@ -113,7 +113,12 @@ export class Page {
 
   /** Goes on with a machine that was saved, in place of the one that runs. */
   async resume({ snapshot, memory, places }: SavedMachine): Promise<void> {
-    await this.session.start({ memory, transport: this.options.transport, snapshot, places });
+    await this.#begin({ memory, transport: this.options.transport, snapshot, places });
+  }
+
+  async #begin(plan: SessionPlan): Promise<void> {
+    this.cacheTrouble.value = undefined;
+    await this.session.start(plan);
   }
 
   /** The folders that a machine of this page has. */

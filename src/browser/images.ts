@@ -1,4 +1,5 @@
 // Fetches the guest image: the two files of the package vm9-guest-images, wherever the page has put them.
+import { isGzip } from '../gzip.ts';
 import { VmError } from '../errors.ts';
 import type { GuestImage, OnLoading } from '../platform.ts';
 import { gunzip } from './gunzip.ts';
@@ -53,7 +54,7 @@ function besideThisModule(): ImageSources {
 
 /** Some hosts send a gzip file so that it arrives unpacked. */
 function unpacked(bytes: Uint8Array): Uint8Array | Promise<Uint8Array> {
-  return bytes[0] === 0x1f && bytes[1] === 0x8b ? gunzip(bytes) : bytes;
+  return isGzip(bytes) ? gunzip(bytes) : bytes;
 }
 
 function add(one: number | undefined, other: number | undefined): number | undefined {

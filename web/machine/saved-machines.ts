@@ -67,8 +67,9 @@ export class SavedMachines {
     const [file] = files;
     if (file === undefined) return;
     if (files.length === 1 && file.name.endsWith(extension)) return this.resume(file);
+    const what = files.length === 1 ? `${file.name} is` : `${files.length} files are`;
     this.#page.notices.error(
-      `${file.name} is no ${extension} file of a saved machine: drop files for Linux on the files panel`,
+      `${what} no ${extension} file of a saved machine: drop files for Linux on the files panel`,
     );
   }
 

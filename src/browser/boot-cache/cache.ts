@@ -1,6 +1,7 @@
 // A booted machine in Cache Storage: a response whose header has the SHA-256 of its body. An entry is there as a whole or not at
 // all, so a tab that ends while it writes leaves what was there before.
 import type { Bytes } from '../../../devices/ports.ts';
+import { isGzip } from '../../gzip.ts';
 import type { BootedMachine, StartCache } from '../../start-cache.ts';
 import { gunzip } from '../gunzip.ts';
 import type { BrowserCacheOptions } from './source.ts';
@@ -41,15 +42,16 @@ export class BootCache implements StartCache {
   }
 
   async unpack(initrd: Bytes): Promise<Bytes | undefined> {
-    if (initrd[0] !== 0x1f || initrd[1] !== 0x8b) return initrd;
+    if (!isGzip(initrd)) return initrd;
     // The boot will tell what is wrong with it.
     return gunzip(initrd).catch(() => undefined);
   }
 
   async read(key: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
     try {
-      const kept = await (this.#ahead ?? this.#readFirst());
+      const reading = this.#ahead ?? this.#readFirst();
       this.#ahead = undefined;
+      const kept = await reading;
       if (kept?.address !== addressOf(key)) return undefined;
       if (kept.isWhole) return kept.bytes;
       this.#onProblem('the machine that was kept is damaged: Linux boots, and is kept anew');
