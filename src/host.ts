@@ -2,7 +2,6 @@
 import type { Bytes } from '../devices/ports.ts';
 import type { Sleep } from './sleep.ts';
 
-/** The host's side of a machine: time, randomness, and the event loop of the worker the machine runs in. */
 export interface Zlib {
   /** Quickly rather than tightly. */
   deflate(bytes: Uint8Array<ArrayBuffer>): Promise<Bytes>;
@@ -10,6 +9,7 @@ export interface Zlib {
   inflate(bytes: Bytes, length: number): Promise<Bytes>;
 }
 
+/** The host's side of a machine: time, randomness, and the event loop of the worker the machine runs in. */
 export interface Host {
   /** Milliseconds of a monotonic clock, with fractions. */
   now(): number;

@@ -29,6 +29,7 @@ import type { ProfileSample } from './profile-samples.ts';
 import { RunLoop } from './run-loop.ts';
 import type { RunTarget } from './run-loop.ts';
 import { SlowReceivers } from './slow-receivers.ts';
+import { StandStill } from './stand-still.ts';
 import { describeFeatures } from './virt-tree.ts';
 import type { VirtioSlots } from './virtio-slots.ts';
 import type { MachineParts, PluggedDevice } from './snapshot/machine-snapshot.ts';
@@ -89,8 +90,7 @@ export class Machine implements WorkerMachine {
   #loop: RunLoop | undefined;
   #end: End | undefined;
   #resetDone: Deferred<void> | undefined;
-  /** What is to be done while the hart stands still. */
-  #rest: { readonly work: () => Promise<void>; readonly fail: (error: VmError) => void } | undefined;
+  readonly #rest = new StandStill<MachineParts>();
   /** Brings the first life back, where it does not begin with a boot. */
   #resume: WorkerMachineOptions['resume'];
   /** A mistake of ours in an asynchronous answer. */
@@ -148,11 +148,11 @@ export class Machine implements WorkerMachine {
   async run(): Promise<VmExit> {
     for (;;) {
       const isResumed = this.#resume !== undefined;
-      const core = await this.#begin();
       try {
-        const end = await this.#live(core, isResumed);
+        const end = await this.#live(await this.#begin(), isResumed);
         if (end.reason !== 'restart') return end;
       } finally {
+        this.#rest.fail(hasStopped());
         this.#resetDone?.resolve();
         this.#resetDone = undefined;
       }
@@ -172,13 +172,11 @@ export class Machine implements WorkerMachine {
   }
 
   atRest<Result>(work: (parts: MachineParts) => Promise<Result>): Promise<Result> {
-    const loop = this.#loop;
-    const core = this.#core;
-    if (loop === undefined || core === undefined || this.#end !== undefined) return Promise.reject(hasStopped());
-    return new Promise((resolve, reject) => {
-      this.#rest = { work: () => work(this.#parts(core)).then(resolve, reject), fail: reject };
-      loop.wake();
-    });
+    if (this.#end !== undefined) return Promise.reject(hasStopped());
+    const result = this.#rest.ask(work);
+    // One that has still to begin stands still after its first slice.
+    this.#loop?.wake();
+    return result;
   }
 
   plugShares(): void {
@@ -292,8 +290,6 @@ export class Machine implements WorkerMachine {
     const loop = new RunLoop(host, core.clock, this.#target(core), isResumed);
     this.#loop = loop;
     await loop.run();
-    this.#rest?.fail(hasStopped());
-    this.#rest = undefined;
     this.#sampler?.flush();
     this.#sampler = undefined;
     this.uart.flush();
@@ -361,7 +357,7 @@ export class Machine implements WorkerMachine {
       },
       flushOutput: () => {
         this.uart.flush();
-        if (this.#rest !== undefined && !ended()) return this.#standStill(this.#rest.work);
+        if (this.#rest.isAsked && !ended()) return this.#standStill(core);
         return this.#receivers.ready();
       },
       get ended() {
@@ -429,9 +425,8 @@ export class Machine implements WorkerMachine {
     this.#receivers.add(this.#options.onUartOutput(bytes));
   }
 
-  async #standStill(work: () => Promise<void>): Promise<void> {
-    await work();
-    this.#rest = undefined;
+  async #standStill(core: MachineCore): Promise<void> {
+    await this.#rest.work(this.#parts(core));
     await this.#receivers.ready();
   }
 

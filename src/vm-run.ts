@@ -167,8 +167,8 @@ export class VmRun {
   /** Takes a snapshot; with `stop` it is the machine's end. */
   async save(stop: boolean): Promise<SavedRun> {
     await this.#started.promise;
-    // The agent is in the middle of something, or there is none.
-    if (this.#agent !== undefined) await this.#ready.promise;
+    // The agent is in the middle of something, or has not been heard of since the snapshot; or there is none.
+    if (this.#agent !== undefined || this.#resumption?.awaitsAgent === true) await this.#ready.promise;
     return this.#save({ stop, packed: true, freeze: true });
   }
 
@@ -309,7 +309,7 @@ export class VmRun {
     this.#agent = agent;
     const setClock = (): Promise<void> => this.#setClock(agent);
     const makeCommand = (): VmCommand => new VmCommand();
-    (this.#resumption?.meet(agent, setClock, makeCommand) ?? this.#keep(agent))
+    (this.#resumption?.meet(agent, this.#context.platform, setClock, makeCommand) ?? this.#keep(agent))
       .then((met) => this.#mountShares(agent, met))
       .then(
         () => {

@@ -362,7 +362,8 @@ export class Vm {
       shares: this.shares,
       boot: () => this.#prepare(onLoading),
       onKeeping: (keeping) => {
-        this.#keeping = keeping;
+        // With one that an earlier start has left under way.
+        this.#keeping = this.#keeping.then(() => keeping);
       },
     });
   }

@@ -11,7 +11,7 @@ import { VmError } from './errors.ts';
 import { GuestStream, type GuestPort } from './guest-stream.ts';
 import type { Host } from './host.ts';
 import type { MachineParts } from './snapshot/machine-snapshot.ts';
-import type { WarmHart } from './snapshot/warm-hart.ts';
+import type { OpenSnapshot } from './snapshot/worker-side.ts';
 import type { TraceSender } from './trace-window.ts';
 import { MmioSlots } from './virtio-slots.ts';
 import type { MakeSlots } from './virtio-slots.ts';
@@ -85,7 +85,10 @@ export interface MachineDrive {
   close(): Awaitable<void>;
 }
 
-export interface WorkerMachineOptions extends Omit<MachineSetup, 'trace' | 'image' | 'transport' | 'resume'> {
+export interface WorkerMachineOptions extends Omit<
+  MachineSetup,
+  'trace' | 'image' | 'transport' | 'resume' | 'resumeIsWhole'
+> {
   readonly host: Host;
   /** What is booted, asked for before each life of the guest and not kept. Throws VmError 'bad-file'. */
   readonly bootImage: () => Promise<BootImage>;
@@ -106,9 +109,11 @@ export interface WorkerMachineOptions extends Omit<MachineSetup, 'trace' | 'imag
 }
 
 export interface MachineRunOptions {
-  readonly setup: Omit<MachineSetup, 'image'>;
+  readonly setup: Omit<MachineSetup, 'image' | 'resume'>;
   /** That of the first life; undefined where that is resumed. */
   readonly image: BootImage | undefined;
+  /** What that goes on from. */
+  readonly resume: Bytes | undefined;
   readonly host: Host;
   readonly trace: TraceSender;
   /** Throws VmError 'bad-file' for a share that cannot be opened. */
@@ -127,8 +132,11 @@ export type ToMachine = Exclude<
 >;
 
 export class MachineRun {
-  readonly #options: Omit<MachineRunOptions, 'image'>;
+  readonly #options: Omit<MachineRunOptions, 'image' | 'resume'>;
   #image: BootImage | undefined;
+  /** Until the machine has come back to it, and no longer: it is as large as what the guest uses. */
+  #resume: Bytes | undefined;
+  #snapshot: OpenSnapshot | undefined;
   #wantedImage: Deferred<BootImage> | undefined;
   #machine: WorkerMachine | undefined;
   #streams: Readonly<Record<StreamName, GuestStream>> | undefined;
@@ -139,9 +147,10 @@ export class MachineRun {
   #endedBySave = false;
   #traced: readonly MachineEvent['type'][];
 
-  constructor({ image, ...options }: MachineRunOptions) {
+  constructor({ image, resume, ...options }: MachineRunOptions) {
     this.#options = options;
     this.#image = image;
+    this.#resume = resume;
     this.#traced = options.setup.trace;
   }
 
@@ -217,8 +226,8 @@ export class MachineRun {
 
   async #make(): Promise<WorkerMachine> {
     const { setup, host, clientsWait, post } = this.#options;
-    const { trace: _, transport, resume, ...rest } = setup;
-    const warm = rest.resumeIsWhole === true && resume !== undefined ? await readWarm(resume) : undefined;
+    const { trace: _, transport, resumeIsWhole = false, ...rest } = setup;
+    this.#snapshot = await this.#openSnapshot(resumeIsWhole);
     const makeSlots = await slotsOf(transport);
     const shares = await this.#options.openShares();
     const drives = await this.#options.openDrives();
@@ -237,8 +246,8 @@ export class MachineRun {
         return uart.resumed;
       },
       onUartInputRoom: () => this.#streams?.uart.roomForInput(),
-      interpreter: warm?.interpreter,
-      resume: resume && ((parts) => this.#resume(parts)),
+      interpreter: this.#snapshot?.warm?.interpreter,
+      resume: this.#snapshot && ((parts) => this.#bringBack(parts)),
       log: (line) => post({ type: 'log', line }),
     });
     uart.receive = (bytes) => machine.uart.receive(bytes);
@@ -298,12 +307,19 @@ export class MachineRun {
     });
   }
 
-  async #resume(parts: MachineParts): Promise<void> {
+  async #openSnapshot(isWhole: boolean): Promise<OpenSnapshot | undefined> {
+    const resume = this.#resume;
+    this.#resume = undefined;
+    return resume && (await import('./snapshot/worker-side.ts')).openSnapshot(resume, isWhole);
+  }
+
+  async #bringBack(parts: MachineParts): Promise<void> {
     const { resumeMachine } = await import('./snapshot/worker-side.ts');
+    const snapshot = this.#snapshot;
+    this.#snapshot = undefined;
+    if (snapshot === undefined) throw new Error('a machine goes on from a snapshot once');
     const opened = (port: 'console' | 'agent'): void => this.#opened(port, true);
-    await resumeMachine(this.#options, parts, this.#machine, this.#streams, opened).catch((error: unknown) => {
-      throw error instanceof Error && error.name === 'SnapshotError' ? new VmError('bad-file', error.message) : error;
-    });
+    await resumeMachine(snapshot, this.#options, parts, this.#machine, this.#streams, opened);
   }
 
   #sawOutput(): void {
@@ -320,10 +336,6 @@ export class MachineRun {
       return trace.posted();
     });
   }
-}
-
-async function readWarm(resume: Bytes): Promise<WarmHart | undefined> {
-  return (await import('./snapshot/worker-side.ts')).readWarm(resume);
 }
 
 /** PCI is fetched when a machine has it. */

@@ -2,7 +2,7 @@
 import type { Backend } from '../devices/9p/backend.ts';
 import { BootError } from './boot-error.ts';
 import { DriveTable } from './drive-table.ts';
-import { VmError } from './errors.ts';
+import { asVmError } from './errors.ts';
 import type { Host } from './host.ts';
 import type { PortEnd, TransferablePort } from './port.ts';
 import { ShareTable } from './share-table.ts';
@@ -94,10 +94,11 @@ class VmServer {
     }
   }
 
-  #start({ image, ...setup }: MachineSetup): void {
+  #start({ image, resume, ...setup }: MachineSetup): void {
     const machine = new MachineRun({
       setup,
       image,
+      resume,
       host: this.#host,
       trace: this.#trace,
       openShares: () => this.#shares.openAll(),
@@ -155,10 +156,9 @@ class VmServer {
 }
 
 function refused(error: unknown): FromWorker | undefined {
-  if (error instanceof VmError && (error.code === 'bad-option' || error.code === 'bad-file')) {
-    return { type: 'refused', code: error.code, message: error.message };
-  }
-  return error instanceof BootError ? { type: 'refused', code: 'bad-file', message: error.message } : undefined;
+  if (error instanceof BootError) return { type: 'refused', code: 'bad-file', message: error.message };
+  const { code, message } = asVmError(error);
+  return code === 'bad-option' || code === 'bad-file' ? { type: 'refused', code, message } : undefined;
 }
 
 function described(error: unknown): { readonly message: string; readonly stack: string } {

@@ -3,7 +3,7 @@ import type { Agent, AgentHello, AgentLine } from '../agent.ts';
 import type { Command, CommandStreams, Program } from './command.ts';
 import type { OutputStream } from './output.ts';
 
-interface OutputState {
+export interface OutputState {
   readonly outstanding: number;
   /** Received, and not taken by the handler. */
   readonly waiting: readonly Uint8Array[];

@@ -1,11 +1,22 @@
 // The cache of booted machines as a folder of the host. A file is [magic 8][SHA-256 of all that follows, and of its name, 32][snapshot]:
 // read at once by one process, written beside its place by another.
 import { createHash, randomUUID, type Hash } from 'node:crypto';
-import { closeSync, constants, fstatSync, futimesSync, lstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import {
+  closeSync,
+  constants,
+  fstatSync,
+  futimesSync,
+  lstatSync,
+  openSync,
+  readFileSync,
+  readSync,
+  type Stats,
+} from 'node:fs';
 import { lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, isAbsolute, join } from 'node:path';
 import type { Bytes } from '../../devices/ports.ts';
+import { isGzip } from '../gzip.ts';
 import type { BootedMachine, StartCache } from '../start-cache.ts';
 import { guestImagePath } from './images.ts';
 
@@ -77,7 +88,7 @@ class CacheFolder implements StartCache {
   }
 
   async unpack(initrd: Bytes): Promise<Bytes | undefined> {
-    if (initrd[0] !== 0x1f || initrd[1] !== 0x8b) return initrd;
+    if (!isGzip(initrd)) return initrd;
     const { gunzipSync } = await import('node:zlib');
     try {
       return gunzipSync(initrd);
@@ -119,7 +130,8 @@ class CacheFolder implements StartCache {
       this.#checkOwner(await lstat(this.#folder), this.#folder);
       const file = await open(unfinished, 'wx', 0o600);
       try {
-        await file.writev([magic, digestOf(key, snapshot), snapshot]);
+        // Not writev(), which tells of a full disk only by a number.
+        for (const part of [magic, digestOf(key, snapshot), snapshot]) await file.writeFile(part);
       } finally {
         await file.close();
       }
@@ -136,9 +148,11 @@ class CacheFolder implements StartCache {
   }
 
   /** Whoever writes a snapshot rules the guest, which rules the shares. Throws where that is another user. */
-  #checkOwner({ uid, mode }: { readonly uid: number; readonly mode: number }, path: string): void {
+  #checkOwner(stat: Stats, path: string): void {
     // On Windows the folder of a user is closed to others by its access list, and there are no such bits.
     if (process.getuid === undefined) return;
+    if (stat.isSymbolicLink()) throw new Error(`${path} is a link`);
+    const { uid, mode } = stat;
     if (uid !== process.getuid()) throw new Error(`${path} belongs to another user`);
     if ((mode & 0o022) !== 0) throw new Error(`other users may write to ${path}`);
   }

@@ -75,13 +75,9 @@ async function run(given: RunArguments, thread: Worker | undefined): Promise<num
     const isStarted = given.resume !== undefined && given.exec === undefined;
     const streams = { stdin, stdout: output, stderr: errorOutput, terminal };
     const session: Session = { vm, isStarted, progress, ...streams, save, isForgotten, profile, onSignal };
-    const running = isStarted ? await resumedCommand(vm) : undefined;
-    if (running !== undefined) return await runCommand(session, running, false);
-    // A user's own system may have no agent, only a console, into which a pipe is typed.
-    const hasOwnSystem = given.initrd !== undefined || given.kernel === 'none';
-    const line = given.exec ?? (stdin.isTTY || hasOwnSystem ? undefined : 'exec sh');
-    if (line === undefined) return await runShell(session);
-    return await runCommand(session, line, given.tty || terminal !== undefined);
+    const status = await runSession(session, given);
+    // Of a machine that ended to be saved the guest's own success is not all.
+    return (await savesFinished()) ? status : exitStatuses.usage;
   } finally {
     await savesFinished();
     terminal?.leave();
@@ -91,6 +87,16 @@ async function run(given: RunArguments, thread: Worker | undefined): Promise<num
     if (given.profile !== undefined) profile?.write(given.profile);
     for (const close of closeTraces) close();
   }
+}
+
+async function runSession(session: Session, given: RunArguments): Promise<number> {
+  const running = session.isStarted ? await resumedCommand(session.vm) : undefined;
+  if (running !== undefined) return runCommand(session, running, false);
+  // A user's own system may have no agent, only a console, into which a pipe is typed.
+  const hasOwnSystem = given.initrd !== undefined || given.kernel === 'none';
+  const line = given.exec ?? (stdin.isTTY || hasOwnSystem ? undefined : 'exec sh');
+  if (line === undefined) return runShell(session);
+  return runCommand(session, line, given.tty || session.terminal !== undefined);
 }
 
 /** The command that went on with the machine, the first where they were several. */

@@ -13,9 +13,10 @@ export function checkSavePath(path: string): void {
   } catch (cause) {
     throw notWritable(path, cause);
   }
-  if (statSync(path, { throwIfNoEntry: false })?.isDirectory() === true) {
-    throw new VmError('bad-file', `--save ${path}: it is a folder, not a file`);
-  }
+  const there = statSync(path, { throwIfNoEntry: false });
+  if (there === undefined || there.isFile()) return;
+  // The new file would take the place of a device, for everybody.
+  throw new VmError('bad-file', `--save ${path}: it is a ${there.isDirectory() ? 'folder' : 'device'}, not a file`);
 }
 
 /** Throws VmError 'bad-file' with the file's name for what is no snapshot, is cut short or of another format. */
@@ -29,13 +30,16 @@ export function checkSnapshot(path: string, bytes: Uint8Array): void {
 
 /** Files that are being written: the machine has ended before they are. */
 const underWay = new Set<Promise<void>>();
+/** A machine has ended, and its file could not be written. */
+let isLost = false;
 
-/** Resolves when no file is being written any more. */
-export async function savesFinished(): Promise<void> {
+/** Resolves when no file is being written any more: whether each machine that has ended for that is in one. */
+export async function savesFinished(): Promise<boolean> {
   await Promise.allSettled(underWay);
+  return !isLost;
 }
 
-/** Saves the machine, which ends with that. Throws VmError; where the machine was not saved it runs on. */
+/** Saves the machine, which ends with that. Throws VmError; where no snapshot could be taken the machine runs on. */
 export async function saveInto(vm: Vm, path: string): Promise<void> {
   const saving = save(vm, path);
   underWay.add(saving);
@@ -55,7 +59,8 @@ async function save(vm: Vm, path: string): Promise<void> {
     }
     await rename(unfinished, path);
   } catch (cause) {
-    await rm(unfinished, { force: true });
+    isLost = true;
+    await rm(unfinished, { force: true }).catch(() => undefined);
     throw notWritable(path, cause);
   }
 }

@@ -1,5 +1,5 @@
 // What a snapshot keeps of the program around the machine: the options that shape it, and its end of the guest agent's line.
-import type { AgentState } from '../agent/agent-state.ts';
+import type { AgentState, OutputState } from '../agent/agent-state.ts';
 import type { HartFeatures } from '../cpu/riscv/features.ts';
 import type { Drive } from '../vm-drives.ts';
 import type { Share } from '../vm-options.ts';
@@ -8,7 +8,7 @@ import { writeSnapshot } from './container.ts';
 import type { Section, SnapshotFile } from './container.ts';
 import { checkShape, encodePlain } from './plain.ts';
 import type { Plain } from './plain.ts';
-import { SnapshotError } from './snapshot-error.ts';
+import { SnapshotError, damaged } from './snapshot-error.ts';
 
 interface ShareRecord {
   readonly tag: string;
@@ -71,6 +71,11 @@ const exampleAgent = {
   programs: [{ id: 0, pid: 0 }],
 } satisfies AgentState;
 
+/** Bytes: what WebAssembly can have. */
+const largestMemory = 2 ** 32;
+/** Bytes of a stream that can be under way: what agent.ts would agree to at most. */
+const largestWindow = 2 ** 24;
+
 export function recordOf(shape: Shape): Omit<HostRecord, 'frozen' | 'consoleUsed' | 'agent'> {
   const { memoryBytes, clock, transport, features } = shape;
   const drives = shape.drives.map(({ serial, readOnly }) => ({ serial, readOnly }));
@@ -120,7 +125,35 @@ export function readRecord(file: SnapshotFile): HostRecord {
       if (streams !== undefined) checkShape(streams, exampleStreams, what);
     }
   }
+  if (!isSound(record) || (record.agent !== undefined && !isSoundAgent(record.agent))) throw damaged(what);
   return record;
+}
+
+function isSound({ memoryBytes, clock, transport }: HostRecord): boolean {
+  const isMemory = isCount(memoryBytes, largestMemory) && memoryBytes > 0 && memoryBytes % 2 ** 20 === 0;
+  return isMemory && ['host', 'icount'].includes(clock) && ['mmio', 'pci'].includes(transport);
+}
+
+/** With a number that is none, or too large, this side would write without end, or keep whatever the guest sends. */
+function isSoundAgent({ lastId, maxPayload, inputWindow, outputWindow, requests, programs }: AgentState): boolean {
+  const words = [lastId, maxPayload, ...requests, ...programs.flatMap(({ id, pid }) => [id, pid])];
+  if (!words.every((word) => isCount(word, 0xffff_ffff))) return false;
+  if (!isCount(inputWindow, largestWindow) || !isCount(outputWindow, largestWindow)) return false;
+  return programs.every(({ streams }) => {
+    if (streams === undefined) return true;
+    const { stdin, stdout, stderr } = streams;
+    return (
+      isCount(stdin.credit, inputWindow) && isSoundOutput(stdout, outputWindow) && isSoundOutput(stderr, outputWindow)
+    );
+  });
+}
+
+function isSoundOutput({ outstanding, waiting }: OutputState, window: number): boolean {
+  return isCount(outstanding, window) && waiting.reduce((sum, { length }) => sum + length, 0) <= outstanding;
+}
+
+function isCount(value: number, most: number): boolean {
+  return Number.isInteger(value) && value >= 0 && value <= most;
 }
 
 function checkOptions(saved: HostRecord, given: GivenOptions): void {

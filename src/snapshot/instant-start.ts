@@ -26,6 +26,7 @@ export interface MachineToStart {
   readonly setup: MachineSetup;
   readonly options: VmOptions;
   readonly shares: readonly Share[];
+  /** With the images. */
   readonly boot: () => Promise<PreparedMachine>;
   /** Told of what has begun to be written, which ends by itself. */
   readonly onKeeping: (keeping: Promise<void>) => void;
@@ -34,7 +35,7 @@ export interface MachineToStart {
 /** Prepares a machine to go on from the cache; else to boot, and to be kept there if it can be. Throws as `boot` does. */
 export async function prepareInstantStart(cache: StartCache, machine: MachineToStart): Promise<PreparedRun> {
   const { setup, options, shares, boot, onKeeping } = machine;
-  if (!canBeKept(options, shares)) return boot();
+  if (!canBeKept(setup, options, shares)) return boot();
   const kernel = options.kernel === 'none' ? undefined : options.kernel;
   const initrd = options.initrd === 'none' ? undefined : options.initrd;
   const key = await cache.keyOf({ kernel, initrd, shape: shapeOf(setup) });
@@ -62,8 +63,8 @@ export async function prepareInstantStart(cache: StartCache, machine: MachineToS
  * Not where somebody wants to see the boot, or has the guest begin with files of his own; nor where no share is mounted, since the agent
  * looks for devices when it is to mount one.
  */
-function canBeKept(options: VmOptions, shares: readonly Share[]): boolean {
-  const { firmware, kernel, initrd, append = '', root, drives = [], clock = 'host', trace = [] } = options;
+function canBeKept({ clock, trace }: MachineSetup, options: VmOptions, shares: readonly Share[]): boolean {
+  const { firmware, kernel, initrd, append = '', root, drives = [] } = options;
   if (/(^|\s)(rd)?init=/.test(append)) return false;
   if (firmware !== undefined || root !== undefined || kernel === 'none' || initrd === 'none') return false;
   if (drives.length > 0 || trace.length > 0 || clock !== 'host') return false;

@@ -1,6 +1,7 @@
-// Guest RAM in a snapshot. A page of zeros costs nothing, one that another is like costs the word that says so; the others
-// are in chunks, which are compressed where the snapshot is to be small and they become so. zlib's format, level 1: on the RAM of a booted guest (12 MiB of 128 are not zero) 82 ms and
-// 3.9 MB to write and 20 to 30 ms to read, where Brotli's quality 0 took 40 ms and 4.2 MB, and 35 to read. Node.js 20 has no zstd.
+// Guest RAM in a snapshot. A page of zeros costs nothing, one that another is like costs the two words that say so; the others
+// are in chunks, which are compressed where the snapshot is to be small and they become so. zlib's format, level 1: on the RAM of
+// a booted guest (12 MiB of 128 are not zero) 82 ms and 3.9 MB to write and 20 to 30 ms to read, where Brotli's quality 0 took
+// 40 ms and 4.2 MB, and 35 to read. Node.js 20 has no zstd.
 import type { Bytes } from '../../devices/ports.ts';
 import type { Host, Zlib } from '../host.ts';
 import { decodePlain, encodePlain, checkShape } from './plain.ts';
@@ -22,7 +23,7 @@ interface PageTable {
   readonly kept: Int32Array<ArrayBuffer>;
   /** Pages that are like one that is kept, each before the number of that in `kept`. */
   readonly alike: Int32Array<ArrayBuffer>;
-  /** Compressed lengths of the chunks. */
+  /** Lengths of the chunks, each of its own where it is not compressed. */
   readonly chunks: Int32Array<ArrayBuffer>;
 }
 
@@ -93,7 +94,6 @@ export async function restoreRam(file: SnapshotFile, ram: Bytes, host: Pick<Host
   for (let first = 0; first < chunks.length; first += atOnce) {
     const some: Promise<void>[] = [];
     for (const [place, length] of chunks.subarray(first, first + atOnce).entries()) {
-      if (length < 0) throw damaged('section pages');
       some.push(restoreChunk(bytes.subarray(at, at + length), first + place));
       at += length;
     }
@@ -123,7 +123,7 @@ function readTable(file: SnapshotFile): PageTable {
   const { count, kept, alike, chunks } = table;
   const isPage = (page: number): boolean => page >= 0 && page < count;
   if (!kept.every(isPage) || chunks.length !== Math.ceil(kept.length / chunkPages)) throw damaged(what);
-  if (alike.length % 2 !== 0) throw damaged(what);
+  if (alike.length % 2 !== 0 || chunks.some((length) => length < 0)) throw damaged(what);
   for (const [index, number] of alike.entries()) {
     if (index % 2 === 0 ? !isPage(number) : number < 0 || number >= kept.length) throw damaged(what);
   }

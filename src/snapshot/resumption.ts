@@ -3,6 +3,7 @@
 import type { Agent } from '../agent.ts';
 import { resumeAgent } from '../agent/agent-state.ts';
 import type { AgentState } from '../agent/agent-state.ts';
+import type { Platform } from '../platform.ts';
 import type { RunContext } from '../vm-run.ts';
 import type { VmCommand } from '../vm-command.ts';
 import type { HostRecord } from './host-record.ts';
@@ -23,7 +24,6 @@ export class Resumption {
   /** That ran when the machine was saved. */
   commands: readonly VmCommand[] = [];
   readonly #record: HostRecord;
-  #context: RunContext | undefined;
   #isMet = false;
   #shell: Promise<void> | undefined;
 
@@ -34,7 +34,6 @@ export class Resumption {
   /** The machine is about to run. */
   begin(context: RunContext): void {
     const { agent, clock, consoleUsed } = this.#record;
-    this.#context = context;
     if (consoleUsed) context.console.setUsed();
     if (agent === undefined && clock === 'host') {
       const line = 'no agent ran in the guest when it was saved: its clock and its random numbers go on as they were';
@@ -42,16 +41,26 @@ export class Resumption {
     }
   }
 
+  /** The guest has an agent that is still to open its port: programs may stand still until then. */
+  get awaitsAgent(): boolean {
+    return this.#record.agent !== undefined && !this.#isMet;
+  }
+
   /**
    * The guest has opened the agent's port: what ran goes on before anything else happens on it. Of a guest that has restarted since
    * nothing is known.
    */
-  async meet(agent: Agent, setClock: () => Promise<void>, makeCommand: () => VmCommand): Promise<Met> {
+  async meet(
+    agent: Agent,
+    platform: Platform,
+    setClock: () => Promise<void>,
+    makeCommand: () => VmCommand,
+  ): Promise<Met> {
     if (this.#isMet) return unmet;
     this.#isMet = true;
     const { agent: state, clock } = this.#record;
     if (state !== undefined) this.#adopt(agent, state, makeCommand);
-    if (clock === 'host') await this.#wake(agent, setClock);
+    if (clock === 'host') await this.#wake(agent, platform, setClock);
     return { mounted: state === undefined ? 0 : this.#record.shares.length, clockIsSet: clock === 'host' };
   }
 
@@ -81,9 +90,9 @@ export class Resumption {
   }
 
   /** Before any program of the guest runs on: its clock is the host's again, and its randomness no other guest's. */
-  async #wake(agent: Agent, setClock: () => Promise<void>): Promise<void> {
+  async #wake(agent: Agent, platform: Platform, setClock: () => Promise<void>): Promise<void> {
     const entropy = new Uint8Array(freshEntropy);
-    this.#context?.platform.randomFill(entropy);
+    platform.randomFill(entropy);
     // At once, since the agent does one after the other: each wait is a way there and back.
     await Promise.all([setClock(), agent.reseed(entropy), this.#record.frozen ? agent.thaw() : undefined]);
   }

@@ -1,9 +1,8 @@
 // What a hart has made of its options and of RAM, kept only where it comes back to the program that made it: in the cache of booted
 // machines (start-cache.ts). Of a file that anybody may have written nothing is run.
-import type { Bytes } from '../../devices/ports.ts';
 import { restoreDecoded, saveDecoded, type DecodedState } from '../cpu/riscv/decoded-state.ts';
 import type { Hart } from '../cpu/riscv/hart.ts';
-import { SnapshotFile } from './container.ts';
+import type { SnapshotFile } from './container.ts';
 import { checkShape } from './plain.ts';
 
 export interface WarmHart extends DecodedState {
@@ -19,9 +18,8 @@ export function saveWarm({ interpreter, pages, registers }: Hart): Readonly<Reco
   return { [name]: { interpreter, ...saveDecoded(pages, registers) } satisfies WarmHart };
 }
 
-/** Of a snapshot that is whole; undefined where none was kept. Throws SnapshotError 'bad-file'. */
-export function readWarm(resume: Bytes): WarmHart | undefined {
-  const file = new SnapshotFile(resume, true);
+/** Of a snapshot that this program has written itself; undefined where none was kept. Throws SnapshotError 'bad-file'. */
+export function readWarm(file: SnapshotFile): WarmHart | undefined {
   if (!file.names.includes(name)) return undefined;
   const warm = file.plain(name);
   checkShape(warm, example, `section ${name}`);

@@ -1,5 +1,6 @@
 // What a worker fetches when its machine is saved or resumed, and not before: from a machine at rest to the answer that the
 // main thread gets, and back.
+import type { Bytes } from '../../devices/ports.ts';
 import type { VirtioDevice } from '../../devices/virtio/device.ts';
 import type { VmErrorCode } from '../errors.ts';
 import type { GuestStream, GuestStreamState } from '../guest-stream.ts';
@@ -13,9 +14,7 @@ import { restoreMachine, saveMachine, saveShares } from './machine-snapshot.ts';
 import type { MachineParts } from './machine-snapshot.ts';
 import { checkShape } from './plain.ts';
 import { SnapshotError } from './snapshot-error.ts';
-import { readWarm, saveWarm, warmUp } from './warm-hart.ts';
-
-export { readWarm } from './warm-hart.ts';
+import { readWarm, saveWarm, warmUp, type WarmHart } from './warm-hart.ts';
 
 type Streams = Readonly<Record<StreamName, GuestStream>>;
 
@@ -81,26 +80,36 @@ function codeOf(error: unknown): VmErrorCode {
   return isMeant ? (error as SnapshotError).code : 'internal';
 }
 
+/** What a machine goes on from. */
+export interface OpenSnapshot {
+  readonly file: SnapshotFile;
+  readonly warm: WarmHart | undefined;
+}
+
+/** `isWhole` as in MachineSetup. Throws SnapshotError 'bad-file'. */
+export function openSnapshot(resume: Bytes, isWhole: boolean): OpenSnapshot {
+  const file = new SnapshotFile(resume, isWhole);
+  return { file, warm: isWhole ? readWarm(file) : undefined };
+}
+
 /**
  * Brings a machine that has not run back to its snapshot, and tells the main thread what it would have been told: `opened` is
  * called for a port that the guest has open. Throws SnapshotError 'bad-file'.
  */
 export async function resumeMachine(
+  { file, warm }: OpenSnapshot,
   { setup, host, post }: Pick<MachineRunOptions, 'setup' | 'host' | 'post'>,
   parts: MachineParts,
   machine: WorkerMachine | undefined,
   streams: Streams | undefined,
   opened: (port: 'console' | 'agent') => void,
 ): Promise<void> {
-  if (machine === undefined || streams === undefined || setup.resume === undefined)
-    throw new Error('nothing to resume');
-  const file = new SnapshotFile(setup.resume, setup.resumeIsWhole);
+  if (machine === undefined || streams === undefined) throw new Error('nothing to resume');
   const states = file.plain('streams');
   checkShape(states, exampleStreams, 'section streams');
   await restoreMachine(file, parts, host, (line) => post({ type: 'log', line }));
   const { console: size } = setup;
   if (size !== undefined) machine.resizeConsole(size.columns, size.rows);
-  const warm = setup.resumeIsWhole === true ? readWarm(setup.resume) : undefined;
   if (warm !== undefined) warmUp(parts.core.hart, warm);
   post({ type: 'kernel' });
   if (machine.consolePort.guestOpen) opened('console');

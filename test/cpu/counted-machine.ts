@@ -32,7 +32,7 @@ export interface CountedRun {
   readonly drives?: readonly MachineDrive[];
   /** Goes on from this snapshot. */
   readonly resume?: Uint8Array;
-  /** Saves the machine, which ends with that, in the slice that begins at so many instructions or later. */
+  /** Saves the machine, which ends with that, in the slice that begins at so many instructions or later; at 0 it is asked to before it runs. */
   readonly saveAt?: number;
   /** Whether a snapshot will do; if not, the machine runs on, and is saved again a little later. */
   readonly accept?: (snapshot: Uint8Array) => boolean;
@@ -92,7 +92,7 @@ export async function runCounted({
   const host = new SlicedHost(new Int32Array(patience === undefined ? new SharedArrayBuffer(4) : new ArrayBuffer(4)));
   const text: Uint8Array[] = [];
   const snapshot = resume && new SnapshotFile(resume);
-  const kept = warm && resume !== undefined ? readWarm(resume) : undefined;
+  const kept = warm && snapshot !== undefined ? readWarm(snapshot) : undefined;
   const log = (line: string): void => void output.update(line);
   const { machine, memory } = withItsMemory(
     () =>
@@ -154,6 +154,7 @@ export async function runCounted({
       machine.stop();
     });
   };
+  host.onSlice();
   const timer = setTimeout(() => machine.stop(), patience ?? 2 ** 31 - 1);
   const { reason } = await machine.run().finally(() => clearTimeout(timer));
   // Between x and f lies what takes writes to x0.

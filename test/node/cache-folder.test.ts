@@ -10,10 +10,14 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { mkdtempSync, rmSync } from 'node:fs';
+import { execFile } from 'node:child_process';
+import { promisify } from 'node:util';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { cacheFolder, userCacheFolder, type CacheFolderOptions } from '../../src/node/cache-folder.ts';
+
+const run = promisify(execFile);
 
 function temporary(): string {
   const folder = mkdtempSync(join(tmpdir(), 'vm9-cache-folder-'));
@@ -158,6 +162,36 @@ test('many write and read at once, and find a whole machine or none', async () =
   await Promise.all(rounds);
   expect(readdirSync(folder)).toEqual(['k.vm9']);
   expect(problems).toEqual([]);
+});
+
+test.runIf(process.platform === 'linux')(
+  'what a disk has no room for is told of, and is no damaged machine later',
+  async () => {
+    const folder = temporary();
+    const write = `
+    import { cacheFolder } from 'vm9';
+    const cache = cacheFolder(${JSON.stringify(folder)}, { onProblem: (line) => console.log(line) });
+    await cache.write('k', new Uint8Array(300_000).fill(1));`;
+    // No file is longer than 100 KiB, as on a disk that is full there.
+    const { stdout } = await run('bash', [
+      '-c',
+      'ulimit -f 100; exec "$0" --input-type=module -e "$1"',
+      process.execPath,
+      write,
+    ]);
+    expect(stdout).toMatch(/^the cache .* cannot be written \(EFBIG.*\n$/);
+    expect(readdirSync(folder)).toEqual([]);
+  },
+);
+
+test.runIf(process.getuid)('a link in the place of the folder is named as that', async () => {
+  const { cache, folder, problems } = makeCache();
+  mkdirSync(join(folder, '..'));
+  symlinkSync(temporary(), folder);
+  await cache.write('k', machine(7));
+  expect(await cache.read('k')).toBeUndefined();
+  // Told once.
+  expect(problems).toEqual([expect.stringContaining(`${folder} is a link`)]);
 });
 
 test('a folder that cannot be made is told of, and nothing is thrown', async () => {

@@ -110,8 +110,29 @@ test.each<[string, Partial<GivenOptions>, string]>([
   expect(() => readHost(new SnapshotFile(file), { ...fitting, ...change })).toThrow(message);
 });
 
+const stdin = { credit: 7, waiting: [Uint8Array.of(1)], ended: false, closed: false };
+const silent = { outstanding: 0, waiting: [], refused: false };
+const withStreams = (change: object): object => ({
+  agent: {
+    ...saved.agent,
+    programs: [{ id: 1, pid: 1, streams: { stdin, stdout: silent, stderr: silent, ...change } }],
+  },
+});
+
 test.each<[string, object]>([
   ['no memory', { memoryBytes: undefined }],
+  ['more memory than there can be', { memoryBytes: 2 ** 40 }],
+  ['memory of less than a page', { memoryBytes: 1000 }],
+  ['another clock', { clock: 'sun' }],
+  ['another transport', { transport: 'isa' }],
+  ['a last number that is none', { agent: { ...saved.agent, lastId: NaN } }],
+  ['a process that is none', { agent: { ...saved.agent, programs: [{ id: 1, pid: -1 }] } }],
+  ['a window without end for input', { agent: { ...saved.agent, inputWindow: Infinity } }],
+  ['a window without end for output', { agent: { ...saved.agent, outputWindow: 2 ** 40 } }],
+  ['credit for input that is no number', withStreams({ stdin: { ...stdin, credit: NaN } })],
+  ['more credit for input than its window', withStreams({ stdin: { ...stdin, credit: 1001 } })],
+  ['more output under way than its window', withStreams({ stdout: { ...silent, outstanding: 2001 } })],
+  ['output that waits and is not under way', withStreams({ stderr: { ...silent, waiting: [Uint8Array.of(1)] } })],
   ['an agent without its hello', { agent: { ...saved.agent, hello: undefined } }],
   ['a program that is none', { agent: { ...saved.agent, programs: [5] } }],
   ['streams that are none', { agent: { ...saved.agent, programs: [{ id: 1, pid: 1, streams: { stdin: 5 } }] } }],

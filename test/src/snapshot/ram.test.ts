@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-import { expect, test } from 'vitest';
+import { setTimeout as delay } from 'node:timers/promises';
+import { expect, onTestFinished, test } from 'vitest';
 import * as zlib from '../../../src/node/zlib.ts';
 import { SnapshotFile, writeSnapshot } from '../../../src/snapshot/container.ts';
 import { decodePlain, encodePlain, type Plain } from '../../../src/snapshot/plain.ts';
@@ -60,6 +61,22 @@ test.each([
   const changed = { ...(decodePlain(table!.bytes, 'x') as Record<string, Plain>), ...change };
   const file = writeSnapshot('x', [{ name: 'pages', bytes: encodePlain(changed) }, bytes!]);
   await expect(restoreRam(new SnapshotFile(file), new Uint8Array(4 * page), host)).rejects.toThrow('damaged');
+});
+
+test('a negative length behind a chunk that is damaged: one error, and no other that nobody hears of', async () => {
+  const ram = new Uint8Array(513 * page);
+  for (let at = 0; at < ram.length; at += page) ram[at] = 1 + ((at / page) % 255);
+  for (let at = 0; at < ram.length; at += page) ram[at + 1] = at / page / 255;
+  const [table, bytes] = await saveRam(ram)(zlib);
+  const changed = { ...(decodePlain(table!.bytes, 'x') as Record<string, Plain>), chunks: Int32Array.of(5, -1) };
+  const file = writeSnapshot('x', [{ name: 'pages', bytes: encodePlain(changed) }, bytes!]);
+  const unheard: unknown[] = [];
+  const hear = (error: unknown): void => void unheard.push(error);
+  process.on('unhandledRejection', hear);
+  onTestFinished(() => void process.off('unhandledRejection', hear));
+  await expect(restoreRam(new SnapshotFile(file), new Uint8Array(ram.length), host)).rejects.toThrow('damaged');
+  await delay(50);
+  expect(unheard).toEqual([]);
 });
 
 test('a chunk that would unpack to more than its pages is refused', async () => {
