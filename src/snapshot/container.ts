@@ -63,14 +63,17 @@ export class SnapshotFile {
     const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
     const begins = magic.subarray(0, bytes.length);
     if (bytes.length === 0 || begins.some((byte, index) => bytes[index] !== byte)) {
-      throw new SnapshotError('bad-file', 'this is no snapshot of a vm9 machine: --save makes one');
+      throw new SnapshotError(
+        'bad-file',
+        'this is no snapshot of a vm9 machine: --save, vm.save() or the page makes one',
+      );
     }
     if (bytes.length < prologue) throw cutShort(bytes.length, undefined);
     const version = view.getUint32(8, true);
     if (version !== formatVersion) {
       throw new SnapshotError(
         'bad-file',
-        `the snapshot has format ${version}, this program reads format ${formatVersion}: make it anew with --save, or ` +
+        `the snapshot has format ${version}, this program reads format ${formatVersion}: save the machine anew, or ` +
           `resume it with the ${version < formatVersion ? 'older' : 'newer'} vm9 that made it`,
       );
     }
@@ -115,6 +118,6 @@ function cutShort(length: number, whole: number | undefined): SnapshotError {
   const missing = whole === undefined ? `${length} bytes are there` : `${length} of ${whole} bytes are there`;
   return new SnapshotError(
     'bad-file',
-    `the snapshot is cut short, ${missing}: copy it again, or make it anew with --save`,
+    `the snapshot is cut short, ${missing}: copy it again, or save the machine anew`,
   );
 }

@@ -16,5 +16,5 @@ export class SnapshotError extends Error {
 
 /** A file that is a snapshot, but not whole; `what` is the part that shows it. */
 export function damaged(what: string): SnapshotError {
-  return new SnapshotError('bad-file', `the snapshot is damaged (${what}): make it anew with --save`);
+  return new SnapshotError('bad-file', `the snapshot is damaged (${what}): save the machine anew`);
 }

@@ -24,7 +24,9 @@ test('sections come back, with the version of the program', () => {
 
 test('what is no snapshot says so', () => {
   for (const bytes of [new Uint8Array(0), Buffer.from('# README\n'), Uint8Array.of(0x89, 0x50, 0x4e, 0x47)]) {
-    expect(() => new SnapshotFile(bytes)).toThrow('this is no snapshot of a vm9 machine: --save makes one');
+    expect(() => new SnapshotFile(bytes)).toThrow(
+      'this is no snapshot of a vm9 machine: --save, vm.save() or the page makes one',
+    );
   }
 });
 
@@ -35,7 +37,7 @@ test('another format is named with both versions and what to do', () => {
     return bytes;
   };
   expect(() => new SnapshotFile(other(formatVersion - 1))).toThrow(
-    /has format 1, this program reads format 2: make it anew with --save, or resume it with the older vm9/,
+    /has format 1, this program reads format 2: save the machine anew, or resume it with the older vm9/,
   );
   expect(() => new SnapshotFile(other(formatVersion + 1))).toThrow(/the newer vm9/);
 });
