@@ -63,8 +63,9 @@ export async function prepareInstantStart(cache: StartCache, machine: MachineToS
  * Not where somebody wants to see the boot, or has the guest begin with files of his own; nor where no share is mounted, since the agent
  * looks for devices when it is to mount one.
  */
-function canBeKept({ clock, trace }: MachineSetup, options: VmOptions, shares: readonly Share[]): boolean {
-  const { firmware, kernel, initrd, append = '', root, drives = [] } = options;
+function canBeKept({ clock }: MachineSetup, options: VmOptions, shares: readonly Share[]): boolean {
+  // Not the traces that `setTrace` has asked for: the page's inspector wants what comes, however the machine begins.
+  const { firmware, kernel, initrd, append = '', root, drives = [], trace = [] } = options;
   if (/(^|\s)(rd)?init=/.test(append)) return false;
   if (firmware !== undefined || root !== undefined || kernel === 'none' || initrd === 'none') return false;
   if (drives.length > 0 || trace.length > 0 || clock !== 'host') return false;
