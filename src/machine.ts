@@ -273,6 +273,7 @@ export class Machine implements WorkerMachine {
     return {
       core,
       shape: { rom: vector === undefined ? [] : [vector], sharesBeforeDrives: this.#sharesBeforeDrives },
+      memory: this.#memory,
       ram: this.#ram,
       uart: this.uart,
       randomness: this.#counted,

@@ -2,9 +2,14 @@
 import { deflate as pack, inflate as unpack } from 'node:zlib';
 import type { Bytes } from '../../devices/ports.ts';
 
+/** Of level 1 a fifth of the time, for 128 KiB more. */
+const quick = { level: 1, memLevel: 9 };
+
 export function deflate(bytes: Uint8Array<ArrayBuffer>): Promise<Bytes> {
+  // Pieces of that size: 16 KiB, as by default, are a way to another thread and back for each.
+  const options = { ...quick, chunkSize: Math.max(64, bytes.length >>> 1) };
   return new Promise((resolve, reject) => {
-    pack(bytes, { level: 1 }, (error, packed) => (error === null ? resolve(packed) : reject(error)));
+    pack(bytes, options, (error, packed) => (error === null ? resolve(packed) : reject(error)));
   });
 }
 

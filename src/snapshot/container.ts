@@ -15,6 +15,8 @@ const longestTable = 65_536;
 export interface Section {
   readonly name: string;
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** Of the bytes, where somebody has it. */
+  readonly checksum?: number | undefined;
 }
 
 interface Entry {
@@ -27,7 +29,7 @@ interface Entry {
 export function writeSnapshot(program: string, sections: readonly Section[]): Uint8Array<ArrayBuffer> {
   const table = encodePlain({
     program,
-    sections: sections.map(({ name, bytes }) => ({ name, length: bytes.length, checksum: crc32(bytes) })),
+    sections: sections.map(({ name, bytes, checksum = crc32(bytes) }) => ({ name, length: bytes.length, checksum })),
   });
   const length = sections.reduce((sum, { bytes }) => sum + bytes.length, prologue + table.length);
   const file = new Uint8Array(length);

@@ -6,6 +6,7 @@ import type { Server } from '../../devices/9p/server.ts';
 import type { Log, Stateful } from '../../devices/ports.ts';
 import type { VirtioDevice } from '../../devices/virtio/device.ts';
 import { restoreHart, saveHart } from '../cpu/riscv/hart-state.ts';
+import { ramOffset } from '../cpu/riscv/layout.ts';
 import type { CountedRandomness } from '../counted-randomness.ts';
 import type { Host, Zlib } from '../host.ts';
 import type { MachineCore } from '../machine-core.ts';
@@ -36,6 +37,8 @@ export interface MachineParts {
   readonly servers: readonly SavedServer[];
   readonly core: MachineCore;
   readonly shape: MachineShape;
+  /** Of the hart's own and, from `ramOffset` on, RAM. */
+  readonly memory: WebAssembly.Memory;
   readonly ram: GuestMemory;
   readonly uart: Stateful;
   readonly randomness: CountedRandomness;
@@ -110,14 +113,17 @@ export async function saveShares({ servers }: MachineParts): Promise<() => Share
 }
 
 /**
- * Copies the machine at once, and returns what makes sections of the copy, packed where there is a zlib, with those that are
- * `beside` it, by name: from then on all may change.
+ * Copies the machine, packed where there is a zlib, with what is `beside` it, by the name of the section. When it returns all may
+ * change.
  */
 export function saveMachine(
   parts: MachineParts,
   shares: () => readonly ShareRecord[],
   beside: Readonly<Record<string, object>>,
-): (zlib: Pick<Zlib, 'deflate'> | undefined) => Promise<Section[]> {
+  zlib: Pick<Zlib, 'deflate'> | undefined,
+): Promise<Section[]> {
+  // First, so that it is packed while the rest is written.
+  const ram = saveRam(parts.memory, ramOffset, zlib);
   const all: Record<string, object> = {
     ...beside,
     shape: parts.shape,
@@ -125,8 +131,7 @@ export function saveMachine(
     shares: shares(),
   };
   const plain = Object.entries(all).map(([name, record]) => ({ name, bytes: encodePlain(record as Plain) }));
-  const finish = saveRam(parts.ram.view(parts.ram.base, parts.ram.length));
-  return async (zlib) => [...plain, ...(await finish(zlib))];
+  return ram.then((sections) => [...plain, ...sections]);
 }
 
 /**

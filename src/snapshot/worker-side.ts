@@ -42,7 +42,7 @@ export async function takeSnapshot(
   const drives = await saveDrives(parts.drives);
   const zlib = packed ? await host.zlib() : undefined;
   const warm = packed ? {} : saveWarm(parts.core.hart);
-  return saveMachine(parts, shares, { ...beside(), ...warm, drives })(zlib);
+  return saveMachine(parts, shares, { ...beside(), ...warm, drives }, zlib);
 }
 
 /** Posts the answer to `save`. `end` is called behind it, with the hart still at rest: nothing of the guest is after the snapshot. */

@@ -16,11 +16,11 @@ for (let i = 256; i < table.length; i++) {
   table[i] = (table[before & 0xff] as number) ^ (before >>> 8);
 }
 
-/** The checksum of the bytes, unsigned. */
-export function crc32(bytes: Bytes): number {
+/** The checksum of the bytes, unsigned; with that of others, of those and these behind them. */
+export function crc32(bytes: Bytes, before = 0): number {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   const inSteps = bytes.length - (bytes.length % rows);
-  let crc = -1;
+  let crc = ~before;
   let i = 0;
   for (; i < inSteps; i += rows) {
     const low = crc ^ view.getInt32(i, true);

@@ -19,23 +19,27 @@ const handlerMask = 0xffff;
 const translated = pseudoHandlers.indexOf('translated');
 
 export function saveDecoded(decoded: DecodedPages, { words }: Registers): DecodedState {
-  const pages: number[] = [];
-  const counts: number[] = [];
-  const entries: number[] = [];
-  for (const [ramPage, place] of decoded.places()) {
-    const before = entries.length;
+  const places = [...decoded.places()];
+  const counts = new Int32Array(places.length);
+  const entries = new Int32Array(places.length * slots * 3);
+  let length = 0;
+  for (const [index, [, place]] of places.entries()) {
+    const before = length;
     for (let slot = 0; slot < slots; slot += 1) {
       const at = place / 4 + slot * entryWords;
       const [first = 0, second = 0] = [words[at], words[at + 1]];
       // A region is not there in another hart: its first instruction is decoded when it is come by. What belongs to that stays,
       // as where a region is dropped: it may be part of a sequence that begins before it.
       const kept = (first & handlerMask) === translated ? first & ~handlerMask : first;
-      if (kept !== 0 || second !== 0) entries.push(slot, kept, second);
+      if (kept === 0 && second === 0) continue;
+      entries[length++] = slot;
+      entries[length++] = kept;
+      entries[length++] = second;
     }
-    pages.push(ramPage);
-    counts.push((entries.length - before) / 3);
+    counts[index] = (length - before) / 3;
   }
-  return { pages: Int32Array.from(pages), counts: Int32Array.from(counts), entries: Int32Array.from(entries) };
+  const pages = Int32Array.from(places, ([ramPage]) => ramPage);
+  return { pages, counts, entries: entries.slice(0, length) };
 }
 
 /** For a hart whose RAM is as it was, that has decoded nothing. */
