@@ -18,16 +18,16 @@ vitest := npx vitest run --reporter=default --reporter=json
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 20
 
-run: $(installed) dist/cli.js ## boot Linux here, with this folder inside
+run: $(installed) dist/cli.cjs ## boot Linux here, with this folder inside
 	@exec node run-vm.js --share .
 
 web: dist ## serve the page on localhost (PORT=N), and print its address
 	@exec node scripts/serve.js dist/web $(PORT)
 
-dist: $(installed) dist/cli.js ## build the page into dist/web/, for any static host
+dist: $(installed) dist/cli.cjs ## build the page into dist/web/, for any static host
 	@node scripts/build-site.js dist/web
 
-build: $(installed) dist/cli.js ## bundle into dist/, with the types
+build: $(installed) dist/cli.cjs ## bundle into dist/, with the types
 	@npx tsc -b
 
 # Side by side: each runner spends much of its time waiting, for a machine, a browser, or a file system.
@@ -81,12 +81,12 @@ deps: ## install the tools that some suites need, with apt
 guest: ## build the guest images anew (SOURCE=FILE or LATEST=1: another kernel source)
 	@SOURCE='$(SOURCE)' LATEST='$(LATEST)' guest-images/build.sh
 
-debian: $(installed) dist/cli.js ## make a Debian for the guest, with gcc, python3 and git: DIR=FOLDER (PACKAGES="NAME ...": more)
+debian: $(installed) dist/cli.cjs ## make a Debian for the guest, with gcc, python3 and git: DIR=FOLDER (PACKAGES="NAME ...": more)
 	@DIR='$(DIR)' PACKAGES='$(PACKAGES)' scripts/debian/build.sh
 
-dist/cli.js: $(installed) $(sources)
+dist/cli.cjs: $(installed) $(sources)
 	@node build.js
-	touch dist/cli.js
+	touch dist/cli.cjs
 
 $(installed): package.json package-lock.json guest-images/package.json
 	@npm ci --no-audit --no-fund --loglevel=error

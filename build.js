@@ -13,24 +13,43 @@ const common = {
   logLevel: 'warning',
 };
 
+const forNode = {
+  platform: 'node',
+  target: 'node20',
+  // Dependencies are installed, not copied.
+  packages: 'external',
+};
+
 // Their names change with what is in them.
 for (const name of existsSync('dist') ? readdirSync('dist') : []) {
   if (/^browser-.+-[A-Z0-9]{8}\.js/.test(name)) rmSync(`dist/${name}`);
 }
 
-const [, forPages, forWorkers] = await Promise.all([
+const [, , forPages, forWorkers] = await Promise.all([
   build({
     ...common,
     entryPoints: {
       index: 'src/node/index.ts',
-      worker: 'src/node/worker-entry.ts',
       'wasi-worker': 'src/node/wasi-worker-entry.ts',
-      cli: 'src/node/cli.ts',
     },
-    platform: 'node',
-    target: 'node20',
-    // Dependencies are installed, not copied.
-    packages: 'external',
+    ...forNode,
+  }),
+  // Scripts, which V8 can take from code that it has compiled before (src/node/start.ts).
+  build({
+    ...common,
+    entryPoints: {
+      start: 'src/node/start.ts',
+      cli: 'src/node/cli.ts',
+      'worker-start': 'src/node/worker-start.ts',
+      worker: 'src/node/worker-entry.ts',
+    },
+    ...forNode,
+    format: 'cjs',
+    outExtension: { '.js': '.cjs' },
+    // A script of Node.js 20.0 has require() alone, and scripts have no import.meta.
+    supported: { 'dynamic-import': false },
+    define: { 'import.meta.url': 'moduleUrl' },
+    banner: { js: "'use strict'; const moduleUrl = require('node:url').pathToFileURL(__filename).href;" },
   }),
   // What few pages need is in files of its own. Bundlers refuse workers in several files.
   build({

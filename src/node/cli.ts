@@ -1,8 +1,6 @@
 // The command `vm9`: from words to a machine, and from its end to an exit status.
 import { closeSync, openSync, readFileSync, writeSync } from 'node:fs';
-import type { Worker } from 'node:worker_threads';
 import {
-  cacheFolder,
   hostFile,
   hostFolder,
   rootFolder,
@@ -13,7 +11,9 @@ import {
   type VmCommand,
   type VmOptions,
 } from './index.ts';
-import { userCacheFolder } from './cache-folder.ts';
+import { userCacheFolder } from './cache-file.ts';
+import { CacheFolder } from './cache-folder.ts';
+import type { CodeKeeper } from './code-keeper.ts';
 import type { DriveArgument } from './drive-argument.ts';
 import { helpText, parseArguments, type RunArguments, type TraceArgument } from './options.ts';
 import { platformWith } from './platform.ts';
@@ -25,6 +25,7 @@ import { runShell } from './run-shell.ts';
 import { checkSavePath, checkSnapshot, savesFinished } from './snapshot-file.ts';
 import { brokenPipeStatus, endingSignals, type EndingSignal, type Session } from './session.ts';
 import type { ShareArgument } from './share-argument.ts';
+import type { Start } from './start.ts';
 import { OutputFile, ReaderGone } from './stdio.ts';
 import { describeEvent } from './trace-line.ts';
 import { HostTerminal } from './terminal.ts';
@@ -33,11 +34,11 @@ const { stdin, stdout, stderr } = process;
 const output = new OutputFile(stdout);
 const errorOutput = new OutputFile(stderr);
 
-/** Resolves with the exit status. `thread` runs dist/worker.js already, for the machine of this run. */
-export async function main(words: readonly string[], thread?: Worker): Promise<number> {
+/** Resolves with the exit status. `start` is absent where no machine is to be made. */
+export async function main(words: readonly string[], start?: Start): Promise<number> {
   try {
     const given = parseArguments(words);
-    if (given.action === 'run') return await run(given, thread);
+    if (given.action === 'run') return await run(given, start);
     await output.write(given.action === 'help' ? helpText() : `vm9 ${version()}\n`);
     return exitStatuses.ok;
   } catch (error) {
@@ -48,10 +49,16 @@ export async function main(words: readonly string[], thread?: Worker): Promise<n
   }
 }
 
-async function run(given: RunArguments, thread: Worker | undefined): Promise<number> {
+async function run(given: RunArguments, start: Start | undefined): Promise<number> {
   const terminal = stdin.isTTY && stdout.isTTY ? new HostTerminal(stdin, stdout) : undefined;
   if (given.save !== undefined) checkSavePath(given.save);
-  const vm = new Vm(platformWith(thread), vmOptions(given, terminal));
+  const keeper = given.cold ? undefined : start?.keeper;
+  const cache = given.cold ? undefined : makeCache(given, terminal);
+  let code: Uint8Array<ArrayBuffer> | undefined;
+  const platform = platformWith(start?.thread, async () => {
+    if (keeper !== undefined) code = await codeOf(keeper, vm);
+  });
+  const vm: Vm = new Vm(platform, vmOptions(given, terminal, cache));
   const profile = given.profile === undefined ? undefined : startProfile(vm, given.profile, given.traces);
   const closeTraces = given.traces.map((trace) => writeTrace(vm, trace));
   const progress = new Progress(stderr.isTTY && !given.quiet ? (text) => void stderr.write(text) : undefined);
@@ -84,6 +91,7 @@ async function run(given: RunArguments, thread: Worker | undefined): Promise<num
     progress.clear();
     if (given.stats) await tellStatistics(vm, beforeStart);
     await vm.dispose();
+    if (keeper !== undefined && code !== undefined) await cache?.writeCode(keeper.key, code);
     if (given.profile !== undefined) profile?.write(given.profile);
     for (const close of closeTraces) close();
   }
@@ -126,9 +134,9 @@ async function tellStatistics(vm: Vm, beforeStart: number): Promise<void> {
   }
 }
 
-function vmOptions(given: RunArguments, terminal: HostTerminal | undefined): VmOptions {
+function vmOptions(given: RunArguments, terminal: HostTerminal | undefined, cache: CacheFolder | undefined): VmOptions {
   const { memory, firmware, kernel, initrd, append, clock, cpu, cpuFeatures, jitCache, transport } = given;
-  const { noReboot, traces, profile, resume, cold } = given;
+  const { noReboot, traces, profile, resume } = given;
   const size = terminal?.size;
   return {
     ...(memory !== undefined && { memory }),
@@ -141,9 +149,7 @@ function vmOptions(given: RunArguments, terminal: HostTerminal | undefined): VmO
     drives: given.drives.map(driveOptions),
     ...(clock !== undefined && { clock }),
     ...(resume !== undefined && { resume: snapshot(resume) }),
-    ...(!cold && {
-      cache: cacheFolder(userCacheFolder(), { onProblem: (line) => tellOfCache(given, line, terminal) }),
-    }),
+    ...(cache !== undefined && { cache }),
     cpu,
     cpuFeatures,
     ...(jitCache !== undefined && { jitCache }),
@@ -221,6 +227,21 @@ function openToWrite(option: string, file: string): number {
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new VmError('bad-file', `${option}: it cannot be written: ${reason}`, { cause });
+  }
+}
+
+function makeCache(given: RunArguments, terminal: HostTerminal | undefined): CacheFolder {
+  return new CacheFolder(userCacheFolder(), { onProblem: (line) => tellOfCache(given, line, terminal) });
+}
+
+/** What V8 has compiled, where later runs gain by it. */
+async function codeOf(keeper: CodeKeeper, vm: Vm): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  try {
+    return await keeper.collect((await vm.statistics()).start === 'cache');
+  } catch (error) {
+    // A machine that was never made has no statistics.
+    if (error instanceof VmError) return undefined;
+    throw error;
   }
 }
 

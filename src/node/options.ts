@@ -15,7 +15,7 @@ import {
   shareDefaults,
 } from '../vm-options.ts';
 import { parseDrive, type DriveArgument } from './drive-argument.ts';
-import { userCacheFolder } from './cache-folder.ts';
+import { userCacheFolder } from './cache-file.ts';
 import { bad, parseNumber } from './option-values.ts';
 import { parseRoot, parseShare, type ShareArgument } from './share-argument.ts';
 

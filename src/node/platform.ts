@@ -12,10 +12,12 @@ import { after } from './timer.ts';
 
 class NodeWorker<To, From> implements WorkerHandle<To, From> {
   readonly #worker: Worker;
+  readonly #beforeEnd: () => Promise<void>;
   #terminated = false;
 
-  constructor(worker: Worker) {
+  constructor(worker: Worker, beforeEnd = () => Promise.resolve()) {
     this.#worker = worker;
+    this.#beforeEnd = beforeEnd;
     this.#worker.unref();
   }
 
@@ -44,6 +46,7 @@ class NodeWorker<To, From> implements WorkerHandle<To, From> {
 
   async terminate(): Promise<void> {
     this.#terminated = true;
+    await this.#beforeEnd();
     await this.#worker.terminate();
   }
 }
@@ -54,7 +57,7 @@ function start(script: string, name: string): Worker {
 }
 
 export const nodePlatform: Platform = {
-  startWorker: () => new NodeWorker<ToWorker, FromWorker>(start('./worker.js', 'vm9')),
+  startWorker: () => new NodeWorker<ToWorker, FromWorker>(start('./worker.cjs', 'vm9')),
   startWasiWorker: () => new NodeWorker<ToWasi, FromWasi>(start('./wasi-worker.js', 'vm9 wasi')),
   makeChannel: (onMessage) => {
     const { port1, port2 } = new MessageChannel();
@@ -73,8 +76,8 @@ export const nodePlatform: Platform = {
   sharedMemory: true,
 };
 
-/** With a thread that was started ahead, for the first machine that wants one. */
-export function platformWith(thread: Worker | undefined): Platform {
+/** With a thread that was started ahead, for the first machine that wants one; `beforeEnd` is awaited before it is ended. */
+export function platformWith(thread: Worker | undefined, beforeEnd: () => Promise<void>): Platform {
   let ahead = thread;
   const takeWorker = (): Worker | undefined => {
     const worker = ahead;
@@ -85,7 +88,9 @@ export function platformWith(thread: Worker | undefined): Platform {
     ...nodePlatform,
     startWorker: () => {
       const worker = takeWorker();
-      return worker === undefined ? nodePlatform.startWorker() : new NodeWorker<ToWorker, FromWorker>(worker);
+      return worker === undefined
+        ? nodePlatform.startWorker()
+        : new NodeWorker<ToWorker, FromWorker>(worker, beforeEnd);
     },
   };
 }

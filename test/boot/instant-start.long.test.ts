@@ -1,6 +1,6 @@
 // The cache of booted machines in the hands of users: other options, other images, kills, damage, several at once, and what a
 // machine that went on from it does later.
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
@@ -32,7 +32,11 @@ function fileWith(bytes: Uint8Array): string {
   return path;
 }
 
-const files = (cache: string): string[] => readdirSync(cache).toSorted();
+/** But for the program's compiled code. */
+const files = (cache: string): string[] =>
+  readdirSync(cache)
+    .filter((name) => !name.endsWith('.code'))
+    .toSorted();
 
 test('each machine has its own, by its options and its images', async () => {
   const cache = temporaryFolder();
@@ -120,6 +124,46 @@ test('a file that is damaged is told in a line, and made anew', async () => {
     `vm9: ${path} in the cache is damaged: the machine boots, and is kept anew`,
   ]);
   expect(await start(cache)).toBe('cache');
+});
+
+test('code of the program that is damaged, gone, or open to others, and a cache that goes while a run lasts, leave that as it is', async () => {
+  const cache = temporaryFolder();
+  const env = { VM9_CACHE: cache };
+  const code = (): string => join(cache, readdirSync(cache).find((name) => name.endsWith('.code')) ?? '');
+  const usual = async (): Promise<void> => {
+    const { stdout, stderr, status } = await runVm(['--exec', 'echo ok'], { env });
+    expect({ stdout: stdout.toString(), stderr, status }).toEqual({ stdout: 'ok\n', stderr: '', status: 0 });
+  };
+  await usual();
+  await usual();
+  const kept = statSync(code()).ino;
+  await usual();
+  expect(statSync(code()).ino).toBe(kept);
+
+  const path = code();
+  const whole = readFileSync(path);
+  for (const harm of [
+    () => writeFileSync(path, Buffer.from(whole).fill(1, whole.length >> 1, (whole.length >> 1) + 1)),
+    () => rmSync(path),
+    () => chmodSync(path, 0o666),
+  ]) {
+    harm();
+    await usual();
+    // Made anew, in a run that went on from the kept machine.
+    expect(readFileSync(path).subarray(0, 8)).toEqual(whole.subarray(0, 8));
+    expect(statSync(path).mode & 0o777).toBe(0o600);
+    const { ino } = statSync(path);
+    await usual();
+    expect(statSync(path).ino).toBe(ino);
+  }
+  // V8 takes no code that was made under other flags: those have their own.
+  const flags = { ...env, NODE_OPTIONS: '--stack-trace-limit=20' };
+  expect((await runVm(['--exec', 'true'], { env: flags })).status).toBe(0);
+  expect(readdirSync(cache).filter((name) => name.endsWith('.code'))).toHaveLength(2);
+
+  const removed = delay(20).then(() => rmSync(cache, { recursive: true }));
+  await usual();
+  await removed;
 });
 
 test('a shell goes on from it, with the size of its own terminal; one in which was typed before is not kept', async () => {

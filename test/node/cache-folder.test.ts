@@ -15,7 +15,8 @@ import { promisify } from 'node:util';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { cacheFolder, userCacheFolder, type CacheFolderOptions } from '../../src/node/cache-folder.ts';
+import { userCacheFolder } from '../../src/node/cache-file.ts';
+import { cacheFolder, type CacheFolderOptions } from '../../src/node/cache-folder.ts';
 
 const run = promisify(execFile);
 

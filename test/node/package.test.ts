@@ -48,7 +48,7 @@ const tarball = ({ filename }: Packed): string => join(folder, filename);
 const installed = (...path: string[]): string => join(consumer, 'node_modules', ...path);
 
 beforeAll(() => {
-  if (!existsSync(join(repository, 'dist/cli.js'))) execFileSync(process.execPath, ['build.js'], { cwd: repository });
+  if (!existsSync(join(repository, 'dist/cli.cjs'))) execFileSync(process.execPath, ['build.js'], { cwd: repository });
   if (!existsSync(join(repository, 'dist/types/src/node/index.d.ts'))) npm(repository, 'run', 'typecheck');
   const { dependencies } = JSON.parse(readFileSync(join(repository, 'package.json'), 'utf8')) as {
     dependencies: Readonly<Record<string, string>>;
@@ -129,17 +129,19 @@ test.each([
 
 test('vm9 holds the built program and its types, and nothing else', () => {
   const wanted =
-    /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|run-vm\.js|dist\/[\w-]+\.js(\.map)?|dist\/(licences\.txt|flame-graph\.html)|dist\/types\/(src|devices)\/.+\.d\.ts)$/;
+    /^(package\.json|README\.md|CHANGELOG\.md|LICENSE|run-vm\.js|dist\/[\w-]+\.c?js(\.map)?|dist\/(licences\.txt|flame-graph\.html)|dist\/types\/(src|devices)\/.+\.d\.ts)$/;
   expect(pathsOf(vm9).filter((path) => !wanted.test(path))).toEqual([]);
   const needed = [
     'package.json',
     'README.md',
     'LICENSE',
     'run-vm.js',
-    'dist/cli.js',
+    'dist/cli.cjs',
     'dist/flame-graph.html',
     'dist/index.js',
-    'dist/worker.js',
+    'dist/start.cjs',
+    'dist/worker-start.cjs',
+    'dist/worker.cjs',
   ];
   expect(pathsOf(vm9)).toEqual(expect.arrayContaining(needed));
 });

@@ -75,20 +75,25 @@ function bucketOf(instruction: number): number {
 }
 
 const candidates = instructionSet.map(candidate);
-const buckets: readonly (readonly Candidate[])[] = Array.from({ length: 256 }, (_, bucket) => {
+/** Each on first sight: all of them take 8 ms in a thread that has just begun. */
+const buckets: (readonly Candidate[] | undefined)[] = [];
+
+function bucketAt(bucket: number): readonly Candidate[] {
   const bits = ((bucket & 0x1f) << 2) | ((bucket >>> 5) << 12) | 3;
-  return candidates.filter(({ row }) => mayMatch(row.encoding, bits, 0x707f));
-});
+  return (buckets[bucket] ??= candidates.filter(({ row }) => mayMatch(row.encoding, bits, 0x707f)));
+}
 
 /** Of a compressed instruction the quadrant and bits 15 to 13. */
 function compressedBucketOf(parcel: number): number {
   return (parcel & 3) | ((parcel >>> 13) << 2);
 }
 
-const compressedBuckets: readonly (readonly CompressedRow[])[] = Array.from({ length: 32 }, (_, bucket) => {
+const compressedBuckets: (readonly CompressedRow[] | undefined)[] = [];
+
+function compressedBucketAt(bucket: number): readonly CompressedRow[] {
   const bits = (bucket & 3) | ((bucket >>> 2) << 13);
-  return c.filter(({ encoding }) => mayMatch(encoding, bits, 0xe003));
-});
+  return (compressedBuckets[bucket] ??= c.filter(({ encoding }) => mayMatch(encoding, bits, 0xe003)));
+}
 
 function mayMatch(encoding: Encoding, bits: number, mask: number): boolean {
   return ((encoding.match ^ bits) & encoding.mask & mask) === 0;
@@ -96,12 +101,12 @@ function mayMatch(encoding: Encoding, bits: number, mask: number): boolean {
 
 const numberByName = new Map(instructionSet.map((row, number) => [row.name, number]));
 /** What each 16-bit parcel stands for, found on first sight; null for what stands for nothing. */
-const compressed: (Decoded | null | undefined)[] = Array.from({ length: 0x10000 });
+const compressed = Array<Decoded | null | undefined>(0x1_0000);
 
 /** Slots for what was decoded last, by bits of the instruction: the same few instructions are met again and again. */
 const recentSlots = 4096;
 const recentBits = new Int32Array(recentSlots);
-const recent: (Decoded | undefined)[] = Array.from({ length: recentSlots });
+const recent = Array<Decoded | undefined>(recentSlots);
 
 /** The length in bytes of the instruction that starts with this 16-bit parcel. */
 export function lengthOf(parcel: number): 2 | 4 {
@@ -121,12 +126,13 @@ export function decode(bits: number): Decoded | undefined {
 
 /** The compressed instruction in a parcel, and the base instruction that it stands for. */
 export function findCompressed(parcel: number): CompressedRow | undefined {
-  const bucket = compressedBuckets[compressedBucketOf(parcel)] ?? [];
-  return bucket.find((row) => (parcel & row.encoding.mask) === row.encoding.match);
+  return compressedBucketAt(compressedBucketOf(parcel)).find(
+    (row) => (parcel & row.encoding.mask) === row.encoding.match,
+  );
 }
 
 function decodeBase(bits: number): Decoded | undefined {
-  for (const found of buckets[bucketOf(bits)] ?? []) {
+  for (const found of bucketAt(bucketOf(bits))) {
     const { row, number, rd, rs1, rs2, imm } = found;
     if ((bits & row.encoding.mask) >>> 0 !== row.encoding.match) continue;
     if (found.rm && ((bits >>> 12) & 7) >= 5 && ((bits >>> 12) & 7) !== 7) return undefined;
