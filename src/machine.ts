@@ -16,9 +16,8 @@ import { loadGuest } from './boot.ts';
 import { VmError } from './errors.ts';
 import { CountedRandomness } from './counted-randomness.ts';
 import type { Gunzip } from './decompress.ts';
-import { memoryPages } from './cpu/riscv/hart.ts';
 import type { Hart, RunOutcome } from './cpu/riscv/hart.ts';
-import { ramOffset } from './cpu/riscv/layout.ts';
+import { makeMemory, ramOffset } from './cpu/riscv/layout.ts';
 import type { RamRange } from './cpu/riscv/mmu.ts';
 import type { Translator } from './cpu/riscv/translator.ts';
 import { readKernel } from './kernel-image.ts';
@@ -103,13 +102,12 @@ export class Machine implements WorkerMachine {
   constructor(options: MachineOptions) {
     this.#options = options;
     this.#resume = options.resume;
-    const { memoryBytes, sharedMemory, console: size, drives = [] } = options;
+    const { memory, memoryBytes, sharedMemory, console: size, drives = [] } = options;
     if (options.shares.length + drives.length > maximumShares) {
       throw new RangeError(`a machine has room for ${maximumShares} shares and drives`);
     }
     this.#slots = options.makeSlots((source) => this.#source(source));
-    const pages = memoryPages(memoryBytes);
-    this.#memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared: sharedMemory });
+    this.#memory = memory ?? makeMemory(memoryBytes, sharedMemory);
     this.#ram = new GuestMemory({
       buffer: this.#memory.buffer,
       byteOffset: ramOffset,

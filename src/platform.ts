@@ -3,7 +3,9 @@ import type { Bytes } from '../devices/ports.ts';
 import type { PortEnd, TransferablePort } from './port.ts';
 import type { FromShare } from './share-protocol.ts';
 import type { FromWasi, ToWasi } from './wasi/wasi-protocol.ts';
-import type { FromWorker, ToWorker } from './worker-protocol.ts';
+import type { Sections } from './snapshot/container.ts';
+import type { Filling } from './snapshot/fill-ahead.ts';
+import type { FromWorker, MachineSetup, ToWorker } from './worker-protocol.ts';
 
 /** A thread that runs `serveVm` of src/worker.ts, or a WASI program, as the thread that started it sees it. */
 export interface WorkerHandle<To = ToWorker, From = FromWorker> {
@@ -42,6 +44,13 @@ export interface Platform {
   now(): number;
   /** Calls back after `milliseconds`, unless the returned function is called before. */
   after(milliseconds: number, callback: () => void): () => void;
+  /**
+   * Makes memory and fills it from a snapshot, where this thread has nothing else to do while the machine's starts. Memory must be
+   * shared then.
+   */
+  readonly fillAhead?: (file: Sections, memoryBytes: number) => Promise<Filling>;
+  /** The interpreter of a machine, likewise. */
+  readonly makeInterpreter?: (setup: MachineSetup) => Promise<Uint8Array<ArrayBuffer>>;
   /** Whether memory can be shared with the worker: without it doorbells are messages. */
   readonly sharedMemory: boolean;
 }

@@ -49,6 +49,8 @@ export interface RunContext {
 export interface PreparedRun extends PreparedMachine {
   /** Of this side, where the machine goes on from a snapshot. */
   readonly resumption?: Resumption;
+  /** The snapshot's RAM is in the memory. Rejects with SnapshotError 'bad-file'. */
+  readonly filled?: Promise<void>;
   /** Given the machine once it has booted, before it has any share. */
   readonly keep?: KeepBooted;
 }
@@ -207,14 +209,31 @@ export class VmRun {
     this.#hold = hold;
     this.#forgetThread = hold.thread.onGone((error) => this.#end(error));
     const machine = await this.#context.prepare((loaded, total) => this.#imageLoading(loaded, total));
+    // A machine that stops before, or has no use for it, does not ask.
+    machine.filled?.catch(() => undefined);
+    const setup = await this.#withInterpreter(machine.setup);
     if (this.#over) return;
-    this.#setup = machine.setup;
+    this.#setup = setup;
     this.#resumption = machine.resumption;
     this.#keepBooted = machine.keep;
     machine.resumption?.begin(this.#context);
     this.#reach('image');
     this.#setUp = true;
-    this.#link.start(hold.thread, machine);
+    this.#link.start(hold.thread, { ...machine, setup });
+    machine.filled?.then(
+      () => this.#link.post({ type: 'filled' }),
+      (error: unknown) => {
+        const { code, message } = asVmError(error);
+        this.#link.post({ type: 'filled', error: { code, message } });
+      },
+    );
+  }
+
+  async #withInterpreter(setup: MachineSetup): Promise<MachineSetup> {
+    // What the program has kept of a machine has it.
+    if (setup.resumeIsWhole === true) return setup;
+    const interpreter = await this.#context.platform.makeInterpreter?.(setup);
+    return interpreter === undefined ? setup : { ...setup, interpreter };
   }
 
   #receive(message: FromWorker): void {

@@ -4,6 +4,7 @@ import { Emitter } from './emitter.ts';
 import { VmError, asVmError } from './errors.ts';
 import { observed } from './observed.ts';
 import type { OnLoading, Platform } from './platform.ts';
+import type { Resuming } from './snapshot/api-side.ts';
 import { ShareConnection } from './share-connection.ts';
 import type { ShareChange } from './share-changes.ts';
 import { ShareFiles, type OpenFiles } from './share-files.ts';
@@ -351,15 +352,13 @@ export class Vm {
 
   async #prepareToResume(resume: Bytes): Promise<PreparedRun> {
     const { prepareToResume } = await import('./snapshot/api-side.ts');
-    return prepareToResume(resume, this.#setup(), this.#options, this.shares, this.#drives);
+    return prepareToResume(resume, false, { ...this.#made(), drives: this.#drives });
   }
 
   async #prepareInstantStart(cache: StartCache, onLoading: OnLoading): Promise<PreparedRun> {
     const { prepareInstantStart } = await import('./snapshot/instant-start.ts');
     return prepareInstantStart(cache, {
-      setup: this.#setup(),
-      options: this.#options,
-      shares: this.shares,
+      ...this.#made(),
       boot: () => this.#prepare(onLoading),
       onKeeping: (keeping) => {
         // With one that an earlier start has left under way.
@@ -383,6 +382,11 @@ export class Vm {
       },
     };
     return { setup, transfer: image === undefined ? [] : [image.kernel, image.initrd].flatMap(wholeBuffer) };
+  }
+
+  /** What a machine that does not boot is made for. */
+  #made(): Omit<Resuming, 'drives'> {
+    return { platform: this.#platform, setup: this.#setup(), options: this.#options, shares: this.shares };
   }
 
   /** What does not depend on where the machine begins. */

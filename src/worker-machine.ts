@@ -11,6 +11,7 @@ import { VmError } from './errors.ts';
 import { GuestStream, type GuestPort } from './guest-stream.ts';
 import type { Host } from './host.ts';
 import type { MachineParts } from './snapshot/machine-snapshot.ts';
+import type { SavedSection } from './snapshot/container.ts';
 import type { OpenSnapshot } from './snapshot/worker-side.ts';
 import type { TraceSender } from './trace-window.ts';
 import { MmioSlots } from './virtio-slots.ts';
@@ -87,7 +88,7 @@ export interface MachineDrive {
 
 export interface WorkerMachineOptions extends Omit<
   MachineSetup,
-  'trace' | 'image' | 'transport' | 'resume' | 'resumeIsWhole'
+  'trace' | 'image' | 'transport' | 'resume' | 'resumeIsWhole' | 'interpreter'
 > {
   readonly host: Host;
   /** What is booted, asked for before each life of the guest and not kept. Throws VmError 'bad-file'. */
@@ -113,7 +114,7 @@ export interface MachineRunOptions {
   /** That of the first life; undefined where that is resumed. */
   readonly image: BootImage | undefined;
   /** What that goes on from. */
-  readonly resume: Bytes | undefined;
+  readonly resume: readonly SavedSection[] | undefined;
   readonly host: Host;
   readonly trace: TraceSender;
   /** Throws VmError 'bad-file' for a share that cannot be opened. */
@@ -135,8 +136,9 @@ export class MachineRun {
   readonly #options: Omit<MachineRunOptions, 'image' | 'resume'>;
   #image: BootImage | undefined;
   /** Until the machine has come back to it, and no longer: it is as large as what the guest uses. */
-  #resume: Bytes | undefined;
+  #resume: readonly SavedSection[] | undefined;
   #snapshot: OpenSnapshot | undefined;
+  readonly #filled = new Deferred<void>();
   #wantedImage: Deferred<BootImage> | undefined;
   #machine: WorkerMachine | undefined;
   #streams: Readonly<Record<StreamName, GuestStream>> | undefined;
@@ -152,6 +154,8 @@ export class MachineRun {
     this.#image = image;
     this.#resume = resume;
     this.#traced = options.setup.trace;
+    // A machine that is stopped before does not ask.
+    this.#filled.promise.catch(() => undefined);
   }
 
   /** Runs the machine to its end. Throws VmError or BootError for a setup that cannot be used, else only for defects. */
@@ -188,6 +192,10 @@ export class MachineRun {
         break;
       case 'save':
         if (machine !== undefined) void this.#save(machine, message);
+        break;
+      case 'filled':
+        if (message.error === undefined) this.#filled.resolve();
+        else this.#filled.reject(new VmError(message.error.code, message.error.message));
         break;
       case 'plug':
         machine?.plugShares();
@@ -246,7 +254,7 @@ export class MachineRun {
         return uart.resumed;
       },
       onUartInputRoom: () => this.#streams?.uart.roomForInput(),
-      interpreter: this.#snapshot?.warm?.interpreter,
+      interpreter: this.#snapshot?.warm?.interpreter ?? setup.interpreter,
       resume: this.#snapshot && ((parts) => this.#bringBack(parts)),
       log: (line) => post({ type: 'log', line }),
     });
@@ -319,7 +327,8 @@ export class MachineRun {
     this.#snapshot = undefined;
     if (snapshot === undefined) throw new Error('a machine goes on from a snapshot once');
     const opened = (port: 'console' | 'agent'): void => this.#opened(port, true);
-    await resumeMachine(snapshot, this.#options, parts, this.#machine, this.#streams, opened);
+    const filled = this.#options.setup.memory && this.#filled.promise;
+    await resumeMachine(snapshot, this.#options, parts, this.#machine, this.#streams, filled, opened);
   }
 
   #sawOutput(): void {

@@ -8,7 +8,7 @@ import type { VmErrorCode } from './errors.ts';
 import type { ProfileSample } from './profile-samples.ts';
 import type { TransferablePort } from './port.ts';
 import type { Drive } from './vm-drives.ts';
-import type { Section } from './snapshot/container.ts';
+import type { SavedSection, Section } from './snapshot/container.ts';
 import type { MachineShape } from './snapshot/shape.ts';
 import type { ShareSource } from './vm-options.ts';
 
@@ -51,11 +51,15 @@ export interface MachineSetup {
   readonly transport: VirtioTransport;
   /** What is booted; absent where the machine is resumed: asked for if the guest restarts. */
   readonly image?: BootImage;
-  /** A snapshot to go on from, and what the machine has to be for it. */
-  readonly resume?: Bytes;
+  /** The sections of a snapshot to go on from, which are as they were written, and what the machine has to be for it. */
+  readonly resume?: readonly SavedSection[];
   readonly shape?: MachineShape;
-  /** Who gives the snapshot has seen that it is as it was written: its checksums need not be compared. */
+  /** The snapshot is this program's own: what is in it for the program alone can be followed without looking. */
   readonly resumeIsWhole?: boolean;
+  /** What to have as memory, where that is shared: its RAM is being filled from the snapshot, until `filled` follows. */
+  readonly memory?: WebAssembly.Memory;
+  /** The module of a hart of these options, made while this thread was starting. */
+  readonly interpreter?: Uint8Array<ArrayBuffer>;
   /** The guest boots without the shares; `plug` brings them. */
   readonly sharesLater?: boolean;
   readonly commandLine: string;
@@ -174,6 +178,8 @@ export type ToWorker =
    * `packed`: small rather than quick to read.
    */
   | { readonly type: 'save'; readonly stop: boolean; readonly packed: boolean }
+  /** RAM is as it was in the snapshot; with `error` it can not be. */
+  | { readonly type: 'filled'; readonly error?: { readonly code: VmErrorCode; readonly message: string } }
   /** Plugs in the shares that were to come later, if they are not. */
   | { readonly type: 'plug' }
   /** Ends the machine, if it runs; `exit` follows. */

@@ -1,6 +1,7 @@
 // The package's entry in Node.js: the API of src/index.ts with what only Node.js has.
 import { Vm } from '../vm.ts';
 import type { VmOptions } from '../vm-options.ts';
+import type { MachineSetup } from '../worker-protocol.ts';
 import { nodePlatform } from './platform.ts';
 
 export * from '../index.ts';
@@ -12,7 +13,12 @@ export { rootFolder } from './root-folder.ts';
 export type { HostFolderOptions } from './host-folder-options.ts';
 export type { IdRange } from './node-fs/owners.ts';
 
+/** Its thread is started with the machine, and takes longer for that than this one for the module. */
+async function makeInterpreter(setup: MachineSetup): Promise<Uint8Array<ArrayBuffer>> {
+  return (await import('./interpreter.ts')).interpreterFor(setup);
+}
+
 /** Makes a VM whose machine runs in a worker thread. Nothing runs before `start`. Throws VmError 'bad-option'. */
 export function createVm(options: VmOptions = {}): Vm {
-  return new Vm({ ...nodePlatform, sharedMemory: options.sharedMemory ?? true }, options);
+  return new Vm({ ...nodePlatform, makeInterpreter, sharedMemory: options.sharedMemory ?? true }, options);
 }

@@ -73,6 +73,10 @@ export const nodePlatform: Platform = {
   randomFill: (bytes) => void randomFillSync(bytes),
   now: () => performance.now(),
   after,
+  fillAhead: async (file, memoryBytes) => {
+    const { fillAhead } = await import('../snapshot/fill-ahead.ts');
+    return fillAhead(file, memoryBytes, { zlib: () => import('./zlib.ts') });
+  },
   sharedMemory: true,
 };
 

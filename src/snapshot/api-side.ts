@@ -1,5 +1,6 @@
 // What the thread with the API fetches when a machine is saved or resumed, and not before.
 import type { Bytes, Log } from '../../devices/ports.ts';
+import type { Platform } from '../platform.ts';
 import { programVersion } from '../version.ts';
 import type { Drive } from '../vm-drives.ts';
 import type { CacheMode, Share, VmOptions } from '../vm-options.ts';
@@ -32,29 +33,54 @@ export async function saveVm(
   return packSnapshot(programVersion, sections, { ...recordOf({ ...setup, shares, drives }), ...state });
 }
 
-/** Of a machine that goes on from a snapshot: `setup` is that of one that would boot, with the same options. Throws SnapshotError. */
-export function prepareToResume(
+/** What a machine that goes on from a snapshot is made for. */
+export interface Resuming {
+  readonly platform: Pick<Platform, 'fillAhead'>;
+  /** That of one that would boot, with the same options. */
+  readonly setup: MachineSetup;
+  readonly options: VmOptions;
+  readonly shares: readonly Share[];
+  readonly drives: readonly Drive[];
+}
+
+/** RAM, which is put back by whoever fills the memory. */
+const ramSections = ['pages', 'ram'];
+
+/** `isOwn`: the snapshot is this program's, see MachineSetup.resumeIsWhole, and may be given away. Throws SnapshotError. */
+export async function prepareToResume(
   resume: Bytes,
-  setup: MachineSetup,
-  options: VmOptions,
-  shares: readonly Share[],
-  drives: readonly Drive[],
-): PreparedRun {
-  const file = new SnapshotFile(resume);
+  isOwn: boolean,
+  { platform, setup, options, shares, drives }: Resuming,
+): Promise<PreparedRun> {
+  const file = new SnapshotFile(resume, isOwn);
   const { memory, clock, transport, cpuFeatures } = options;
   const record = readHost(file, { memory, clock, transport, cpuFeatures, shares, drives });
+  const prepared: MachineSetup = {
+    ...setup,
+    memoryBytes: record.memoryBytes,
+    transport: record.transport,
+    clock: record.clock,
+    features: record.features,
+    shape: readShape(file),
+    ...(isOwn && { resumeIsWhole: true }),
+  };
+  const resumption = new Resumption(record);
+  const filling = setup.sharedMemory ? await platform.fillAhead?.(file, record.memoryBytes) : undefined;
+  if (filling === undefined) {
+    const sections = file.names.map((name) => ({ name, bytes: file.section(name) }));
+    const transfer = isOwn && resume.buffer instanceof ArrayBuffer ? [resume.buffer] : [];
+    return { setup: { ...prepared, resume: sections }, transfer, resumption };
+  }
+  // Copies: of a part all of the file would be posted.
+  const sections = file.names
+    .filter((name) => !ramSections.includes(name))
+    .map((name) => ({ name, bytes: new Uint8Array(file.section(name)) }));
+  const transfer = sections.map(({ bytes }) => bytes.buffer);
   return {
-    setup: {
-      ...setup,
-      memoryBytes: record.memoryBytes,
-      transport: record.transport,
-      clock: record.clock,
-      features: record.features,
-      resume,
-      shape: readShape(file),
-    },
-    transfer: [],
-    resumption: new Resumption(record),
+    setup: { ...prepared, resume: sections, memory: filling.memory },
+    transfer,
+    resumption,
+    filled: filling.filled,
   };
 }
 

@@ -12,8 +12,14 @@ export const formatVersion = 2;
 const prologue = 20;
 const longestTable = 65_536;
 
-export interface Section {
+/** As it is in a file. */
+export interface SavedSection {
   readonly name: string;
+  readonly bytes: Bytes;
+}
+
+/** As it is made, to be posted and written. */
+export interface Section extends SavedSection {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Of the bytes, where somebody has it. */
   readonly checksum?: number | undefined;
@@ -47,8 +53,40 @@ export function writeSnapshot(program: string, sections: readonly Section[]): Ui
   return file;
 }
 
+/** A snapshot's sections, wherever they are. */
+export interface Sections {
+  readonly names: readonly string[];
+  /** The bytes of a section. Throws SnapshotError 'bad-file' where there is none, or it is not as it was written. */
+  section(name: string): Bytes;
+  /** A section of plain data. Throws SnapshotError 'bad-file'. */
+  plain(name: string): unknown;
+}
+
+/** Sections that were looked at already. */
+export class CheckedSections implements Sections {
+  readonly #bytes: ReadonlyMap<string, Bytes>;
+
+  constructor(sections: readonly SavedSection[]) {
+    this.#bytes = new Map(sections.map(({ name, bytes }) => [name, bytes]));
+  }
+
+  get names(): readonly string[] {
+    return [...this.#bytes.keys()];
+  }
+
+  section(name: string): Bytes {
+    const bytes = this.#bytes.get(name);
+    if (bytes === undefined) throw damaged(`no section ${name}`);
+    return bytes;
+  }
+
+  plain(name: string): unknown {
+    return decodePlain(this.section(name), `section ${name}`);
+  }
+}
+
 /** A snapshot's sections, each checked when it is asked for. */
-export class SnapshotFile {
+export class SnapshotFile implements Sections {
   /** Version of the program that has made it. */
   readonly program: string;
   readonly #bytes: Bytes;
@@ -97,7 +135,6 @@ export class SnapshotFile {
     if (start < bytes.length) throw damaged('bytes behind its end');
   }
 
-  /** The bytes of a section. Throws SnapshotError 'bad-file' where there is none, or it is not as it was written. */
   section(name: string): Bytes {
     const place = this.#places.get(name);
     if (place === undefined) throw damaged(`no section ${name}`);
@@ -106,7 +143,6 @@ export class SnapshotFile {
     return bytes;
   }
 
-  /** A section of plain data. */
   plain(name: string): unknown {
     return decodePlain(this.section(name), `section ${name}`);
   }

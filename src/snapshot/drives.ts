@@ -2,7 +2,7 @@
 // kernel keeps pieces of the file system in memory, and would write them over a disk that somebody has changed since.
 import type { Identity } from '../disk/identity.ts';
 import type { MachineDrive } from '../worker-machine.ts';
-import type { SnapshotFile } from './container.ts';
+import type { Sections } from './container.ts';
 import { checkShape } from './plain.ts';
 import { SnapshotError } from './snapshot-error.ts';
 
@@ -14,7 +14,7 @@ export async function saveDrives(drives: readonly MachineDrive[]): Promise<Ident
 }
 
 /** Throws SnapshotError 'bad-file' where a drive is another, or not as it was. */
-export async function checkDrives(file: SnapshotFile, drives: readonly MachineDrive[]): Promise<void> {
+export async function checkDrives(file: Sections, drives: readonly MachineDrive[]): Promise<void> {
   const saved = file.plain('drives') as readonly Identity[];
   checkShape(saved, [{ size: 0, digest: 0, time: 0n }], 'section drives');
   if (saved.length !== drives.length) {

@@ -7,7 +7,7 @@ import type { Share, VmOptions } from '../vm-options.ts';
 import { programVersion } from '../version.ts';
 import type { PreparedRun } from '../vm-run.ts';
 import type { MachineSetup, PreparedMachine } from '../worker-protocol.ts';
-import { prepareToResume } from './api-side.ts';
+import { prepareToResume, type Resuming } from './api-side.ts';
 import { formatVersion } from './container.ts';
 import { beginsWithAgent } from './first-program.ts';
 import { packSnapshot, recordOf } from './host-record.ts';
@@ -21,11 +21,7 @@ export type KeepBooted = (
   save: (mode: SaveMode) => Promise<SavedRun>,
 ) => Promise<void>;
 
-export interface MachineToStart {
-  /** Of one that boots, but for its images. */
-  readonly setup: MachineSetup;
-  readonly options: VmOptions;
-  readonly shares: readonly Share[];
+export interface MachineToStart extends Omit<Resuming, 'drives'> {
   /** With the images. */
   readonly boot: () => Promise<PreparedMachine>;
   /** Told of what has begun to be written, which ends by itself. */
@@ -40,7 +36,7 @@ export async function prepareInstantStart(cache: StartCache, machine: MachineToS
   const initrd = options.initrd === 'none' ? undefined : options.initrd;
   const key = await cache.keyOf({ kernel, initrd, shape: shapeOf(setup) });
   const kept = await cache.read(key);
-  const resumed = kept && goOnFrom(kept, machine);
+  const resumed = kept && (await goOnFrom(kept, machine));
   if (resumed !== undefined) return resumed;
   // Another program may look for the shares while it boots.
   const unpacked = initrd && (await cache.unpack(initrd));
@@ -81,10 +77,9 @@ function shapeOf(setup: MachineSetup): BootedMachine['shape'] {
 }
 
 /** Undefined where what was kept cannot be used after all. */
-function goOnFrom(kept: Uint8Array<ArrayBuffer>, { setup, options, shares }: MachineToStart): PreparedRun | undefined {
+async function goOnFrom(kept: Uint8Array<ArrayBuffer>, machine: MachineToStart): Promise<PreparedRun | undefined> {
   try {
-    const prepared = prepareToResume(kept, setup, options, shares, []);
-    return { ...prepared, setup: { ...prepared.setup, resumeIsWhole: true }, transfer: [kept.buffer] };
+    return await prepareToResume(kept, true, { ...machine, drives: [] });
   } catch (error) {
     if (error instanceof SnapshotError) return undefined;
     throw error;

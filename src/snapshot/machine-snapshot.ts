@@ -8,15 +8,14 @@ import type { VirtioDevice } from '../../devices/virtio/device.ts';
 import { restoreHart, saveHart } from '../cpu/riscv/hart-state.ts';
 import { ramOffset } from '../cpu/riscv/layout.ts';
 import type { CountedRandomness } from '../counted-randomness.ts';
-import type { Host, Zlib } from '../host.ts';
+import type { Zlib } from '../host.ts';
 import type { MachineCore } from '../machine-core.ts';
 import type { MachineDrive } from '../worker-machine.ts';
-import type { Section } from './container.ts';
-import type { SnapshotFile } from './container.ts';
+import type { Section, Sections } from './container.ts';
 import { checkDrives } from './drives.ts';
 import { checkShape, encodePlain } from './plain.ts';
 import type { Plain } from './plain.ts';
-import { restoreRam, saveRam } from './ram.ts';
+import { saveRam } from './pack-ram.ts';
 import type { MachineShape } from './shape.ts';
 import { SnapshotError, damaged } from './snapshot-error.ts';
 
@@ -135,10 +134,15 @@ export function saveMachine(
 }
 
 /**
- * Makes a machine, whose RAM is all zeros and whose hart has not run, the one of the snapshot, and tells `log` what of its
- * shares is lost. Throws SnapshotError 'bad-file'.
+ * Makes a machine whose hart has not run the one of the snapshot, and tells `log` what of its shares is lost. When `ram` has
+ * resolved, its RAM is that of the snapshot. Throws SnapshotError 'bad-file'.
  */
-export async function restoreMachine(file: SnapshotFile, parts: MachineParts, host: Host, log: Log): Promise<void> {
+export async function restoreMachine(
+  file: Sections,
+  parts: MachineParts,
+  ram: () => Promise<void>,
+  log: Log,
+): Promise<void> {
   await checkDrives(file, parts.drives);
   const shares = file.plain('shares') as readonly ShareRecord[];
   checkShape(shares, [{ tag: '', session: exampleSession }], 'section shares');
@@ -150,7 +154,7 @@ export async function restoreMachine(file: SnapshotFile, parts: MachineParts, ho
     if (here !== name) throw unlike(index, name, here);
     checkShape(record.devices[index], present.devices[index], name);
   }
-  await restoreRam(file, parts.ram.view(parts.ram.base, parts.ram.length), host);
+  await ram();
   parts.randomness.state = record.randomness;
   const board = boardOf(parts);
   const restore = (name: (typeof order)[number]): void => set(board[name], record.board[name] ?? {}, name);

@@ -2,7 +2,7 @@
 // machines (start-cache.ts). Of a file that anybody may have written nothing is run.
 import { restoreDecoded, saveDecoded, type DecodedState } from '../cpu/riscv/decoded-state.ts';
 import type { Hart } from '../cpu/riscv/hart.ts';
-import type { SnapshotFile } from './container.ts';
+import type { Sections } from './container.ts';
 import { checkShape } from './plain.ts';
 
 export interface WarmHart extends DecodedState {
@@ -19,7 +19,7 @@ export function saveWarm({ interpreter, pages, registers }: Hart): Readonly<Reco
 }
 
 /** Of a snapshot that this program has written itself; undefined where none was kept. Throws SnapshotError 'bad-file'. */
-export function readWarm(file: SnapshotFile): WarmHart | undefined {
+export function readWarm(file: Sections): WarmHart | undefined {
   if (!file.names.includes(name)) return undefined;
   const warm = file.plain(name);
   checkShape(warm, example, `section ${name}`);

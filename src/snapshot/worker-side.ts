@@ -1,18 +1,18 @@
 // What a worker fetches when its machine is saved or resumed, and not before: from a machine at rest to the answer that the
 // main thread gets, and back.
-import type { Bytes } from '../../devices/ports.ts';
 import type { VirtioDevice } from '../../devices/virtio/device.ts';
 import type { VmErrorCode } from '../errors.ts';
 import type { GuestStream, GuestStreamState } from '../guest-stream.ts';
 import type { Host } from '../host.ts';
 import type { MachineRunOptions, WorkerMachine } from '../worker-machine.ts';
 import type { StreamName } from '../worker-protocol.ts';
-import { SnapshotFile } from './container.ts';
-import type { Section } from './container.ts';
+import { CheckedSections } from './container.ts';
+import type { SavedSection, Section, Sections } from './container.ts';
 import { saveDrives } from './drives.ts';
 import { restoreMachine, saveMachine, saveShares } from './machine-snapshot.ts';
 import type { MachineParts } from './machine-snapshot.ts';
 import { checkShape } from './plain.ts';
+import { restoreRam } from './ram.ts';
 import { SnapshotError } from './snapshot-error.ts';
 import { readWarm, saveWarm, warmUp, type WarmHart } from './warm-hart.ts';
 
@@ -82,19 +82,20 @@ function codeOf(error: unknown): VmErrorCode {
 
 /** What a machine goes on from. */
 export interface OpenSnapshot {
-  readonly file: SnapshotFile;
+  readonly file: Sections;
   readonly warm: WarmHart | undefined;
 }
 
 /** `isWhole` as in MachineSetup. Throws SnapshotError 'bad-file'. */
-export function openSnapshot(resume: Bytes, isWhole: boolean): OpenSnapshot {
-  const file = new SnapshotFile(resume, isWhole);
+export function openSnapshot(resume: readonly SavedSection[], isWhole: boolean): OpenSnapshot {
+  const file = new CheckedSections(resume);
   return { file, warm: isWhole ? readWarm(file) : undefined };
 }
 
 /**
  * Brings a machine that has not run back to its snapshot, and tells the main thread what it would have been told: `opened` is
- * called for a port that the guest has open. Throws SnapshotError 'bad-file'.
+ * called for a port that the guest has open. `filled`: somebody puts back the RAM, and has done so when it resolves. Throws
+ * SnapshotError 'bad-file'.
  */
 export async function resumeMachine(
   { file, warm }: OpenSnapshot,
@@ -102,12 +103,15 @@ export async function resumeMachine(
   parts: MachineParts,
   machine: WorkerMachine | undefined,
   streams: Streams | undefined,
+  filled: Promise<void> | undefined,
   opened: (port: 'console' | 'agent') => void,
 ): Promise<void> {
   if (machine === undefined || streams === undefined) throw new Error('nothing to resume');
   const states = file.plain('streams');
   checkShape(states, exampleStreams, 'section streams');
-  await restoreMachine(file, parts, host, (line) => post({ type: 'log', line }));
+  const { base, length } = parts.ram;
+  const ram = (): Promise<void> => filled ?? restoreRam(file, parts.ram.view(base, length), host);
+  await restoreMachine(file, parts, ram, (line) => post({ type: 'log', line }));
   const { console: size } = setup;
   if (size !== undefined) machine.resizeConsole(size.columns, size.rows);
   if (warm !== undefined) warmUp(parts.core.hart, warm);

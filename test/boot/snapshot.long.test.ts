@@ -59,6 +59,10 @@ test('a guest with open files is saved when its command has ended, and goes on i
     return stderr;
   };
   expect(await refused()).toContain('it has the share "host" at /mnt/host: give that share again');
+  const whole = readFileSync(snapshot);
+  const ofRam = whole.length - 100_000;
+  writeFileSync(snapshot, whole.with(ofRam, (whole[ofRam] ?? 0) ^ 1));
+  expect(await refused(...share)).toContain('the snapshot is damaged (section ram): ');
   truncateSync(snapshot, 100_000);
   expect(await refused(...share)).toContain(`vm9: --resume ${snapshot}: the snapshot is cut short, 100000 of`);
 });
@@ -80,7 +84,9 @@ describe.each(['mmio', 'pci'] as const)('over %s', (transport) => {
     const folder = temporaryFolder();
     writeFileSync(join(folder, 'late'), 'of the share');
     for (let round = 0; round < 2; round++) {
-      const next = createVm({ resume: snapshot, shares: [{ source: hostFolder(folder) }] });
+      // In memory that is not shared the machine's thread puts back the RAM.
+      const sharedMemory = round === 0;
+      const next = createVm({ resume: snapshot, sharedMemory, shares: [{ source: hostFolder(folder) }] });
       onTestFinished(() => next.dispose());
       await next.start();
       const [command, ...others] = await next.resumedCommands;

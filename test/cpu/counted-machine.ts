@@ -6,6 +6,7 @@ import { NodeHost } from '../../src/node/host.ts';
 import { PciSlots } from '../../src/pci-slots.ts';
 import { SnapshotFile, writeSnapshot } from '../../src/snapshot/container.ts';
 import { restoreMachine } from '../../src/snapshot/machine-snapshot.ts';
+import { restoreRam } from '../../src/snapshot/ram.ts';
 import { readShape } from '../../src/snapshot/shape.ts';
 import { readWarm, warmUp } from '../../src/snapshot/warm-hart.ts';
 import { takeSnapshot } from '../../src/snapshot/worker-side.ts';
@@ -112,7 +113,9 @@ export async function runCounted({
         commandLine,
         ...(snapshot !== undefined && {
           resume: async (parts) => {
-            await restoreMachine(snapshot, parts, host, log);
+            const { base, length } = parts.ram;
+            const ram = (): Promise<void> => restoreRam(snapshot, parts.ram.view(base, length), host);
+            await restoreMachine(snapshot, parts, ram, log);
             if (kept !== undefined) warmUp(parts.core.hart, kept);
           },
           interpreter: kept?.interpreter,

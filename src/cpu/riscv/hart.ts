@@ -9,7 +9,7 @@ import type { HartFeatures } from './features.ts';
 import { systemCodes } from './interpreter-ops.ts';
 import { interpreterModule } from './interpreter.ts';
 import { InstructionFetch } from './instruction-fetch.ts';
-import { at, ramOffset } from './layout.ts';
+import { at } from './layout.ts';
 import { MemoryAccess } from './memory-access.ts';
 import type { PhysicalBus } from './memory-access.ts';
 import { cause, Mmu } from './mmu.ts';
@@ -38,13 +38,6 @@ export interface HartOptions {
   /** Takes calls from S-mode itself, in place of a handler in M-mode: the machine is the SBI. */
   onSupervisorCall?(): void;
 }
-
-/**
- * What `hotAfter` should be. A compiler's code is large and nowhere hot, and gains little: with 8,192 its first run took a
- * half more of the processor than without a translator, and with 200 the boot of the small kernel took three times as long.
- * Where more is gained, in loops, this many jumps take a millisecond.
- */
-export const defaultHotAfter = 32_768;
 
 /** Why `run` came back. */
 export type RunOutcome = 'budget' | 'waiting' | 'left' | 'stuck';
@@ -443,11 +436,6 @@ export class Hart {
     this.caches.enter();
     this.selectCaches();
   }
-}
-
-/** The size of the memory that a hart and this much guest RAM need, in pages of 64 KiB. */
-export function memoryPages(ramBytes: number): number {
-  return (ramOffset + ramBytes) / 0x1_0000;
 }
 
 function isFunction(value: unknown): value is () => void {

@@ -166,3 +166,14 @@ export const ramOffset = Math.ceil((pageFlagsAt + 2 ** 20) / 2 ** 20) * 2 ** 20;
 
 /** The base of results, whose places are one less than those of operands, so that x0's is behind x31. */
 export const xResults = at.x + 8;
+
+/** The size of the memory that a hart and this much guest RAM need, in pages of 64 KiB. */
+export function memoryPages(ramBytes: number): number {
+  return (ramOffset + ramBytes) / 0x1_0000;
+}
+
+/** That memory, all zeros. */
+export function makeMemory(ramBytes: number, shared: boolean): WebAssembly.Memory {
+  const pages = memoryPages(ramBytes);
+  return new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
+}

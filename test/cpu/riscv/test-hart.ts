@@ -1,5 +1,7 @@
 // A hart on a workbench: RAM, a device that notes what reaches it, a clock that stands still until a test moves it.
-import { defaultHotAfter, Hart, memoryPages } from '../../../src/cpu/riscv/hart.ts';
+import { Hart } from '../../../src/cpu/riscv/hart.ts';
+import { defaultHotAfter } from '../../../src/cpu/riscv/interpreter.ts';
+import { memoryPages } from '../../../src/cpu/riscv/layout.ts';
 import type { RunOutcome } from '../../../src/cpu/riscv/hart.ts';
 import type { HartFeatures } from '../../../src/cpu/riscv/features.ts';
 import { csrAt } from '../../../src/cpu/riscv/csr-layout.ts';

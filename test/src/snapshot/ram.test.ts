@@ -5,7 +5,8 @@ import * as zlib from '../../../src/node/zlib.ts';
 import { SnapshotFile, writeSnapshot } from '../../../src/snapshot/container.ts';
 import { decodePlain, encodePlain, type Plain } from '../../../src/snapshot/plain.ts';
 import { makePageScan } from '../../../src/snapshot/page-scan.ts';
-import { restoreRam, saveRam } from '../../../src/snapshot/ram.ts';
+import { saveRam } from '../../../src/snapshot/pack-ram.ts';
+import { restoreRam } from '../../../src/snapshot/ram.ts';
 import { crc32 } from '../../../src/store/crc32.ts';
 
 const page = 4096;

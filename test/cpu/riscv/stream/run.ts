@@ -1,9 +1,9 @@
 // Runs a stream's image on the hart, and reads the log that it leaves.
 import type { HartFeatures } from '../../../../src/cpu/riscv/features.ts';
-import { Hart, memoryPages } from '../../../../src/cpu/riscv/hart.ts';
+import { Hart } from '../../../../src/cpu/riscv/hart.ts';
 import { Translator } from '../../../../src/cpu/riscv/translator.ts';
 import type { TranslationOptions } from '../../../../src/cpu/riscv/translator.ts';
-import { at, pageSize, ramOffset } from '../../../../src/cpu/riscv/layout.ts';
+import { at, pageSize, ramOffset, memoryPages } from '../../../../src/cpu/riscv/layout.ts';
 import { countedOverhead, dump, dumpMark, trapBytes, variable } from './harness.ts';
 import type { Stream } from './image.ts';
 import { physical, ramBase, ramBytes, testFinisher } from './layout.ts';
