@@ -284,7 +284,9 @@ export class Machine implements WorkerMachine {
   /** One life of the guest, from the kernel's entry to its end. */
   async #live(core: MachineCore, isResumed: boolean): Promise<End> {
     const { host, cpu } = this.#options;
-    if (cpu === 'translator') void this.#translate(core);
+    // A guest that goes on is there sooner without: often nothing of it is ever hot.
+    if (cpu === 'translator' && isResumed) core.hart.whenHot(() => void this.#translate(core));
+    else if (cpu === 'translator') void this.#translate(core);
     // The guest was ready before it ran, and may have been told something since.
     const loop = new RunLoop(host, core.clock, this.#target(core), isResumed);
     this.#loop = loop;

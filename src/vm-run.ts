@@ -382,15 +382,24 @@ export class VmRun {
 
   /**
    * Linux takes whole seconds from the board's clock and adds half of one: times of the host's files would lie in its future.
-   * The guest is behind by the time that the word takes, so it is told again where that was long.
+   * The guest is behind by the time that the word takes, so it is told again where that was long; nobody waits for the answer to
+   * that, for what the agent is asked next it does after it.
    */
   async #setClock(agent: Agent): Promise<void> {
+    if (await this.#tellTime(agent)) return;
+    const tellAgain = async (): Promise<void> => {
+      for (let attempt = 1; attempt < clockAttempts; attempt++) if (await this.#tellTime(agent)) return;
+    };
+    // A guest that is gone needs no clock.
+    tellAgain().catch(() => undefined);
+  }
+
+  /** Whether it was told soon enough. */
+  async #tellTime(agent: Agent): Promise<boolean> {
     const { platform } = this.#context;
-    for (let attempt = 0; attempt < clockAttempts; attempt++) {
-      const start = platform.now();
-      await agent.setClock(BigInt(Date.now()) * 1_000_000n);
-      if (platform.now() - start < clockError) return;
-    }
+    const start = platform.now();
+    await agent.setClock(BigInt(Date.now()) * 1_000_000n);
+    return platform.now() - start < clockError;
   }
 
   #cannotBeReady(error: VmError): void {

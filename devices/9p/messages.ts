@@ -143,9 +143,13 @@ export const formats = Object.fromEntries(
 ) as { readonly [M in MessageName]: Format };
 
 /** Every format by its type; the place of an unknown type is empty. */
-export const formatByType: readonly (Format | undefined)[] = Array.from({ length: 256 }, (_, type) =>
-  Object.values(formats).find((format) => format.type === type),
-);
+export const formatByType: readonly (Format | undefined)[] = byType(Object.values(formats));
+
+function byType(all: readonly Format[]): (Format | undefined)[] {
+  const places: (Format | undefined)[] = Array.from({ length: 256 });
+  for (const format of all) places[format.type] = format;
+  return places;
+}
 
 /** The fid that stands for none. */
 export const noFid = 0xffff_ffff;

@@ -1,5 +1,5 @@
 // The cache as a folder of the host, kept in bounds: booted machines, and the program as V8 has compiled it (cache-file.ts: each file).
-import { createHash, randomUUID, type Hash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
@@ -39,24 +39,26 @@ export class CacheFolder implements StartCache {
   readonly #maximumBytes: number;
   readonly #maximumAge: number;
   readonly #onProblem: (line: string) => void;
+  readonly #worker: Bytes | undefined;
   #hasTold = false;
 
-  constructor(folder: string, options: CacheFolderOptions) {
+  /** `worker`: the SHA-256 of dist/worker.cjs, where it is known. */
+  constructor(folder: string, options: CacheFolderOptions, worker?: Bytes) {
     const { maximumBytes, maximumDays, onProblem = () => undefined } = { ...defaults, ...options };
     this.#folder = folder;
     this.#maximumBytes = maximumBytes;
     this.#maximumAge = maximumDays * 24 * 3600_000;
     this.#onProblem = onProblem;
+    this.#worker = worker;
   }
 
   async keyOf({ kernel, initrd, shape }: BootedMachine): Promise<string> {
     const all = createHash('sha256').update(shape);
-    const add = (bytes: Bytes): Hash => all.update(createHash('sha256').update(bytes).digest());
-    add(kernel ?? readFileSync(guestImagePath('kernel')));
-    add(initrd ?? readFileSync(guestImagePath('initrd')));
+    all.update(digestOf(kernel ?? readFileSync(guestImagePath('kernel'))));
+    all.update(digestOf(initrd ?? readFileSync(guestImagePath('initrd'))));
     all.update(process.version);
     // Devices whose code has changed may keep their state in another way, whatever the version says.
-    add(readFileSync(new URL('./worker.cjs', import.meta.url)));
+    all.update(this.#worker ?? digestOf(readFileSync(new URL('./worker.cjs', import.meta.url))));
     return all.digest('hex');
   }
 
@@ -142,6 +144,10 @@ export class CacheFolder implements StartCache {
     const reason = error instanceof Error ? error.message : String(error);
     this.#onProblem(`the cache ${this.#folder} cannot be ${how} (${reason}): each run boots; VM9_CACHE names another`);
   }
+}
+
+function digestOf(bytes: Bytes): Buffer {
+  return createHash('sha256').update(bytes).digest();
 }
 
 /**

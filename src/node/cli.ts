@@ -53,7 +53,7 @@ async function run(given: RunArguments, start: Start | undefined): Promise<numbe
   const terminal = stdin.isTTY && stdout.isTTY ? new HostTerminal(stdin, stdout) : undefined;
   if (given.save !== undefined) checkSavePath(given.save);
   const keeper = given.cold ? undefined : start?.keeper;
-  const cache = given.cold ? undefined : makeCache(given, terminal);
+  const cache = given.cold ? undefined : makeCache(given, terminal, start?.workerDigest);
   let code: Uint8Array<ArrayBuffer> | undefined;
   const platform = platformWith(start?.thread, async () => {
     if (keeper !== undefined) code = await codeOf(keeper, vm);
@@ -230,8 +230,13 @@ function openToWrite(option: string, file: string): number {
   }
 }
 
-function makeCache(given: RunArguments, terminal: HostTerminal | undefined): CacheFolder {
-  return new CacheFolder(userCacheFolder(), { onProblem: (line) => tellOfCache(given, line, terminal) });
+function makeCache(
+  given: RunArguments,
+  terminal: HostTerminal | undefined,
+  worker: Uint8Array<ArrayBuffer> | undefined,
+): CacheFolder {
+  const onProblem = (line: string): void => tellOfCache(given, line, terminal);
+  return new CacheFolder(userCacheFolder(), { onProblem }, worker);
 }
 
 /** What V8 has compiled, where later runs gain by it. */

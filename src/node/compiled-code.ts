@@ -15,13 +15,12 @@ const headLength = 8;
 const lengthAt = 4;
 const alignment = 8;
 
-/** A name for what is made of these sources here, under these flags. */
+/** A name for what is made of the sources with these digests here, under these flags. */
 export function keyOfCode(main: Uint8Array, worker: Uint8Array): string {
   const { version, versions, arch, execArgv, env } = process;
   const flags = [...execArgv, env['NODE_OPTIONS']];
   const all = createHash('sha256').update(JSON.stringify(['code', version, versions.v8, arch, ...flags]));
-  for (const source of [main, worker]) all.update(createHash('sha256').update(source).digest());
-  return all.digest('hex');
+  return all.update(main).update(worker).digest('hex');
 }
 
 /** Undefined where there is none that can be used. */

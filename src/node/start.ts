@@ -1,5 +1,6 @@
 // The beginning of the command line, before it has its program: has V8 take that, and the machine's, from code that it compiled in a run
 // before, if there is some: a tenth of the time of an instant start went into compiling.
+import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import type { MessagePort, Worker } from 'node:worker_threads';
@@ -13,7 +14,10 @@ import type { WorkerProgram } from './worker-start.ts';
 export interface Start {
   /** The thread of a machine, with dist/worker.cjs. */
   readonly thread: Worker;
+  /** What keeps the compiled code, where there is a cache. */
   readonly keeper: CodeKeeper | undefined;
+  /** SHA-256 of dist/worker.cjs, where it was needed. */
+  readonly workerDigest: Uint8Array<ArrayBuffer> | undefined;
 }
 
 /** A thread that runs dist/worker-start.cjs, and the port on which that waits for its program. */
@@ -37,20 +41,25 @@ export function start(words: readonly string[], empty: EmptyThread | undefined):
   const { thread, port } = empty;
   const main = readBuilt('./cli.cjs');
   const worker = readBuilt('./worker.cjs');
-  const key = keyOfCode(main, worker);
+  const workerDigest = digestOf(worker);
+  const key = keyOfCode(digestOf(main), workerDigest);
   const kept = readCode(userCacheFolder(), key);
   const program: WorkerProgram = { file: workerFile, script: { source: worker, cachedData: kept?.worker } };
   port.postMessage(program, [worker.buffer, ...(kept === undefined ? [] : [kept.worker.buffer])]);
   const script = compile(mainFile, sourceOf(main), kept?.main);
   const present = script.cachedDataRejected === false ? kept?.wentOn : undefined;
   const keeper = new CodeKeeper({ key, present, script, port });
-  return (run(script, mainFile) as MainModule).main(words, { thread, keeper });
+  return (run(script, mainFile) as MainModule).main(words, { thread, keeper, workerDigest });
 }
 
 function startModules(words: readonly string[], empty: EmptyThread | undefined): Promise<number> {
   empty?.port.postMessage({ file: workerFile, script: undefined } satisfies WorkerProgram);
   const { main } = createRequire(import.meta.url)('./cli.cjs') as MainModule;
-  return main(words, empty && { thread: empty.thread, keeper: undefined });
+  return main(words, empty && { thread: empty.thread, keeper: undefined, workerDigest: undefined });
+}
+
+function digestOf(source: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  return new Uint8Array(createHash('sha256').update(source).digest());
 }
 
 function mapsSources(): boolean {

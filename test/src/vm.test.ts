@@ -326,6 +326,21 @@ describe('reset', () => {
   });
 });
 
+test('a clock that took long to set is set again before anything else is done, and nobody waits for the answer', async () => {
+  let agent: FakeAgent | undefined;
+  let told = 0;
+  const answer = (frame: HostFrame): readonly GuestFrame[] =>
+    frame.name === 'SetClock' && ++told > 1 ? [] : agree(frame);
+  const boot = (machine: FakeMachine): void => {
+    agent = new FakeAgent(machine.agentPort, answer);
+  };
+  const { vm } = makeVm({ shares: [{ source }] }, { boot, haste: 1000 });
+  await vm.start();
+  await vm.ready;
+  expect(agent?.requests.map(({ name }) => name)).toEqual(['Welcome', 'SetClock', 'SetClock', 'Mount']);
+  expect(await unhandledDuring(() => vm.dispose())).toEqual([]);
+});
+
 describe('a guest that reboots', () => {
   test('is made ready again, and what was meant for its earlier life does not reach the next', async () => {
     const { vm, platform } = makeVm({ shares: [{ source }] });

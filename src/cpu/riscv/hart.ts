@@ -67,6 +67,7 @@ export class Hart {
   /** What `translateBy` makes a translator of. */
   readonly #parts: TranslatorParts;
   #translator: Translator | undefined;
+  #onHot: (() => void) | undefined;
   /** The budget of the present run. */
   #slice = 0;
   #stuck = false;
@@ -115,6 +116,11 @@ export class Hart {
 
   get translator(): Translator | undefined {
     return this.#translator;
+  }
+
+  /** Calls `listener` once, as soon as there is something to translate and nobody who does. */
+  whenHot(listener: () => void): void {
+    this.#onHot = listener;
   }
 
   /** Has what is hot translated from here on; `hotAfter` must have been given. */
@@ -230,8 +236,15 @@ export class Hart {
       fetch: () => this.#fetch(),
       decode: (entry: number) => (this.pages.decodeAt(entry) ? 0 : 1),
       crossing: () => this.#crossing(),
-      hot: (entry: number, low: number, high: number) => this.#translator?.request(entry, low, high),
+      hot: (entry: number, low: number, high: number) => this.#hot(entry, low, high),
     };
+  }
+
+  #hot(entry: number, low: number, high: number): void {
+    // It is told again when it is hot once more.
+    if (this.#translator !== undefined) return this.#translator.request(entry, low, high);
+    this.#onHot?.();
+    this.#onHot = undefined;
   }
 
   #load(low: number, high: number, size: AccessSize): number {

@@ -56,6 +56,8 @@ export interface TestHartOptions {
   readonly features?: HartFeatures;
   /** Runs are then cut short, so that what is hot is translated in between. */
   readonly translation?: TranslationOptions & { readonly hotAfter?: number };
+  /** Of one without a translator. */
+  readonly hotAfter?: number;
 }
 
 export class TestHart {
@@ -67,7 +69,8 @@ export class TestHart {
 
   readonly #slice: number;
 
-  constructor({ shared = true, ramBytes = 0x80_0000, onSupervisorCall, features, translation }: TestHartOptions = {}) {
+  constructor(options: TestHartOptions = {}) {
+    const { shared = true, ramBytes = 0x80_0000, onSupervisorCall, features, translation, hotAfter } = options;
     this.#slice = translation === undefined ? Infinity : translatedSlice;
     const pages = memoryPages(ramBytes);
     const memory = new WebAssembly.Memory({ initial: pages, maximum: pages, shared });
@@ -82,6 +85,7 @@ export class TestHart {
       ticks: () => this.ticks,
       ...(onSupervisorCall !== undefined && { onSupervisorCall }),
       ...(features !== undefined && { features }),
+      ...(hotAfter !== undefined && { hotAfter }),
       ...(translation !== undefined && { hotAfter: translation.hotAfter ?? defaultHotAfter }),
     });
     if (translation !== undefined) this.hart.translateBy((parts) => new Translator({ ...parts, ...translation }));

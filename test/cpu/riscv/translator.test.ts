@@ -1,6 +1,6 @@
 // Translated code and the reference hart: after any number of instructions everything is the same.
 import { describe, expect, it } from 'vitest';
-import type { TranslationEvent } from '../../../src/cpu/riscv/translator.ts';
+import { Translator, type TranslationEvent } from '../../../src/cpu/riscv/translator.ts';
 import { runTranslated } from './lockstep.ts';
 import { Choices } from './stream/random.ts';
 import { translateAll } from './stream/run.ts';
@@ -84,6 +84,23 @@ describe('translated code', () => {
       ['dropped', false],
       ['promoted', true],
     ]);
+  });
+
+  it('can come when something is hot for the first time, and not before', () => {
+    const machine = new TestHart({ hotAfter: 20 });
+    let asked = 0;
+    machine.hart.whenHot(() => {
+      asked += 1;
+    });
+    machine.load('again: addi a0, a0, 1\nj again');
+    machine.run(30);
+    expect(asked).toBe(0);
+    for (let run = 0; run < 100; run += 1) machine.run(10);
+    expect(asked).toBe(1);
+    machine.hart.translateBy((parts) => new Translator({ ...parts, batch: 1 }));
+    for (let run = 0; run < 100; run += 1) machine.run(10);
+    expect(machine.hart.translator?.statistics.regions).toBe(1);
+    expect(machine.x('a0')).toBe(BigInt(2030 / 2));
   });
 
   it('goes when a device overwrites it, and when the machine is reset', () => {
