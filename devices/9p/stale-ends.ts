@@ -34,6 +34,7 @@ export class KnownSizes {
 
   /** The client was told the size, or has set it. */
   tell(node: Node, bytes: number): void {
+    if (this.#sizes.size === 0) return;
     const known = this.#sizes.get(node);
     if (known !== undefined) known.bytes = bytes;
   }

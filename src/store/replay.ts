@@ -5,6 +5,7 @@ import { rootIno } from '../../devices/9p/memory/name-tree.ts';
 import type { TreeState } from '../../devices/9p/memory/name-tree.ts';
 import { Inode } from '../../devices/9p/memory/inode.ts';
 import type { Content } from '../../devices/9p/memory/inode.ts';
+import { Rows } from '../../devices/9p/memory/rows.ts';
 import { Xattrs } from '../../devices/9p/memory/xattrs.ts';
 import type { Frame } from './frame.ts';
 import type { Place } from './medium.ts';
@@ -22,6 +23,7 @@ function damaged(what: string): StoreError {
 
 export class Replay {
   readonly #volume: Volume;
+  readonly #rows = new Rows();
   readonly #inodes = new Map<number, Inode>();
   readonly #handlers: RecordHandlers = {
     next: ({ ino }) => {
@@ -31,12 +33,10 @@ export class Replay {
     gone: ({ ino }) => this.#end(ino),
     file: (body) => {
       const inode = this.#put(body, () => ({ kind: 'file', data: new StoredData(this.#volume) }));
-      const data = dataOf(inode);
-      data.inode = inode;
-      data.length = body.length;
+      dataOf(inode).length = body.length;
     },
     folder: (body) => {
-      const { content } = this.#put(body, () => ({ kind: 'folder', folder: new Folder() }));
+      const { content } = this.#put(body, () => ({ kind: 'folder', folder: new Folder(this.#rows) }));
       if (content.kind === 'folder') content.folder.nextCookie = body.nextCookie;
     },
     link: (body) => void this.#put(body, () => ({ kind: 'link', target: body.target })),
@@ -68,7 +68,7 @@ export class Replay {
   /** The tree after the last frame. */
   get state(): TreeState {
     const root = this.#inode(Number(rootIno));
-    return { root, nextIno: BigInt(this.#nextIno), names: this.#names };
+    return { rows: this.#rows, root, nextIno: BigInt(this.#nextIno), names: this.#names };
   }
 
   /** Places of all data. */
@@ -95,7 +95,7 @@ export class Replay {
   #put({ ino, mode, uid, gid, atime, mtime, ctime }: Attributes, content: () => Content): Inode {
     let inode = this.#inodes.get(ino);
     if (inode === undefined) {
-      inode = new Inode(BigInt(ino), mode, content(), uid, gid, ctime);
+      inode = new Inode(this.#rows, BigInt(ino), mode, content(), uid, gid, ctime);
       // "." is a folder's second name, and the root's first as well.
       if (inode.content.kind === 'folder') inode.nlink = ino === Number(rootIno) ? 2 : 1;
       this.#inodes.set(ino, inode);
@@ -138,9 +138,11 @@ export class Replay {
     const inode = this.#inode(ino);
     this.#inodes.delete(ino);
     inode.xattrs?.clear();
-    if (inode.content.kind !== 'file') return;
-    const data = dataOf(inode);
-    for (const { number } of data.chunks) data.restore(number, 0, undefined);
+    if (inode.content.kind === 'file') {
+      const data = dataOf(inode);
+      for (const { number } of data.chunks) data.restore(number, 0, undefined);
+    }
+    if (inode.isGone) inode.retire();
   }
 }
 

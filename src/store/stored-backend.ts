@@ -154,7 +154,6 @@ export class StoredBackend extends FileTree {
   }
 
   protected override created(inode: Inode): void {
-    if (inode.content.kind === 'file') (inode.content.data as StoredData).inode = inode;
     this.#volume.changes.inodes.set(inode, false);
     this.#startTimer(commitDelay);
   }

@@ -16,15 +16,29 @@ const leastAllocation = 512;
 const directLength = 32 * 1024;
 
 export class StoredData implements FileData {
-  length = 0;
   allocated = 0;
   /** Whose data it is. */
   inode: Inode | undefined = undefined;
+  #length = 0;
   readonly #volume: Volume;
   readonly #chunks = new ChunkMap();
 
   constructor(volume: Volume) {
     this.#volume = volume;
+  }
+
+  get length(): number {
+    return this.#length;
+  }
+
+  set length(length: number) {
+    this.#length = length;
+    this.inode?.sized(length, this.allocated);
+  }
+
+  bind(inode: Inode): void {
+    this.inode = inode;
+    inode.sized(this.length, this.allocated);
   }
 
   get chunks(): Iterable<Chunk> {
@@ -88,6 +102,7 @@ export class StoredData implements FileData {
   #occupy(growth: number): void {
     this.allocated += growth;
     this.#volume.space.used += growth;
+    this.inode?.sized(this.length, this.allocated);
   }
 
   #drop(chunk: Chunk): void {

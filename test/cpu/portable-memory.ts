@@ -4,6 +4,7 @@ import { Entry, Folder } from '../../devices/9p/memory/folder.ts';
 import { FileTree } from '../../devices/9p/memory/file-tree.ts';
 import { Inode, type Content } from '../../devices/9p/memory/inode.ts';
 import { emptyTree, type TreeState } from '../../devices/9p/memory/name-tree.ts';
+import { Rows } from '../../devices/9p/memory/rows.ts';
 import { SparseData, type Space } from '../../devices/9p/memory/sparse-data.ts';
 import type { Bytes } from '../../devices/ports.ts';
 
@@ -102,7 +103,8 @@ function recordContent(content: Content, entries: readonly Entry[]): InodeRecord
 }
 
 function treeState({ root, nextIno, names, inodes }: PortableTree, space: Space): TreeState {
-  const made = new Map(inodes.map((record) => [record.ino, inodeOf(record, space)]));
+  const rows = new Rows();
+  const made = new Map(inodes.map((record) => [record.ino, inodeOf(rows, record, space)]));
   const get = (ino: bigint): Inode => {
     const inode = made.get(ino);
     if (inode === undefined) throw new Error(`no inode ${ino}`);
@@ -124,17 +126,21 @@ function treeState({ root, nextIno, names, inodes }: PortableTree, space: Space)
     }
     if (inode.content.kind === 'folder') inode.content.folder.nextCookie = content.nextCookie;
   }
-  return { root: get(root), nextIno, names };
+  return { rows, root: get(root), nextIno, names };
 }
 
-function inodeOf({ ino, mode, uid, gid, times: [atime, mtime, ctime], content }: InodeRecord, space: Space): Inode {
-  const inode = new Inode(ino, mode, contentOf(content, space), uid, gid, ctime);
+function inodeOf(
+  rows: Rows,
+  { ino, mode, uid, gid, times: [atime, mtime, ctime], content }: InodeRecord,
+  space: Space,
+): Inode {
+  const inode = new Inode(rows, ino, mode, contentOf(rows, content, space), uid, gid, ctime);
   inode.atime = atime;
   inode.mtime = mtime;
   return inode;
 }
 
-function contentOf(content: InodeRecord['content'], space: Space): Content {
+function contentOf(rows: Rows, content: InodeRecord['content'], space: Space): Content {
   switch (content.kind) {
     case 'file': {
       const data = new SparseData(space);
@@ -144,7 +150,7 @@ function contentOf(content: InodeRecord['content'], space: Space): Content {
       return { kind: 'file', data };
     }
     case 'folder':
-      return { kind: 'folder', folder: new Folder() };
+      return { kind: 'folder', folder: new Folder(rows) };
     default:
       return content;
   }

@@ -41,17 +41,14 @@ interface Open {
   readonly appends: boolean;
 }
 
-function dataOf({ content, data }: Inode): FileData {
-  if (data !== undefined) return data;
+function dataOf({ content }: Inode): FileData {
+  if (content.kind === 'file') return content.data;
   throw new Errno(content.kind === 'folder' ? 'EISDIR' : 'EINVAL');
 }
 
 export abstract class FileTree extends NameTree implements Backend {
   protected readonly space: Space;
   readonly #magic: number;
-  readonly #nodes = new Handles<Entry, Node>('node');
-  /** Of the nodes' entries, beside them: to go by way of the entry would be to wait for one more place in memory. */
-  readonly #inodes: (Inode | undefined)[] = [];
   readonly #files = new Handles<Open, OpenFile>('open file');
 
   constructor({ now, space, magic, ...state }: FileTreeOptions) {
@@ -68,7 +65,7 @@ export abstract class FileTree extends NameTree implements Backend {
 
   /** Nodes that are referenced and files that are open, for those who look for leaks. */
   get handleCount(): number {
-    return this.#nodes.count + this.#files.count;
+    return this.rows.entries.referenced + this.#files.count;
   }
 
   /** Bytes that file data takes. */
@@ -77,43 +74,44 @@ export abstract class FileTree extends NameTree implements Backend {
   }
 
   root(): Node {
-    return this.#reference(this.rootEntry);
+    return this.#reference(this.rootEntry.row);
   }
 
   retain(node: Node): void {
-    this.#nodes.get(node).references++;
+    this.#inodeRow(node);
+    this.rows.entries.retain(node);
   }
 
   forget(node: Node): void {
-    const entry = this.#nodes.get(node);
-    if (--entry.references > 0) return;
-    this.#nodes.remove(node);
-    this.#inodes[node] = undefined;
-    entry.node = 0;
-    this.#unpin(entry.inode);
+    const inode = this.rows.entries.release(node);
+    if (inode === 0 || !this.rows.inodes.pin(inode, -1)) return;
+    this.freeIfGone(this.rows.inodes.owner(inode));
   }
 
   lookup(parent: Node, name: Bytes): Node | undefined {
-    const entry = folderOf(this.#inode(parent)).get(name);
-    return entry === undefined ? undefined : this.#reference(entry);
+    const folder = this.rows.inodes.folder(this.#inodeRow(parent));
+    if (folder === -1) throw new Errno('ENOTDIR');
+    const row = folder === 0 ? 0 : this.rows.names.get(folder, name);
+    return row === 0 ? undefined : this.#reference(row);
   }
 
   parent(node: Node): Node {
-    const { parent } = this.#nodes.get(node);
+    const { parent } = this.entryOf(node);
     const self = parent === undefined ? undefined : folderOf(parent).self;
-    if (self === undefined) throw new Errno('ENOENT');
-    return this.#reference(self);
+    // Of a folder that the host has removed with all that is in it there may be no row any more.
+    if (self === undefined || self.row === 0) throw new Errno('ENOENT');
+    return this.#reference(self.row);
   }
 
   name(node: Node): Bytes {
-    const entry = this.#nodes.get(node);
+    const entry = this.entryOf(node);
     if (entry === this.rootEntry) throw new Errno('EBUSY');
     if (entry.parent === undefined) throw new Errno('ENOENT');
     return entry.name;
   }
 
   getattr(node: Node): Attributes {
-    return this.#inode(node).attributes();
+    return this.rows.inodes.attributes(this.#inodeRow(node));
   }
 
   setattr(node: Node, changes: AttributeChanges): void {
@@ -128,7 +126,7 @@ export abstract class FileTree extends NameTree implements Backend {
   }
 
   mkdir(parent: Node, name: Bytes, mode: number, caller: Caller): Node {
-    const folder = new Folder();
+    const folder = new Folder(this.rows);
     return this.#make(parent, name, fileType.folder | mode, { kind: 'folder', folder }, caller);
   }
 
@@ -162,7 +160,7 @@ export abstract class FileTree extends NameTree implements Backend {
     const node =
       existing === undefined
         ? this.#make(parent, name, fileType.file | mode, { kind: 'file', data: this.newData() }, caller)
-        : this.#reference(existing);
+        : this.#reference(existing.row);
     try {
       return { node, file: this.open(node, flags) };
     } catch (error) {
@@ -183,12 +181,14 @@ export abstract class FileTree extends NameTree implements Backend {
       dataOf(inode).resize(0);
       this.modify(inode);
     }
-    inode.pins++;
+    inode.pin();
     return this.#files.add({ inode, appends: (flags & openFlags.append) !== 0 });
   }
 
   release(file: OpenFile): void {
-    this.#unpin(this.#files.remove(file).inode);
+    const { inode } = this.#files.remove(file);
+    inode.unpin();
+    this.freeIfGone(inode);
   }
 
   getattrOpen(file: OpenFile): Attributes {
@@ -248,16 +248,17 @@ export abstract class FileTree extends NameTree implements Backend {
     const replaced = entry.inode;
     entry.inode = inode;
     if (entry.parent !== undefined) folderOf(entry.parent).update(entry);
+    else this.rows.entries.setInode(entry.row, inode.row);
     replaced.nlink--;
     inode.nlink++;
-    if (entry.references === 0) return;
-    replaced.pins--;
-    inode.pins++;
-    this.#inodes[entry.node] = inode;
+    if (!this.rows.entries.isReferenced(entry.row)) return;
+    replaced.unpin();
+    inode.pin();
   }
 
   protected entryOf(node: Node): Entry {
-    return this.#nodes.get(node);
+    this.#inodeRow(node);
+    return this.rows.entries.owner(node);
   }
 
   getxattr(node: Node, name: Bytes): Bytes | undefined {
@@ -298,23 +299,19 @@ export abstract class FileTree extends NameTree implements Backend {
     };
   }
 
+  /** Complains of a node that is none, which is a mistake of the caller. */
+  #inodeRow(node: Node): number {
+    return this.rows.entries.inode(node);
+  }
+
   #inode(node: Node): Inode {
-    return this.#inodes[node] ?? this.#nodes.get(node).inode;
+    return this.rows.inodes.owner(this.#inodeRow(node));
   }
 
-  #reference(entry: Entry): Node {
-    if (entry.references++ === 0) {
-      const node = this.#nodes.add(entry);
-      entry.node = node;
-      this.#inodes[node] = entry.inode;
-      entry.inode.pins++;
-    }
-    return entry.node as Node;
-  }
-
-  #unpin(inode: Inode): void {
-    inode.pins--;
-    this.freeIfGone(inode);
+  #reference(row: number): Node {
+    const inode = this.rows.entries.retain(row);
+    if (inode !== 0) this.rows.inodes.pin(inode, 1);
+    return row as Node;
   }
 
   #access(inode: Inode): void {
@@ -322,7 +319,7 @@ export abstract class FileTree extends NameTree implements Backend {
   }
 
   #make(parent: Node, name: Bytes, mode: number, content: Content, caller: Caller): Node {
-    return this.#reference(this.makeInode(this.#inode(parent), name, mode, content, caller));
+    return this.#reference(this.makeInode(this.#inode(parent), name, mode, content, caller).row);
   }
 
   #change(inode: Inode, { mode, uid, gid, size, atime, mtime }: AttributeChanges): void {

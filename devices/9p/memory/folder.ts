@@ -3,20 +3,19 @@ import type { Bytes } from '../../ports.ts';
 import type { EmitEntry } from '../backend.ts';
 import type { Inode } from './inode.ts';
 import { Listing } from './listing.ts';
-import { NameTable } from './name-table.ts';
+import type { Rows } from './rows.ts';
 
-/** A name of an inode. Nodes are handles of these, and follow them from folder to folder. */
+/** A name of an inode. Nodes are the numbers of its row, and follow it from folder to folder. */
 export class Entry {
-  /** A tree that has handles of entries keeps it beside them as well: see `replaceInode` there. */
+  /** Also in its row: see `replaceInode`. */
   inode: Inode;
   name: Bytes;
   /** The inode of the folder that it is in; itself for the root; undefined once removed. */
   parent: Inode | undefined = undefined;
   /** Its place in the listing. */
   cookie = 0;
-  /** Its handle while referenced. */
-  node = 0;
-  references = 0;
+  /** Of those of entries; 0 while it is in no folder and not referenced. */
+  row = 0;
 
   constructor(inode: Inode, name: Bytes) {
     this.inode = inode;
@@ -48,20 +47,36 @@ export function keyOf(name: Bytes): string {
 export const dotCookie = 1;
 export const dotDotCookie = 2;
 
+/** Bytes that a folder claims for an entry; there is no true number. */
+const entrySize = 32;
+
 export class Folder {
   /** Its own name, where its ".." is found. */
   self: Entry | undefined = undefined;
-  readonly #byName = new NameTable<Entry>();
-  readonly #listing = new Listing<Entry>();
   /** Of the next entry that is added. */
   nextCookie = dotDotCookie + 1;
+  /** Names. */
+  size = 0;
+  readonly #rows: Rows;
+  readonly #listing = new Listing<Entry>();
+  /** In the table of names; 0 as long as there are none of it, so that a folder that is gone has nothing in common with others. */
+  #number = 0;
+  #inode: Inode | undefined;
 
-  get size(): number {
-    return this.#byName.size;
+  /** `rows`: those of the tree. */
+  constructor(rows: Rows) {
+    this.#rows = rows;
+  }
+
+  /** Whose folder it is. */
+  bind(inode: Inode): void {
+    this.#inode = inode;
+    this.#tell();
   }
 
   get(name: Bytes): Entry | undefined {
-    return this.#byName.get(name);
+    const row = this.#number === 0 ? 0 : this.#rows.names.get(this.#number, name);
+    return row === 0 ? undefined : this.#rows.entries.owner(row);
   }
 
   /** Adds an entry under its name, which must be free, at the end of the listing. */
@@ -72,17 +87,28 @@ export class Folder {
   /** Adds an entry, whose name must be free, with a cookie beyond those that are there. */
   restore(entry: Entry, cookie: number): void {
     entry.cookie = cookie;
-    this.#byName.add(entry);
+    this.#rows.entries.place(entry, entry.inode.row);
+    if (this.size++ === 0) this.#number = this.#rows.addFolder();
+    this.#rows.names.add(this.#number, entry.name, entry.row);
     this.#listing.add(entry, cookie);
+    this.#tell();
   }
 
+  /** Takes out an entry, which must be in it. */
   remove(entry: Entry): void {
-    this.#byName.remove(entry.name);
+    this.#rows.names.remove(this.#number, entry.name);
+    if (--this.size === 0) {
+      this.#rows.removeFolder(this.#number);
+      this.#number = 0;
+    }
     this.#listing.remove(entry.cookie);
+    this.#rows.entries.displace(entry);
+    this.#tell();
   }
 
   /** To be called when an entry leads to another inode. */
   update(entry: Entry): void {
+    this.#rows.entries.setInode(entry.row, entry.inode.row);
     this.#listing.update(entry, entry.cookie);
   }
 
@@ -94,5 +120,9 @@ export class Folder {
   /** Hands what a listing tells of the entries behind a cookie to `emit`, until that returns false. */
   list(cookie: number, emit: EmitEntry): void {
     this.#listing.list(cookie, emit);
+  }
+
+  #tell(): void {
+    this.#inode?.filled(this.size * entrySize, this.#number);
   }
 }

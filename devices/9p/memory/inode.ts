@@ -3,6 +3,8 @@ import type { Bytes } from '../../ports.ts';
 import type { Attributes } from '../backend.ts';
 import { fileType } from '../backend.ts';
 import type { Folder } from './folder.ts';
+import { column, timeColumn } from './inode-rows.ts';
+import type { Rows } from './rows.ts';
 import type { Xattrs } from './xattrs.ts';
 
 /** The bytes of a file, wherever they are. Operations take effect in the order of the calls. */
@@ -17,6 +19,8 @@ export interface FileData {
   write(offset: number, from: readonly Bytes[]): number;
   /** Sets the length: cuts off, or adds a hole. */
   resize(length: number): void;
+  /** If it is there, the data tells the inode its length and what it takes by `sized`: now, and whenever they change. */
+  bind?(inode: Inode): void;
 }
 
 /** What the bytes of an inode are, by its type; devices, FIFOs and sockets have none. */
@@ -25,12 +29,6 @@ export type Content =
   | { readonly kind: 'folder'; readonly folder: Folder }
   | { readonly kind: 'link'; readonly target: Bytes }
   | { readonly kind: 'special'; readonly rdev: bigint };
-
-const day = 86_400_000_000_000n;
-/** Linux's page: what a transfer is best made of. */
-const blockSize = 4096;
-/** Bytes that a folder claims for an entry; there is no true number. */
-const entrySize = 32;
 
 const whole = new BigUint64Array(1);
 const words = new Uint32Array(whole.buffer);
@@ -50,38 +48,93 @@ function big(number: number | bigint): bigint {
   return whole[0] as bigint;
 }
 
+const day = 86_400_000_000_000n;
+/** Units of st_blocks. */
+const blockLength = 512;
+
+/**
+ * Its numbers are in a row. Once nothing leads to it the row is another's: then it is an inode without names and pins, all its
+ * numbers but its own are 0, and setting them does nothing.
+ */
 export class Inode {
-  /** One place in memory less to wait for than a bigint. */
-  readonly number: number | bigint;
+  /** Also in its row, but this it keeps. */
+  readonly #number: number | bigint;
   readonly content: Content;
-  /** A file's, also here: what is asked for most should be one step away. */
-  readonly data: FileData | undefined;
-  mode: number;
-  nlink = 0;
-  uid: number;
-  gid: number;
-  atime: bigint;
-  mtime: bigint;
-  ctime: bigint;
-  /** Open files and nodes: without any, and without a name, the data is freed. */
-  pins = 0;
+  /** Of those of inodes; 0 once nothing leads to it. */
+  row: number;
   /** Undefined as long as there was none. */
   xattrs: Xattrs | undefined = undefined;
+  readonly #rows: Rows['inodes'];
 
-  constructor(ino: bigint, mode: number, content: Content, uid: number, gid: number, now: bigint) {
-    this.number = smallest(ino);
-    this.mode = mode;
+  /** `rows`: those of the tree. */
+  constructor(rows: Rows, ino: bigint, mode: number, content: Content, uid: number, gid: number, now: bigint) {
+    this.#number = smallest(ino);
     this.content = content;
-    this.data = content.kind === 'file' ? content.data : undefined;
-    this.uid = uid;
-    this.gid = gid;
-    this.atime = now;
-    this.mtime = now;
-    this.ctime = now;
+    this.#rows = rows.inodes;
+    this.row = rows.inodes.add(this, ino, mode, uid, gid, now);
+    if (content.kind === 'file') content.data.bind?.(this);
+    if (content.kind === 'folder') content.folder.bind(this);
+    if (content.kind === 'link') this.sized(content.target.length, 0);
   }
 
   get ino(): bigint {
-    return big(this.number);
+    return big(this.#number);
+  }
+
+  get mode(): number {
+    return this.#rows.get(this.row, column.mode);
+  }
+
+  set mode(value: number) {
+    if (this.row !== 0) this.#rows.set(this.row, column.mode, value);
+  }
+
+  get nlink(): number {
+    return this.#rows.get(this.row, column.nlink);
+  }
+
+  set nlink(value: number) {
+    if (this.row !== 0) this.#rows.set(this.row, column.nlink, value);
+  }
+
+  get uid(): number {
+    return this.#rows.get(this.row, column.uid);
+  }
+
+  set uid(value: number) {
+    if (this.row !== 0) this.#rows.set(this.row, column.uid, value);
+  }
+
+  get gid(): number {
+    return this.#rows.get(this.row, column.gid);
+  }
+
+  set gid(value: number) {
+    if (this.row !== 0) this.#rows.set(this.row, column.gid, value);
+  }
+
+  get atime(): bigint {
+    return this.#rows.time(this.row, timeColumn.atime);
+  }
+
+  set atime(value: bigint) {
+    if (this.row !== 0) this.#rows.setTime(this.row, timeColumn.atime, value);
+  }
+
+  get mtime(): bigint {
+    return this.#rows.time(this.row, timeColumn.mtime);
+  }
+
+  set mtime(value: bigint) {
+    if (this.row !== 0) this.#rows.setTime(this.row, timeColumn.mtime, value);
+  }
+
+  get ctime(): bigint {
+    return this.#rows.time(this.row, timeColumn.ctime);
+  }
+
+  set ctime(value: bigint) {
+    if (this.row !== 0) this.#rows.setTime(this.row, timeColumn.ctime, value);
   }
 
   get type(): number {
@@ -95,7 +148,33 @@ export class Inode {
 
   /** Whether nothing leads to it any more. */
   get isGone(): boolean {
-    return this.pins === 0 && this.nlink === 0;
+    return this.#rows.get(this.row, column.nlink) === 0 && this.#rows.get(this.row, column.pins) === 0;
+  }
+
+  /** Gives the row of one that is gone to others. */
+  retire(): void {
+    if (this.row !== 0) this.#rows.remove(this.row);
+    this.row = 0;
+  }
+
+  /** An open file or a node refers to it. */
+  pin(): void {
+    this.#rows.pin(this.row, 1);
+  }
+
+  /** One of those does not any more. */
+  unpin(): void {
+    this.#rows.pin(this.row, -1);
+  }
+
+  /** The data has that length, and takes so many bytes. */
+  sized(length: number, allocated: number): void {
+    if (this.row !== 0) this.#rows.setSize(this.row, length, Math.ceil(allocated / blockLength));
+  }
+
+  /** The folder claims that length, and has that number in the table of names. */
+  filled(length: number, number: number): void {
+    if (this.row !== 0) this.#rows.setFolder(this.row, length, number);
   }
 
   /** Notes a change of the content. */
@@ -115,31 +194,18 @@ export class Inode {
   }
 
   attributes(): Attributes {
-    const { data } = this;
-    return {
-      ino: this.ino,
-      mode: this.mode,
-      nlink: this.nlink,
-      uid: this.uid,
-      gid: this.gid,
-      rdev: data === undefined ? this.#rdev() : 0n,
-      size: data === undefined ? this.#size() : data.length,
-      blockSize,
-      blocks: data === undefined ? 0 : data.allocated / 512,
-      atime: this.atime,
-      mtime: this.mtime,
-      ctime: this.ctime,
-    };
+    return this.#rows.attributes(this.row);
   }
 
-  #rdev(): bigint {
+  get rdev(): bigint {
     return this.content.kind === 'special' ? this.content.rdev : 0n;
   }
 
-  /** Of what has no data. */
-  #size(): number {
-    const { content } = this;
-    if (content.kind === 'folder') return content.folder.size * entrySize;
-    return content.kind === 'link' ? content.target.length : 0;
+  get size(): number {
+    return this.content.kind === 'file' ? this.content.data.length : 0;
+  }
+
+  get blocks(): number {
+    return this.content.kind === 'file' ? Math.ceil(this.content.data.allocated / blockLength) : 0;
   }
 }

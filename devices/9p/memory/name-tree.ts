@@ -8,6 +8,7 @@ import { Errno } from '../errno.ts';
 import { Entry, Folder } from './folder.ts';
 import { Inode } from './inode.ts';
 import type { Content } from './inode.ts';
+import { Rows } from './rows.ts';
 
 /** The most names. Each costs about 500 bytes with its inode. */
 export const maximumNames = 1 << 21;
@@ -16,6 +17,7 @@ export const rootIno = 1n;
 
 /** What a tree starts with. */
 export interface TreeState {
+  readonly rows: Rows;
   /** The root folder, with everything below. */
   readonly root: Inode;
   /** The number of the next new inode. */
@@ -26,9 +28,11 @@ export interface TreeState {
 
 /** A tree of one empty folder. */
 export function emptyTree(now: bigint, mode: number): TreeState {
-  const inode = new Inode(rootIno, fileType.folder | mode, { kind: 'folder', folder: new Folder() }, 0, 0, now);
+  const rows = new Rows();
+  const content = { kind: 'folder', folder: new Folder(rows) } as const;
+  const inode = new Inode(rows, rootIno, fileType.folder | mode, content, 0, 0, now);
   inode.nlink = 2;
-  return { root: inode, nextIno: rootIno + 1n, names: 0 };
+  return { rows, root: inode, nextIno: rootIno + 1n, names: 0 };
 }
 
 /** ENOTDIR for what is none. */
@@ -52,17 +56,21 @@ function checkReplaceable(moved: Inode, replaced: Inode): void {
 
 export abstract class NameTree {
   protected readonly now: () => bigint;
+  protected readonly rows: Rows;
   protected readonly rootEntry: Entry;
   #nextIno: bigint;
   #names: number;
 
   /** `now`: nanoseconds since 1970. */
-  constructor(now: () => bigint, { root, nextIno, names }: TreeState) {
+  constructor(now: () => bigint, { rows, root, nextIno, names }: TreeState) {
     this.now = now;
+    this.rows = rows;
     this.#nextIno = nextIno;
     this.#names = names;
     this.rootEntry = new Entry(root, new Uint8Array(0));
     this.rootEntry.parent = root;
+    // In no folder, but there to stay.
+    rows.entries.place(this.rootEntry, root.row);
     folderOf(root).self = this.rootEntry;
   }
 
@@ -142,7 +150,7 @@ export abstract class NameTree {
   protected makeInode(parent: Inode, name: Bytes, mode: number, content: Content, { uid, gid }: Caller): Entry {
     this.checkFree(parent, name);
     const ino = this.inoFor(parent, name);
-    const inode = new Inode(ino, mode, content, uid === noId ? 0 : uid, gid === noId ? 0 : gid, this.now());
+    const inode = new Inode(this.rows, ino, mode, content, uid === noId ? 0 : uid, gid === noId ? 0 : gid, this.now());
     this.created(inode);
     const entry = new Entry(inode, name.slice());
     // "." is a folder's second name.
@@ -228,6 +236,7 @@ export abstract class NameTree {
     if (inode.content.kind === 'file') inode.content.data.resize(0);
     inode.xattrs?.clear();
     this.changed(inode);
+    inode.retire();
   }
 
   /** Puts an entry that is in no folder into one. */

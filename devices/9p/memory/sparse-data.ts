@@ -2,7 +2,7 @@
 import type { Bytes } from '../../ports.ts';
 import { Errno } from '../errno.ts';
 import { copyFromGuest, copyToGuest } from '../guest-copy.ts';
-import type { FileData } from './inode.ts';
+import type { FileData, Inode } from './inode.ts';
 
 /** Bytes in a chunk: large enough that copying outweighs finding it, small enough that a sparse file stays small. */
 const chunkLength = 64 * 1024;
@@ -22,6 +22,8 @@ export class SparseData implements FileData {
   length = 0;
   /** Bytes of memory that the chunks take. */
   allocated = 0;
+  /** Whose data it is. */
+  #inode: Inode | undefined;
   readonly #space: Space;
   /** A chunk may be shorter than `chunkLength`: zeros follow. Bytes beyond the file's end are zeros as well. */
   #first: Chunk | undefined;
@@ -30,6 +32,11 @@ export class SparseData implements FileData {
 
   constructor(space: Space) {
     this.#space = space;
+  }
+
+  bind(inode: Inode): void {
+    this.#inode = inode;
+    inode.sized(this.length, this.allocated);
   }
 
   /** Fills the pieces from `offset` on until they are full or the file ends; returns the count. */
@@ -53,6 +60,7 @@ export class SparseData implements FileData {
       if (written < piece.length) break;
     }
     if (at > offset && at > this.length) this.length = at;
+    this.#inode?.sized(this.length, this.allocated);
     if (at === offset && from.some((piece) => piece.length > 0)) throw new Errno('ENOSPC');
     return at - offset;
   }
@@ -66,6 +74,7 @@ export class SparseData implements FileData {
       else this.#chunk(kept - 1)?.fill(0, length - (kept - 1) * chunkLength);
     }
     this.length = length;
+    this.#inode?.sized(length, this.allocated);
   }
 
   #readPiece(offset: number, piece: Bytes, length: number): void {

@@ -47,6 +47,12 @@ interface Found {
   readonly entry: Entry | undefined;
 }
 
+type Permissions = Pick<Inode, 'type' | 'mode' | 'uid' | 'gid'>;
+
+function permissionsOf({ type, mode, uid, gid }: Inode): Permissions {
+  return { type, mode, uid, gid };
+}
+
 export class OutsideChanges {
   readonly #overlay: Overlay;
   readonly #folders: HostFolders;
@@ -106,9 +112,11 @@ export class OutsideChanges {
 
   async #take(places: readonly ChangedPlace[]): Promise<void> {
     const moved = places.length > 1 ? this.#find(places[0]?.path ?? []).entry?.inode : undefined;
+    // Now: its numbers are gone once its last name is.
+    const permissions = moved && permissionsOf(moved);
     for (const place of places) if (this.#isSurprise(place)) await this.#refresh(place);
     const { path = [] } = places.at(-1) ?? {};
-    if (moved !== undefined) this.#inherit(path, moved);
+    if (permissions !== undefined) this.#inherit(path, permissions);
     const { entry } = this.#find(path);
     const data = entry === undefined ? undefined : dataOf(entry.inode);
     if (entry === undefined || data === undefined) return;
@@ -153,7 +161,7 @@ export class OutsideChanges {
   }
 
   /** Gives a file that the host has renamed the permissions that the guest gave it under its old name. */
-  #inherit(path: readonly string[], { type, mode, uid, gid }: Inode): void {
+  #inherit(path: readonly string[], { type, mode, uid, gid }: Permissions): void {
     const { entry } = this.#find(path);
     if (entry !== undefined && entry.inode.type === type) this.#overlay.inherit(entry, { mode, uid, gid });
   }

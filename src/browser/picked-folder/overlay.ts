@@ -258,13 +258,13 @@ export class Overlay extends FileTree {
   }
 
   #contentOf(kind: EntryHandle['kind']): Content {
-    return kind === 'file' ? { kind, data: this.#makeData() } : { kind: 'folder', folder: new Folder() };
+    return kind === 'file' ? { kind, data: this.#makeData() } : { kind: 'folder', folder: new Folder(this.rows) };
   }
 
   /** A file without a record. */
   #unknown(parent: Inode, name: Bytes, kind: EntryHandle['kind']): Inode {
     const ino = this.inoFor(parent, name);
-    const inode = new Inode(ino, defaultModes[kind], this.#contentOf(kind), 0, 0, this.#mountedAt);
+    const inode = new Inode(this.rows, ino, defaultModes[kind], this.#contentOf(kind), 0, 0, this.#mountedAt);
     return this.#keep(inode);
   }
 
@@ -277,7 +277,7 @@ export class Overlay extends FileTree {
   }
 
   #made(record: FileRecord, content: Content): Inode {
-    const inode = new Inode(record.ino, record.mode, content, record.uid, record.gid, record.ctime);
+    const inode = new Inode(this.rows, record.ino, record.mode, content, record.uid, record.gid, record.ctime);
     this.#restore(inode, record);
     return this.#keep(inode);
   }

@@ -2,55 +2,62 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { Listing } from '../../../devices/9p/memory/listing.ts';
-import { NameTable } from '../../../devices/9p/memory/name-table.ts';
+import { Names } from '../../../devices/9p/memory/names.ts';
 import { NumberedTable } from '../../../devices/9p/numbered-table.ts';
 import { usedMemory } from '../../used-memory.ts';
 
-test('a table of names', () => {
+/** Names get the numbers 1, 2, 3 … as they come. */
+function numbered(names: readonly Uint8Array[]): { readonly name: Uint8Array; readonly number: number }[] {
+  return names.map((name, index) => ({ name, number: index + 1 }));
+}
+
+test('the names of some folders', () => {
   const name = fc.array(fc.constantFrom(0x61, 0x62, 0xff), { maxLength: 6 }).map((bytes) => Uint8Array.from(bytes));
+  const step = fc.record({ adds: fc.boolean(), folder: fc.integer({ min: 1, max: 3 }), name });
   fc.assert(
-    fc.property(fc.array(fc.tuple(fc.boolean(), name), { maxLength: 400, size: 'max' }), (steps) => {
-      const table = new NameTable<{ readonly name: Uint8Array }>();
-      const model = new Map<string, { readonly name: Uint8Array }>();
-      for (const [adds, bytes] of steps) {
-        const key = bytes.join();
+    fc.property(fc.array(step, { maxLength: 400, size: 'max' }), (steps) => {
+      const table = new Names();
+      const model = new Map<string, { readonly folder: number; readonly name: Uint8Array; readonly entry: number }>();
+      for (const [index, { adds, folder, name: bytes }] of steps.entries()) {
+        const key = [folder, ...bytes].join();
         if (!adds) {
-          table.remove(bytes);
+          table.remove(folder, bytes);
           model.delete(key);
         } else if (!model.has(key)) {
-          const entry = { name: bytes };
-          table.add(entry);
+          const entry = { folder, name: bytes, entry: 2 ** 31 - 1 - index };
+          table.add(folder, bytes, entry.entry);
           model.set(key, entry);
         }
-        expect(table.size).toBe(model.size);
-        expect(table.get(bytes)).toBe(model.get(key));
+        expect(table.get(folder, bytes)).toBe(model.get(key)?.entry ?? 0);
       }
-      for (const entry of model.values()) expect(table.get(entry.name.slice())).toBe(entry);
+      for (const each of model.values()) expect(table.get(each.folder, each.name.slice())).toBe(each.entry);
     }),
   );
 });
 
 test('a table of many names, that loses nearly all of them', () => {
-  const table = new NameTable<{ readonly name: Uint8Array }>();
-  const entries = Array.from({ length: 20_000 }, (_, index) => ({ name: new TextEncoder().encode(`file-${index}`) }));
-  for (const entry of entries) table.add(entry);
-  for (const [index, { name }] of entries.entries()) if (index % 100 !== 0) table.remove(name);
-  for (const [index, entry] of entries.entries())
-    expect(table.get(entry.name)).toBe(index % 100 === 0 ? entry : undefined);
-  expect(table.size).toBe(200);
+  const table = new Names();
+  const names = numbered(Array.from({ length: 20_000 }, (_, index) => new TextEncoder().encode(`file-${index}`)));
+  for (const { name, number } of names) table.add(1, name, number);
+  for (const { name, number } of names) if (number % 100 !== 0) table.remove(1, name);
+  for (const { name, number } of names) expect(table.get(1, name)).toBe(number % 100 === 0 ? number : 0);
 });
 
 test('names of which some have the same hash: with so many it happens ten times', () => {
-  const table = new NameTable<{ readonly name: Uint8Array }>();
-  const entries = Array.from({ length: 300_000 }, (_, index) => ({
-    name: new Uint8Array(new Uint32Array([index]).buffer),
-  }));
-  for (const entry of entries) table.add(entry);
-  expect(entries.filter((entry) => table.get(entry.name) !== entry)).toEqual([]);
+  const table = new Names();
+  // Of eight bytes: one word alone never has the hash of another.
+  const names = numbered(
+    Array.from({ length: 300_000 }, (_, index) => {
+      const words = new Uint32Array([index, Math.imul(index, 0x85eb_ca6b)]);
+      return new Uint8Array(words.buffer);
+    }),
+  );
+  for (const { name, number } of names) table.add(1, name, number);
+  expect(names.filter(({ name, number }) => table.get(1, name) !== number)).toEqual([]);
 });
 
 test('names that come and go leave nothing behind', () => {
-  const table = new NameTable<{ readonly name: Uint8Array }>();
+  const table = new Names();
   const listing = new Listing<{ name: Uint8Array; inode: { ino: bigint; type: number } }>();
   const entries = [1, 2].map((byte) => ({ name: new Uint8Array(200).fill(byte), inode: { ino: 1n, type: 0 } }));
   let cookie = 3;
@@ -58,10 +65,10 @@ test('names that come and go leave nothing behind', () => {
   const comeAndGo = (times: number): void => {
     for (let time = 0; time < times; time++, cookie++) {
       const entry = entries[cookie % 2]!;
-      table.add(entry);
+      table.add(1, entry.name, cookie);
       listing.add(entry, cookie);
       const last = entries[(cookie + 1) % 2]!;
-      table.remove(last.name);
+      table.remove(1, last.name);
       if (cookie > 3) listing.remove(cookie - 1);
     }
   };
@@ -73,12 +80,12 @@ test('names that come and go leave nothing behind', () => {
 });
 
 test('a table of names that are as long as no guest may make them', () => {
-  const table = new NameTable<{ readonly name: Uint8Array }>();
-  const entries = [44, 300, 556].map((length) => ({ name: new Uint8Array(length).fill(0x61) }));
-  for (const entry of entries) table.add(entry);
-  for (const entry of entries) expect(table.get(entry.name.slice())).toBe(entry);
-  table.remove(new Uint8Array(300).fill(0x61));
-  expect(entries.map(({ name }) => table.get(name)?.name.length)).toEqual([44, undefined, 556]);
+  const table = new Names();
+  const names = numbered([44, 300, 556].map((length) => new Uint8Array(length).fill(0x61)));
+  for (const { name, number } of names) table.add(1, name, number);
+  for (const { name, number } of names) expect(table.get(1, name.slice())).toBe(number);
+  table.remove(1, new Uint8Array(300).fill(0x61));
+  expect(names.map(({ name }) => table.get(1, name))).toEqual([1, 0, 3]);
 });
 
 test('a table of numbers', () => {
