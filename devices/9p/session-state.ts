@@ -305,8 +305,8 @@ async function findFile(
   const { backend, readOnly } = share;
   const node = await nodeOf(present, nodes, saved, saved.type);
   if (node === undefined) return undefined;
-  const fid = new parts.Fid(node, saved.type, { uid: saved.uid, gid: parts.noId });
-  if (!saved.isOpen) return fid;
+  const caller = { uid: saved.uid, gid: parts.noId };
+  if (!saved.isOpen) return new parts.Fid(node, saved.type, caller);
   // A record may be anybody's: it opens nothing that its client could not.
   const flags = reopenFlags(saved.flags, parts);
   const access = flags & parts.openFlags.accessMode;
@@ -316,7 +316,7 @@ async function findFile(
     backend.forget(node);
     return undefined;
   }
-  fid.file = file;
+  const fid = new parts.Fid(node, saved.type, caller, file);
   fid.ino = saved.ino;
   fid.flags = flags;
   fid.access = access;

@@ -46,7 +46,8 @@ function told({ knownSizes }: FidTable, node: Node, attributes: Attributes): Att
 export const attributeHandlers: Handlers<'Tgetattr' | 'Tsetattr' | 'Tstatfs' | 'Treadlink'> = {
   Tgetattr({ share: { backend }, session }, { fid: number }) {
     const { fids } = session;
-    const { file, node } = fids.get(number);
+    const unopened = fids.unopened(number);
+    const { file, node } = unopened === 0 ? fids.get(number) : { file: undefined, node: unopened };
     const attributes = file === undefined ? backend.getattr(node) : backend.getattrOpen(file);
     if (attributes instanceof Promise) return whenKnown(attributes, (known) => told(fids, node, known));
     return told(fids, node, attributes);

@@ -88,20 +88,20 @@ function nowOpen(
   attributes: Attributes,
 ): Body<'Rlopen'> {
   request.throwIfFlushed();
+  const { fids } = request.session;
+  const { fid: number } = request.body as Body<'Tlopen' | 'Tlcreate'>;
   const isNew = node !== fid.node;
   if (isNew) {
     request.share.backend.forget(fid.node);
-    fid.node = node;
-    fid.type = attributes.mode & fileType.mask;
+    fids.move(number, node, attributes.mode);
   }
-  fid.file = file;
+  fids.open(number, file);
   fid.ino = attributes.ino;
   fid.access = flags & openFlags.accessMode;
   fid.flags = flags & ~(openFlags.truncate | openFlags.exclusive);
   if (fid.type === fileType.file) {
-    const { knownSizes } = request.session.fids;
-    fid.reading = knownSizes.open(node, attributes.size);
-    if (!isNew && (flags & openFlags.truncate) !== 0) knownSizes.tell(node, attributes.size);
+    fid.reading = fids.knownSizes.open(node, attributes.size);
+    if (!isNew && (flags & openFlags.truncate) !== 0) fids.knownSizes.tell(node, attributes.size);
   }
   // An iounit of 0 leaves the size of transfers to the client: as much as a message holds.
   return { qid: qidOf(attributes), iounit: 0 };

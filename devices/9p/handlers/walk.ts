@@ -126,8 +126,7 @@ function arrive(request: Request, walk: Walk, from: Fid, { fid, newfid }: Body<'
     hold(walk);
   } else if (walk.owns) {
     walk.backend.forget(from.node);
-    from.node = node;
-    from.type = type;
+    request.session.fids.move(fid, node, type);
   }
   return { qids };
 }
