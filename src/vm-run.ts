@@ -6,6 +6,7 @@ import { watchForAgent } from './agent-watch.ts';
 import type { Emitter } from './emitter.ts';
 import { VmError, asVmError } from './errors.ts';
 import { LinkAgentPort } from './link-agent-port.ts';
+import type { Filling } from './snapshot/fill-ahead.ts';
 import type { Met, Resumption } from './snapshot/resumption.ts';
 import type { KeepBooted } from './snapshot/instant-start.ts';
 import type { RunSaving, SavedRun, SaveMode } from './snapshot/run-saving.ts';
@@ -49,8 +50,8 @@ export interface RunContext {
 export interface PreparedRun extends PreparedMachine {
   /** Of this side, where the machine goes on from a snapshot. */
   readonly resumption?: Resumption;
-  /** The snapshot's RAM is in the memory. Rejects with SnapshotError 'bad-file'. */
-  readonly filled?: Promise<void>;
+  /** As in Filling. */
+  readonly filled?: Filling['filled'];
   /** Given the machine once it has booted, before it has any share. */
   readonly keep?: KeepBooted;
 }
@@ -221,7 +222,7 @@ export class VmRun {
     this.#setUp = true;
     this.#link.start(hold.thread, { ...machine, setup });
     machine.filled?.then(
-      () => this.#link.post({ type: 'filled' }),
+      (decoded) => this.#link.post({ type: 'filled', decoded }),
       (error: unknown) => {
         const { code, message } = asVmError(error);
         this.#link.post({ type: 'filled', error: { code, message } });

@@ -138,7 +138,7 @@ export class MachineRun {
   /** Until the machine has come back to it, and no longer: it is as large as what the guest uses. */
   #resume: readonly SavedSection[] | undefined;
   #snapshot: OpenSnapshot | undefined;
-  readonly #filled = new Deferred<void>();
+  readonly #filled = new Deferred<Int32Array | undefined>();
   #wantedImage: Deferred<BootImage> | undefined;
   #machine: WorkerMachine | undefined;
   #streams: Readonly<Record<StreamName, GuestStream>> | undefined;
@@ -194,8 +194,8 @@ export class MachineRun {
         if (machine !== undefined) void this.#save(machine, message);
         break;
       case 'filled':
-        if (message.error === undefined) this.#filled.resolve();
-        else this.#filled.reject(new VmError(message.error.code, message.error.message));
+        if ('error' in message) this.#filled.reject(new VmError(message.error.code, message.error.message));
+        else this.#filled.resolve(message.decoded);
         break;
       case 'plug':
         machine?.plugShares();

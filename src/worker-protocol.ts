@@ -178,8 +178,9 @@ export type ToWorker =
    * `packed`: small rather than quick to read.
    */
   | { readonly type: 'save'; readonly stop: boolean; readonly packed: boolean }
-  /** RAM is as it was in the snapshot; with `error` it can not be. */
-  | { readonly type: 'filled'; readonly error?: { readonly code: VmErrorCode; readonly message: string } }
+  /** RAM is as it was in the snapshot, and the code of these pages is decoded (`decodeAhead`); with `error` it can not be. */
+  | { readonly type: 'filled'; readonly decoded: Int32Array<ArrayBuffer> | undefined }
+  | { readonly type: 'filled'; readonly error: { readonly code: VmErrorCode; readonly message: string } }
   /** Plugs in the shares that were to come later, if they are not. */
   | { readonly type: 'plug' }
   /** Ends the machine, if it runs; `exit` follows. */

@@ -43,8 +43,8 @@ export interface Resuming {
   readonly drives: readonly Drive[];
 }
 
-/** RAM, which is put back by whoever fills the memory. */
-const ramSections = ['pages', 'ram'];
+/** For whoever fills the memory. */
+const ramSections = ['pages', 'ram', 'decoded'];
 
 /** `isOwn`: the snapshot is this program's, see MachineSetup.resumeIsWhole, and may be given away. Throws SnapshotError. */
 export async function prepareToResume(

@@ -5,6 +5,7 @@ import type { SessionState } from '../../devices/9p/session-state.ts';
 import type { Server } from '../../devices/9p/server.ts';
 import type { Log, Stateful } from '../../devices/ports.ts';
 import type { VirtioDevice } from '../../devices/virtio/device.ts';
+import { saveDecodedPlaces } from '../cpu/riscv/decoded-state.ts';
 import { restoreHart, saveHart } from '../cpu/riscv/hart-state.ts';
 import { ramOffset } from '../cpu/riscv/layout.ts';
 import type { CountedRandomness } from '../counted-randomness.ts';
@@ -128,6 +129,8 @@ export function saveMachine(
     shape: parts.shape,
     machine: recordOf(parts),
     shares: shares(),
+    // Of one that is not packed all is there that was decoded.
+    ...(zlib !== undefined && { decoded: saveDecodedPlaces(parts.core.hart.pages, parts.core.hart.registers) }),
   };
   const plain = Object.entries(all).map(([name, record]) => ({ name, bytes: encodePlain(record as Plain) }));
   return ram.then((sections) => [...plain, ...sections]);

@@ -1,6 +1,7 @@
 // What a worker fetches when its machine is saved or resumed, and not before: from a machine at rest to the answer that the
 // main thread gets, and back.
 import type { VirtioDevice } from '../../devices/virtio/device.ts';
+import { at } from '../cpu/riscv/layout.ts';
 import type { VmErrorCode } from '../errors.ts';
 import type { GuestStream, GuestStreamState } from '../guest-stream.ts';
 import type { Host } from '../host.ts';
@@ -94,8 +95,8 @@ export function openSnapshot(resume: readonly SavedSection[], isWhole: boolean):
 
 /**
  * Brings a machine that has not run back to its snapshot, and tells the main thread what it would have been told: `opened` is
- * called for a port that the guest has open. `filled`: somebody puts back the RAM, and has done so when it resolves. Throws
- * SnapshotError 'bad-file'.
+ * called for a port that the guest has open. `filled`: somebody puts back the RAM, and has done so when it resolves,
+ * with the pages that are decoded. Throws SnapshotError 'bad-file'.
  */
 export async function resumeMachine(
   { file, warm }: OpenSnapshot,
@@ -103,14 +104,20 @@ export async function resumeMachine(
   parts: MachineParts,
   machine: WorkerMachine | undefined,
   streams: Streams | undefined,
-  filled: Promise<void> | undefined,
+  filled: Promise<Int32Array | undefined> | undefined,
   opened: (port: 'console' | 'agent') => void,
 ): Promise<void> {
   if (machine === undefined || streams === undefined) throw new Error('nothing to resume');
   const states = file.plain('streams');
   checkShape(states, exampleStreams, 'section streams');
   const { base, length } = parts.ram;
-  const ram = (): Promise<void> => filled ?? restoreRam(file, parts.ram.view(base, length), host);
+  const ram = async (): Promise<void> => {
+    if (filled === undefined) return restoreRam(file, parts.ram.view(base, length), host);
+    const { pages, registers } = parts.core.hart;
+    Atomics.store(registers.words, at.awaited / 4, 1);
+    const decoded = await filled;
+    if (decoded !== undefined) pages.adopt(decoded);
+  };
   await restoreMachine(file, parts, ram, (line) => post({ type: 'log', line }));
   const { console: size } = setup;
   if (size !== undefined) machine.resizeConsole(size.columns, size.rows);

@@ -1,10 +1,12 @@
 // A machine under `--clock icount`, and all that it is in the end: its registers, caches and RAM lie in one memory.
 import { createHash } from 'node:crypto';
+import { decodeAhead } from '../../src/cpu/riscv/decode-ahead.ts';
 import { at, ramOffset } from '../../src/cpu/riscv/layout.ts';
 import { Machine } from '../../src/machine.ts';
 import { NodeHost } from '../../src/node/host.ts';
 import { PciSlots } from '../../src/pci-slots.ts';
 import { SnapshotFile, writeSnapshot } from '../../src/snapshot/container.ts';
+import { readDecodedPlaces } from '../../src/snapshot/decoded-places.ts';
 import { restoreMachine } from '../../src/snapshot/machine-snapshot.ts';
 import { restoreRam } from '../../src/snapshot/ram.ts';
 import { readShape } from '../../src/snapshot/shape.ts';
@@ -114,7 +116,11 @@ export async function runCounted({
         ...(snapshot !== undefined && {
           resume: async (parts) => {
             const { base, length } = parts.ram;
-            const ram = (): Promise<void> => restoreRam(snapshot, parts.ram.view(base, length), host);
+            const ram = async (): Promise<void> => {
+              await restoreRam(snapshot, parts.ram.view(base, length), host);
+              const places = readDecodedPlaces(snapshot, length);
+              if (places !== undefined) parts.core.hart.pages.adopt(decodeAhead(parts.memory.buffer, length, places));
+            };
             await restoreMachine(snapshot, parts, ram, log);
             if (kept !== undefined) warmUp(parts.core.hart, kept);
           },

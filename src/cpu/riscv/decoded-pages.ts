@@ -53,7 +53,7 @@ const none = -1;
 
 export class DecodedPages {
   readonly #registers: Registers;
-  readonly #caches: TranslationCaches;
+  readonly #caches: Pick<TranslationCaches, 'flushPlace'>;
   /** For each page of RAM the decoded page it has, or none. */
   readonly #decodedOf: Int16Array;
   /** For each decoded page the page of RAM it is of, or none. */
@@ -72,7 +72,7 @@ export class DecodedPages {
   /** Of the numbers by which a page is chosen. */
   #seed = 1;
 
-  constructor(registers: Registers, caches: TranslationCaches, ramBytes: number) {
+  constructor(registers: Registers, caches: Pick<TranslationCaches, 'flushPlace'>, ramBytes: number) {
     this.#registers = registers;
     this.#caches = caches;
     this.#decodedOf = new Int16Array(ramBytes / pageSize).fill(none);
@@ -105,6 +105,16 @@ export class DecodedPages {
       const ramPage = this.#ramPageOf[index] ?? none;
       if (ramPage !== none) yield [ramPage, decodedPlace(index)];
     }
+  }
+
+  /** Takes over what another has decoded into this memory, which has been all: these pages of RAM, in this order. */
+  adopt(ramPages: Int32Array): void {
+    for (const [index, ramPage] of ramPages.entries()) {
+      this.#decodedOf[ramPage] = index;
+      this.#ramPageOf[index] = ramPage;
+      this.#flags[ramPage] = pageFlags.code;
+    }
+    this.#used = ramPages.length;
   }
 
   /** The place of the decoded page for a page of RAM, which from here on is code. */

@@ -11,7 +11,7 @@ import { commonHandlers, firstRare, pseudoHandlers, rareHandlers, sequences } fr
 import type { PseudoHandler, RowHandler } from './handlers.ts';
 import { InterpreterOps, systemCodes } from './interpreter-ops.ts';
 import type { Frame, HartAccesses, HartImports } from './interpreter-ops.ts';
-import { at, entryBytes, entryFields, entryShift, heatBytes, pageSize, slotMask, floatState } from './layout.ts';
+import { at, entryFields, entryShift, heatBytes, heatShift, pageSize, slotMask, floatState } from './layout.ts';
 import { defineHighMultiply } from './multiply.ts';
 import { exportPure } from './pure-exports.ts';
 import { Scratch } from './scratch.ts';
@@ -41,9 +41,6 @@ const { i32, i64 } = valueType;
 
 /** Where the two bytes of heat overflow. */
 const heatLimit = 0x1_0000;
-/** An entry's place in `at.heat` is its address, shifted right by this, less its lowest bit. */
-const heatShift = Math.log2(entryBytes / 2);
-
 /** The memory that the interpreter's module imports, in pages of 64 KiB. */
 export interface MemoryShape {
   readonly pages: number;

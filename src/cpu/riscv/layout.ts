@@ -36,6 +36,8 @@ export const at = {
   walks: 0x3f0,
   /** The place of the first page table with `fourLevels`, 0 where generated code must not walk; 32 bits. */
   walkRoot: 0x3f8,
+  /** Not 0 when the hart's thread waits for the one that decodes ahead (decode-ahead.ts); 32 bits. */
+  awaited: 0x3fc,
   /** mstatus, which generated code reads (FS) and sets (FS dirty). */
   mstatus: 0x400,
   /** The other control and status registers, 8 bytes each; csr.ts gives them out. */
@@ -139,6 +141,8 @@ export function spaceCaches(space: number): number {
  */
 export const entryBytes = 8;
 export const entryFields = { handler: 0, first: 2, rs1: 3, word: 4 } as const;
+/** An entry's place in `at.heat` is its address, shifted right by this, less its lowest bit, modulo `heatBytes`. */
+export const heatShift = Math.log2(entryBytes / 2);
 /** A byte of address is worth this many bytes of entries, as a shift. */
 export const entryShift = Math.log2(entryBytes / 2);
 /** Entries of a page, an end-of-page mark, the number of the page of RAM (4 bytes), and padding to a multiple of 64. */

@@ -1,7 +1,9 @@
 // What a hart has decoded goes into another hart over the same RAM, which then has it.
 import { expect, test } from 'vitest';
-import { restoreDecoded, saveDecoded } from '../../../src/cpu/riscv/decoded-state.ts';
+import { decodeAhead } from '../../../src/cpu/riscv/decode-ahead.ts';
+import { placesBytes, restoreDecoded, saveDecoded, saveDecodedPlaces } from '../../../src/cpu/riscv/decoded-state.ts';
 import { restoreHart, saveHart } from '../../../src/cpu/riscv/hart-state.ts';
+import { at, pageFlagsAt, pageSize } from '../../../src/cpu/riscv/layout.ts';
 import { ramBase, TestHart } from './test-hart.ts';
 
 const program = `
@@ -58,4 +60,50 @@ test('a region is not kept: the other hart decodes its first instruction, and ru
   restoreDecoded(second.hart.pages, second.hart.registers, saved);
   second.runToStop();
   expect([first.x('t1'), second.x('t1')]).toEqual([500n, 500n]);
+});
+
+test('who knows the places alone decodes the same ahead, and the hart takes it over', () => {
+  const first = new TestHart();
+  const { bytes } = first.load(program);
+  first.hart.run(12);
+  const places = structuredClone(saveDecodedPlaces(first.hart.pages, first.hart.registers));
+
+  const second = new TestHart();
+  second.ram.set(first.ram);
+  const ahead = decodeAhead(second.hart.registers.buffer, second.ram.length, places);
+  expect(ahead).toEqual(Int32Array.of(0));
+  expect(decodedOf(second)).toEqual([]);
+  // A hart that is made meanwhile takes no page for code.
+  second.hart.registers.bytes.fill(0, pageFlagsAt, pageFlagsAt + second.ram.length / pageSize);
+  second.hart.pages.adopt(ahead);
+  restoreHart(second.hart, structuredClone(saveHart(first.hart)));
+  expect(decodedOf(second)).toEqual(decodedOf(first));
+  const entries = ({ hart }: TestHart): unknown => saveDecoded(hart.pages, hart.registers);
+  expect(entries(second)).toEqual(entries(first));
+
+  // `li t4, 1` becomes `li t4, 2`, as a device would write it.
+  const place = bytes.length - 8;
+  second.view.setUint32(place, second.view.getUint32(place, true) + (1 << 20), true);
+  second.hart.written(ramBase + place, 4);
+  first.runToStop();
+  second.runToStop();
+  expect(second.x('t3')).toBe(first.x('t3'));
+  expect([first.x('t4'), second.x('t4')]).toEqual([1n, 2n]);
+});
+
+test('nothing more is decoded ahead when the hart waits; where there is no code, it harms nobody', () => {
+  const first = new TestHart();
+  first.load(program);
+  // Everything in the first two pages, of which the second one is zeros.
+  const places = { pages: Int32Array.of(0, 1), places: new Uint8Array(2 * placesBytes).fill(0xff) };
+  const waiting = new TestHart();
+  waiting.hart.registers.setWord(at.awaited, 1);
+  expect(decodeAhead(waiting.hart.registers.buffer, waiting.ram.length, places)).toEqual(new Int32Array(0));
+
+  const second = new TestHart();
+  second.load(program);
+  second.hart.pages.adopt(decodeAhead(second.hart.registers.buffer, second.ram.length, places));
+  first.runToStop();
+  second.runToStop();
+  expect([second.x('t3'), second.x('t4')]).toEqual([first.x('t3'), first.x('t4')]);
 });
