@@ -170,8 +170,8 @@ async function compare(folder: string, system: X86System): Promise<void> {
     print(
       `v86 ${release}. ${kernels.join('; ')}; each has ${defaultMemory} MiB, and its share in memory, with msize=${messageSize}. ` +
         `Median (least to greatest) of ${repetitions}, by the guests' own clocks: of a second of the host they counted ` +
-        `${speeds.join(', ')}. With cache=none Linux 6.12 sends a message for each page of a program's memory, ` +
-        'Linux 6.1 one for as many as fit in it.\n\n',
+        `${speeds.join(', ')}. With cache=none a message has as many pages of a program's memory as fit in it: Linux 6.1 does ` +
+        'so, and vm9’s Linux 6.12 by a patch of its own.\n\n',
     );
     report();
   } finally {

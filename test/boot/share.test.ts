@@ -1,4 +1,5 @@
 // A folder of the host in the guest, end to end.
+import { randomBytes } from 'node:crypto';
 import { mkdirSync, readFileSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { hostFolder } from 'vm9';
@@ -72,14 +73,31 @@ test('the mount line of the guides works on a share that is left unmounted', asy
   expect(await output(vm, command)).toBe('seen');
 });
 
-test('--trace 9p writes one line per message', async () => {
+test('--trace 9p writes one line per message, and a large read or write is no more of them than msize makes it', async () => {
   const folder = temporaryFolder();
   writeFileSync(join(folder, 'needle'), '');
+  writeFileSync(join(folder, 'large'), randomBytes(2 ** 20));
   const trace = join(temporaryFolder(), 'trace');
-  const { status } = await runInGuest('cat needle', ['--share', folder, '--trace', `9p,${trace}`]);
+  const command = 'cat needle && dd if=large of=copy bs=1M count=1';
+  const { status } = await runInGuest(command, ['--share', folder, '--trace', `9p,${trace}`]);
   expect(status).toBe(0);
   const lines = readFileSync(trace, 'utf8').trimEnd().split('\n');
   expect(lines[0]).toMatch(/^host: Tversion /);
   expect(lines.filter((line) => line.includes('"needle"')).length).toBeGreaterThan(0);
   expect(lines.filter((line) => !/^host: T\w+ tag \d+ .* -> .* \(\d+ us\)$/.test(line))).toEqual([]);
+  const countsOf = (type: string): number[] =>
+    lines.flatMap((line) => {
+      const count = new RegExp(`: ${type} .* count (\\d+) ->`).exec(line)?.[1];
+      return count === undefined ? [] : [Number(count)];
+    });
+  // P9_IOHDRSZ of Linux: 24 bytes of each message that it keeps free of data.
+  const most = 512_000 - 24;
+  const expected = [most, most, 2 ** 20 - 2 * most];
+  const [ofNeedle, ...reads] = countsOf('Tread');
+  expect({ ofNeedle, reads, writes: countsOf('Twrite') }).toEqual({
+    ofNeedle: expect.any(Number),
+    reads: expected,
+    writes: expected,
+  });
+  expect(readFileSync(join(folder, 'copy')).equals(readFileSync(join(folder, 'large')))).toBe(true);
 });
