@@ -7,9 +7,12 @@ import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
 import { build } from 'esbuild';
 import { licencesOf } from './licences.js';
+import { oneCore, withoutDetour } from './one-core.js';
 
 const repository = fileURLToPath(new URL('..', import.meta.url));
 const web = join(repository, 'web');
+const worker = join(repository, 'src/browser/worker-entry.ts');
+const stores = join(repository, 'src/browser/stores.ts');
 /** The page's own program, in either notation. */
 const programs = ['main.tsx', 'main.ts'];
 
@@ -29,10 +32,17 @@ const common = {
  */
 export const workerBuild = {
   ...common,
-  entryPoints: { 'browser-worker': join(repository, 'src/browser/worker-entry.ts') },
+  entryPoints: { 'browser-worker': worker },
   splitting: true,
   platform: 'browser',
   chunkNames: 'worker-[name]-[hash]',
+  plugins: [
+    oneCore(worker, {
+      [join(repository, 'devices/9p/memory.ts')]: stores,
+      [join(repository, 'src/browser/picked-folder/open.ts')]: stores,
+      [join(repository, 'src/browser/opfs-disk/open.ts')]: stores,
+    }),
+  ],
 };
 
 /**
@@ -48,24 +58,35 @@ export async function buildSite(folder, source = web) {
   mkdirSync(folder, { recursive: true });
   /** @type {import('esbuild').BuildOptions & { metafile: true }} */
   const written = { outdir: folder, sourcemap: true, sourcesContent: false, legalComments: 'none', metafile: true };
-  const worker = await build({ ...workerBuild, ...written });
+  const machine = await build({
+    ...workerBuild,
+    ...written,
+    entryPoints: { 'browser-worker': join(repository, 'src/browser/worker-ahead-entry.ts') },
+  });
+  await withoutDetour(folder, machine.metafile, 'browser-worker.js');
   cpSync(join(repository, 'guest-images/images'), join(folder, 'images'), { recursive: true });
   // A machine that has booted depends on these.
-  const machine = JSON.stringify(digests(folder));
+  const version = sha256(Buffer.from(JSON.stringify(digests(folder))));
   // The page imports vm9 by name: what an embedder gets.
   const page = await build({
     ...common,
     ...written,
     entryPoints: { page: join(source, program) },
-    splitting: true,
-    chunkNames: 'page-[name]-[hash]',
-    define: { siteVersion: JSON.stringify(sha256(Buffer.from(machine))) },
+    define: { siteVersion: JSON.stringify(version) },
   });
   const wasiEntry = { 'browser-wasi-worker': join(repository, 'src/browser/wasi-worker-entry.ts') };
   const wasi = await build({ ...common, ...written, entryPoints: wasiEntry, platform: 'browser' });
-  writeFileSync(join(folder, 'licences.txt'), licencesOf(page.metafile, worker.metafile, wasi.metafile));
+  const ahead = files.includes('start-ahead.ts') ? await inline(join(source, 'start-ahead.ts')) : '';
+  writeFileSync(join(folder, 'licences.txt'), licencesOf(page.metafile, machine.metafile, wasi.metafile));
   for (const name of files) {
-    if (/\.(html|svg|png|ico|webmanifest)$/.test(name)) cpSync(join(source, name), join(folder, name));
+    if (/\.(svg|png|ico|webmanifest)$/.test(name)) cpSync(join(source, name), join(folder, name));
+    if (name.endsWith('.html')) {
+      const html = readFileSync(join(source, name), 'utf8');
+      writeFileSync(
+        join(folder, name),
+        html.replace('/* start-ahead.ts */', () => ahead),
+      );
+    }
   }
   cpSync(join(repository, 'guest-images/licenses'), join(folder, 'images/licenses'), { recursive: true });
   cpSync(join(repository, 'guest-images/NOTICE.md'), join(folder, 'images/NOTICE.md'));
@@ -76,6 +97,23 @@ export async function buildSite(folder, source = web) {
     format: 'iife',
     define: { siteFiles: JSON.stringify(digests(folder)) },
   });
+}
+
+/**
+ * A program of the page that stands in its HTML.
+ * @param {string} path
+ */
+async function inline(path) {
+  const { outputFiles } = await build({
+    ...common,
+    entryPoints: [path],
+    format: 'iife',
+    write: false,
+    define: { 'import.meta.url': 'document.baseURI' },
+    // Of the package as a whole its tables would come, too.
+    alias: { vm9: join(repository, 'src/browser/boot-cache/read.ts') },
+  });
+  return (outputFiles[0]?.text ?? '').trim().replaceAll('</', '<\\/');
 }
 
 /**

@@ -18,7 +18,7 @@ export const coreLimit = 100_000;
 export async function parts() {
   /** @type {import('esbuild').BuildOptions} */
   const measured = { ...workerBuild, write: false, metafile: true, outdir: 'size', legalComments: 'none' };
-  const api = await build({ ...measured, entryPoints: { api: join(repository, 'src/browser/index.ts') } });
+  const api = await build({ ...measured, plugins: [], entryPoints: { api: join(repository, 'src/browser/index.ts') } });
   return [...describe(await build(measured)), ...describe(api)];
 }
 

@@ -19,6 +19,7 @@ export class VmConsole {
   #busy: Promise<void> | undefined;
   #kept: Bytes[] = [];
   #size: { readonly columns: number; readonly rows: number } | undefined;
+  #tellsSize = false;
   #isTouched = false;
 
   constructor(size?: { readonly columns: number; readonly rows: number }) {
@@ -58,14 +59,23 @@ export class VmConsole {
   /** Tells the guest the terminal's size in characters. */
   resize(columns: number, rows: number): void {
     this.#size = { columns, rows };
-    this.#isTouched = true;
-    this.#link?.post({ type: 'resize', columns, rows });
+    if (this.#tellsSize) this.#link?.post({ type: 'resize', columns, rows });
+  }
+
+  /** The machine, which was made with the size `known`, is to have the present one, and each from now on. For Vm only. */
+  tellSize(known?: { readonly columns: number; readonly rows: number }): void {
+    if (this.#tellsSize) return;
+    this.#tellsSize = true;
+    const size = this.#size;
+    if (size !== undefined && (size.columns !== known?.columns || size.rows !== known.rows)) {
+      this.resize(size.columns, size.rows);
+    }
   }
 
   /** Connects a machine that is about to start. For Vm only. */
   connect(link: WorkerLink): void {
     this.#link = link;
-    this.#isTouched = false;
+    this.#tellsSize = this.#isTouched = false;
     this.#uartInput = new WindowWriter(link.uart.sender);
     this.#consoleInput = new WindowWriter(link.console.sender);
     link.uart.consume((bytes) => this.#take(bytes));
@@ -86,7 +96,7 @@ export class VmConsole {
     return this.#hvcUsed;
   }
 
-  /** Whether the machine has been told anything of the person at the console: keys, a new size. For Vm only. */
+  /** Whether somebody has typed. For Vm only. */
   get isTouched(): boolean {
     return this.#isTouched;
   }

@@ -221,6 +221,8 @@ export class VmRun {
     this.#reach('image');
     this.#setUp = true;
     this.#link.start(hold.thread, { ...machine, setup });
+    // Not while it is nobody's.
+    if (setup.sharesLater !== true) this.#context.console.tellSize(setup.console);
     machine.filled?.then(
       (decoded) => this.#link.post({ type: 'filled', decoded }),
       (error: unknown) => {
@@ -358,7 +360,9 @@ export class VmRun {
   }
 
   #plugShares(): void {
-    if (this.#setup?.sharesLater === true) this.#link.post({ type: 'plug' });
+    if (this.#setup?.sharesLater !== true) return;
+    this.#link.post({ type: 'plug' });
+    this.#context.console.tellSize();
   }
 
   async #mountShares(agent: Agent, { mounted, clockIsSet }: Met): Promise<void> {

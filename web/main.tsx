@@ -11,7 +11,9 @@ const options = optionsOf(location.search);
 if (options instanceof Error) {
   render(<BadAddress error={options} />, root);
 } else {
-  const page = new Page(options);
+  const page = new Page(options, globalThis.startAhead);
+  // It holds a whole machine.
+  globalThis.startAhead = undefined;
   render(<App page={page} />, root);
   void page.start();
 }

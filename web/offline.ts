@@ -33,6 +33,11 @@ export async function registerServiceWorker({ onUpdate }: OfflineOptions): Promi
   return undefined;
 }
 
+/** Whether a service worker has given the page its files. */
+export function isKept(): boolean {
+  return 'serviceWorker' in navigator && navigator.serviceWorker.controller !== null;
+}
+
 /** A page inside another's frame is isolated only if that one is: nothing it does itself helps. */
 export function mustReload(): boolean {
   if (crossOriginIsolated || window !== window.top) return false;

@@ -8,11 +8,13 @@ import { FileTree } from './files/tree.ts';
 import { Viewer } from './files/viewer.ts';
 import { Inspector } from './inspector/inspector.ts';
 import { Layout, tabs, type Tab } from './layout.ts';
+import { cacheName } from './machine/cache-name.ts';
 import { homePlace, pickedPlace, type Place } from './machine/places.ts';
 import { SavedMachines, type SavedMachine } from './machine/saved-machines.ts';
 import { Session, type SessionPlan } from './machine/session.ts';
-import { mustReload, registerServiceWorker, type OfflineTrouble } from './offline.ts';
+import { isKept, mustReload, registerServiceWorker, type OfflineTrouble } from './offline.ts';
 import type { PageOptions, Store } from './page-options.ts';
+import type { StartAhead } from './start-ahead.ts';
 import { Screen } from './terminal/screen.ts';
 import { Menus } from './ui/menu.tsx';
 import { Notices } from './ui/notices.tsx';
@@ -21,6 +23,9 @@ import { WasiRun } from './wasi/wasi-run.ts';
 
 /** Of the worker and the guest image of this page: scripts/build-site.js has it. */
 declare const siteVersion: string;
+
+/** Milliseconds in which Linux starts anywhere. */
+const settlingTime = 10_000;
 
 export class Page {
   readonly options: PageOptions;
@@ -47,9 +52,12 @@ export class Page {
   /** What the home folder is kept in, while the user has not asked for another. */
   #store: Store;
 
-  constructor(options: PageOptions) {
+  /** Its first machine takes what was begun `ahead` of it. */
+  constructor(options: PageOptions, ahead: StartAhead | undefined) {
     this.options = options;
     this.#store = options.store;
+    if (ahead !== undefined) this.session.expectStart(ahead.worker);
+    if (!options.cold) this.#cache = this.#openCache(ahead);
     effect(() => this.screen.setDark(this.layout.dark.value));
     effect(() => {
       this.inspector.open.value = this.layout.inspectorOpen.value;
@@ -62,28 +70,37 @@ export class Page {
   /** Finds what earlier visits have left, and boots. */
   async start(): Promise<void> {
     addEventListener('keydown', (event) => this.#shortcut(event));
-    const isReloading = mustReload();
-    const registered = this.#registerServiceWorker();
-    if (isReloading) await registered;
-    this.session.expectStart();
-    if (!this.options.cold) this.#cache = this.#openCache();
+    if (mustReload()) await this.#registerServiceWorker();
+    // One that has given the page its files has time: it would look through all of them while Linux starts.
+    else void (isKept() ? this.#settled() : Promise.resolve()).then(() => this.#registerServiceWorker());
     addEventListener('pagehide', ({ persisted }) => {
       if (!persisted) this.session.leavePage();
     });
-    this.storage.start();
+    void this.#settled().then(() => this.storage.start());
     await this.actions.try(undefined, () => this.picked.recall());
     await this.boot();
   }
 
-  #openCache(): StartCache {
+  #openCache(ahead?: StartAhead): StartCache {
     return browserCache({
       version: siteVersion,
-      // An origin may have pages of other people at other paths.
-      name: `vm9 ${new URL('.', location.href).pathname}`,
+      name: cacheName(),
+      ...(ahead?.booted !== undefined && { ahead: ahead.booted }),
       onProblem: (line) => {
         this.cacheTrouble.value = line;
         console.warn(`vm9: ${line}`);
       },
+    });
+  }
+
+  /** Resolves when Linux runs, or does not; at the latest when it should. */
+  #settled(): Promise<void> {
+    return new Promise((resolve) => {
+      setTimeout(resolve, settlingTime);
+      effect(() => {
+        const { phase } = this.session.state.value;
+        if (phase === 'running' || phase === 'over') resolve();
+      });
     });
   }
 

@@ -3,6 +3,8 @@ import { Vm } from '../vm.ts';
 import { browserPlatform, type BrowserVmOptions } from './platform.ts';
 
 export * from '../index.ts';
+export { readBootedAhead } from './boot-cache/read.ts';
+export type { AheadMessage, BootedAhead } from './boot-cache/read.ts';
 export { browserCache } from './boot-cache/source.ts';
 export type { BrowserCacheOptions } from './boot-cache/source.ts';
 export type { ImageSources } from './images.ts';

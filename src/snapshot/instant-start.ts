@@ -43,13 +43,12 @@ export async function prepareInstantStart(cache: StartCache, machine: MachineToS
   if (initrd !== undefined && (unpacked === undefined || !beginsWithAgent(unpacked))) return boot();
   const booting = await boot();
   // The size of somebody's terminal is nothing to keep.
-  const { console: size, ...anybodys } = booting.setup;
+  const { console: _, ...anybodys } = booting.setup;
   return {
     ...booting,
     setup: { ...anybodys, sharesLater: true },
     keep: async (agent, console, save) => {
       const saved = await saveBooted(agent, console, save, initrd !== undefined);
-      if (size !== undefined && console.size !== undefined) console.resize(console.size.columns, console.size.rows);
       if (saved !== undefined) onKeeping(cache.write(key, saved));
     },
   };

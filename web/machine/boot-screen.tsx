@@ -1,9 +1,19 @@
 import { Check, LoaderCircle } from 'lucide';
+import { useEffect, useState } from 'preact/hooks';
 import { bytesText, durationText } from '../ui/format.ts';
 import { Icon } from '../ui/icon.tsx';
 import type { BootProgress } from './boot-steps.ts';
 
+/** Milliseconds in which a machine that goes on from an earlier boot is there: nobody could read this, and drawing it takes long. */
+const unreadTime = 600;
+
 export function BootScreen({ progress, stopping }: { readonly progress: BootProgress; readonly stopping: boolean }) {
+  const [isLate, setLate] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setLate(true), unreadTime);
+    return () => clearTimeout(timer);
+  }, []);
+  if (!isLate) return null;
   const { steps, fraction, download } = progress;
   const current = steps.find(({ state }) => state === 'current');
   const doing = stopping ? 'Linux writes its files back and switches off' : (current?.text ?? 'Starting a shell');

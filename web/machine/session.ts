@@ -50,7 +50,7 @@ export class Session {
   /** What the present machine has begun with; undefined until it runs. */
   readonly begun = signal<VmStatistics['start'] | undefined>(undefined);
   readonly #screen: ConsoleScreen;
-  readonly #worker = new WorkerAhead();
+  #worker = new WorkerAhead();
   #disconnect: () => void = () => undefined;
   /** Counts starts: the last one counts. */
   #turn = 0;
@@ -60,9 +60,9 @@ export class Session {
     this.#screen = screen;
   }
 
-  /** Says that a machine is going to be started. */
-  expectStart(): void {
-    this.#worker.begin();
+  /** The next machine runs in what was started for it. */
+  expectStart(worker: WorkerAhead): void {
+    this.#worker = worker;
   }
 
   /**

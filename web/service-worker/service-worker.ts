@@ -12,6 +12,9 @@ declare const siteFiles: Readonly<Record<string, readonly string[]>>;
 /** What a page says: 'complete' fetches the files that are not here yet, 'take-over' replaces an older service worker. */
 type FromPage = 'complete' | 'take-over';
 
+/** What a browser starts: for that it has to bring the headers that isolate it. */
+const isStarted = /\.html$|^browser-[^/]*worker\.js$/;
+
 /** Files that a page waits for anyway, and that are large: they come with the first page, not before it. */
 const isLarge = /^images\//;
 
@@ -53,19 +56,26 @@ async function fetchFile(path: string): Promise<Response> {
   return response;
 }
 
+/** Whether it can be kept as it came: Chromium keeps a script in its compiled form beside an answer of the network's alone. */
+function canStay(path: string, { redirected, headers }: Response): boolean {
+  return path.endsWith('.js') && !isStarted.test(path) && !redirected && !headers.get('Vary')?.includes('*');
+}
+
 /** Rejects for a file that is not of this version: the host is being updated, or a cache on the way is stale. */
 async function keep(path: string, response: Response): Promise<void> {
   underWay.add(path);
   try {
+    const asItCame = canStay(path, response) ? response.clone() : undefined;
     const content = await response.arrayBuffer();
     const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', content));
     if (!siteFiles[path]?.includes(btoa(String.fromCharCode(...digest)))) {
+      await asItCame?.body?.cancel();
       throw new Error(`${response.url} is not the file of this version of the page: it is not kept for use offline`);
     }
     // Of the other headers some tell how it was sent: its encoding, its length.
     const type = response.headers.get('Content-Type') ?? 'application/octet-stream';
     const headers = { ...isolatingHeaders, 'Content-Type': type, 'Content-Length': String(content.byteLength) };
-    await (await caches.open(cacheName)).put(keyOf(path), new Response(content, { headers }));
+    await (await caches.open(cacheName)).put(keyOf(path), asItCame ?? new Response(content, { headers }));
   } finally {
     underWay.delete(path);
   }

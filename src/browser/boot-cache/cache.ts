@@ -4,32 +4,24 @@ import type { Bytes } from '../../../devices/ports.ts';
 import { isGzip } from '../../gzip.ts';
 import type { BootedMachine, StartCache } from '../../start-cache.ts';
 import { gunzip } from '../gunzip.ts';
+import { digestHeader, openBootCache, readBootedAhead, sha256, type BootedAhead } from './read.ts';
 import type { BrowserCacheOptions } from './source.ts';
-
-const digestHeader = 'X-Vm9-Digest';
 
 /** Bytes above which a machine is not kept: one that has booted with 256 MiB has some fifteen million. */
 const largest = 64 * 2 ** 20;
-
-/** A machine as it was found. */
-interface Kept {
-  readonly address: string;
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  readonly isWhole: boolean;
-}
 
 export class BootCache implements StartCache {
   readonly #version: string;
   readonly #name: string;
   readonly #onProblem: (line: string) => void;
   /** The machine that is kept, read before it is known which is wanted: there is one, and who makes a cache is about to start. */
-  #ahead: Promise<Kept | undefined> | undefined;
+  #ahead: Promise<BootedAhead | undefined> | undefined;
 
-  constructor({ version, name = 'vm9', onProblem = () => undefined }: BrowserCacheOptions) {
+  constructor({ version, name = 'vm9', ahead, onProblem = () => undefined }: BrowserCacheOptions) {
     this.#version = version;
-    this.#name = `${name} booted machine`;
+    this.#name = name;
     this.#onProblem = onProblem;
-    this.#ahead = this.#readFirst();
+    this.#ahead = ahead ?? readBootedAhead(name);
     // Who waits for it is told.
     this.#ahead.catch(() => undefined);
   }
@@ -37,8 +29,8 @@ export class BootCache implements StartCache {
   async keyOf({ kernel, initrd, shape }: BootedMachine): Promise<string> {
     // An address without https has no digests either. That nothing is kept there `read` tells.
     if (!isSecureContext) return 'none';
-    const parts = [this.#version, shape, kernel && (await sha256(kernel)), initrd && (await sha256(initrd))];
-    return sha256(new TextEncoder().encode(JSON.stringify(parts)));
+    // As it is: a digest of it would be asked for in another thread, and its answer would wait for what the page draws meanwhile.
+    return JSON.stringify([this.#version, shape, kernel && (await sha256(kernel)), initrd && (await sha256(initrd))]);
   }
 
   async unpack(initrd: Bytes): Promise<Bytes | undefined> {
@@ -49,7 +41,7 @@ export class BootCache implements StartCache {
 
   async read(key: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
     try {
-      const reading = this.#ahead ?? this.#readFirst();
+      const reading = this.#ahead ?? readBootedAhead(this.#name);
       this.#ahead = undefined;
       const kept = await reading;
       if (kept?.address !== addressOf(key)) return undefined;
@@ -64,7 +56,7 @@ export class BootCache implements StartCache {
   async write(key: string, snapshot: Uint8Array<ArrayBuffer>): Promise<void> {
     if (snapshot.length > largest) return;
     try {
-      const cache = await this.#open();
+      const cache = await openBootCache(this.#name);
       const address = addressOf(key);
       this.#ahead = undefined;
       // What is there before has no use any more, and its room may be needed.
@@ -75,20 +67,6 @@ export class BootCache implements StartCache {
     }
   }
 
-  async #readFirst(): Promise<Kept | undefined> {
-    const cache = await this.#open();
-    const [request] = await cache.keys();
-    const response = request && (await cache.match(request));
-    if (request === undefined || response === undefined) return undefined;
-    const bytes = new Uint8Array(await response.arrayBuffer());
-    return { address: request.url, bytes, isWhole: (await sha256(bytes)) === response.headers.get(digestHeader) };
-  }
-
-  async #open(): Promise<Cache> {
-    if (typeof caches === 'undefined') throw new Error('this address has no Cache Storage: it is not https');
-    return caches.open(this.#name);
-  }
-
   #tell(how: 'used' | 'kept', error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error);
     this.#onProblem(`the machine that has booted cannot be ${how} (${reason}): each start boots`);
@@ -97,12 +75,5 @@ export class BootCache implements StartCache {
 
 /** No such file is fetched. Cache Storage wants an address, whatever the page's own is. */
 function addressOf(key: string): string {
-  return `https://vm9.invalid/${key}`;
-}
-
-async function sha256(bytes: Bytes): Promise<string> {
-  // The interface takes no view of shared memory.
-  const own = bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', own));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+  return `https://vm9.invalid/${encodeURIComponent(key)}`;
 }

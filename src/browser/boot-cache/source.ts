@@ -1,5 +1,6 @@
 // The cache of booted machines in a browser, as a page holds it: what is behind it is fetched when it is used.
 import type { StartCache } from '../../start-cache.ts';
+import type { BootedAhead } from './read.ts';
 
 export interface BrowserCacheOptions {
   /**
@@ -9,6 +10,8 @@ export interface BrowserCacheOptions {
   readonly version: string;
   /** Of pages with one origin, those with one name share a cache. Default: vm9. */
   readonly name?: string;
+  /** The machine, where the page has begun to read it before: `readBootedAhead`. */
+  readonly ahead?: Promise<BootedAhead | undefined>;
   /** Given a line where nothing can be kept, or what was kept could not be used: the machine boots then. */
   readonly onProblem?: (line: string) => void;
 }

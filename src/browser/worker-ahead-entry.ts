@@ -1,0 +1,21 @@
+// The dedicated worker of a page's machine, where it is started before the page's program is there. Named after a cache of booted
+// machines it reads that, for the page, while its own program is on its way: in the page each piece would wait for what is drawn.
+import { readBootedAhead, type AheadMessage } from './boot-cache/read.ts';
+
+const early: unknown[] = [];
+const keep = ({ data }: MessageEvent): void => void early.push(data);
+addEventListener('message', keep);
+
+// Not a static import: Chromium keeps the compiled form of what is imported like this, and of nothing that comes with the script.
+import('./worker-entry.ts').then(() => {
+  removeEventListener('message', keep);
+  for (const data of early) dispatchEvent(new MessageEvent('message', { data }));
+}, reportError);
+
+if (name !== '') {
+  readBootedAhead(name).then(
+    (booted) => postMessage({ type: 'booted', booted } satisfies AheadMessage, booted ? [booted.bytes.buffer] : []),
+    // The page tries itself, and tells why it cannot be.
+    () => postMessage({ type: 'unread' } satisfies AheadMessage),
+  );
+}
