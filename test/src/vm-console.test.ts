@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { streamWindow } from '../../src/byte-window.ts';
-import { makeVm, settle } from './fake-guest.ts';
+import { agree, FakeAgent, makeVm, settle } from './fake-guest.ts';
 
 test('types into the UART until somebody uses hvc0: its driver opens it in any case', async () => {
   const { vm, platform } = makeVm();
@@ -166,5 +166,23 @@ test('tells the guest its size, from the start and when it changes', async () =>
   vm.console.resize(120, 40);
   await settle();
   expect(platform.machine.sizes).toEqual([[120, 40]]);
+  await vm.dispose();
+});
+
+test('a machine that is to be kept is told no size before it is somebody’s', async () => {
+  const nothing = { keyOf: () => Promise.resolve(''), read: () => Promise.resolve(undefined) };
+  const cache = { ...nothing, unpack: (bytes: Uint8Array) => Promise.resolve(bytes), write: () => Promise.resolve() };
+  const { vm, platform } = makeVm({ console: { columns: 100, rows: 30 }, cache });
+  await vm.start();
+  const { machine } = platform;
+  vm.console.resize(120, 40);
+  await settle();
+  expect(machine.options.console).toBeUndefined();
+  expect([machine.sizes, machine.plugs]).toEqual([[], 0]);
+  const agent = new FakeAgent(machine.agentPort, agree);
+  await vm.ready;
+  await settle();
+  expect(agent.requests).not.toEqual([]);
+  expect([machine.sizes, machine.plugs]).toEqual([[[120, 40]], 1]);
   await vm.dispose();
 });
