@@ -1,6 +1,6 @@
 // The cache as a folder of the host, kept in bounds: booted machines, and the program as V8 has compiled it (cache-file.ts: each file).
 import { createHash, randomUUID } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 import { lstat, mkdir, open, readdir, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Bytes } from '../../devices/ports.ts';
@@ -10,6 +10,9 @@ import { checkOwner, headerLength, headerOf, pathInCache, readFromCache, type Ca
 import { guestImagePath } from './images.ts';
 
 const endings: readonly CacheEnding[] = ['.vm9', '.code'];
+/** Bytes that a file is read in. */
+const pieceLength = 256 * 1024;
+
 const unfinishedEnding = '.unfinished';
 
 /** Milliseconds after which nobody is writing a file any more. */
@@ -54,8 +57,8 @@ export class CacheFolder implements StartCache {
 
   async keyOf({ kernel, initrd, shape }: BootedMachine): Promise<string> {
     const all = createHash('sha256').update(shape);
-    all.update(digestOf(kernel ?? readFileSync(guestImagePath('kernel'))));
-    all.update(digestOf(initrd ?? readFileSync(guestImagePath('initrd'))));
+    all.update(kernel === undefined ? digestOfFile(guestImagePath('kernel')) : digestOf(kernel));
+    all.update(initrd === undefined ? digestOfFile(guestImagePath('initrd')) : digestOf(initrd));
     all.update(process.version);
     // Devices whose code has changed may keep their state in another way, whatever the version says.
     all.update(this.#worker ?? digestOf(readFileSync(new URL('./worker.cjs', import.meta.url))));
@@ -148,6 +151,22 @@ export class CacheFolder implements StartCache {
 
 function digestOf(bytes: Bytes): Buffer {
   return createHash('sha256').update(bytes).digest();
+}
+
+/** In pieces: to get as much memory as the file is long takes longer than to read it. */
+function digestOfFile(path: string): Buffer {
+  const digest = createHash('sha256');
+  const piece = Buffer.allocUnsafe(pieceLength);
+  const file = openSync(path, 'r');
+  try {
+    for (;;) {
+      const length = readSync(file, piece);
+      if (length === 0) return digest.digest();
+      digest.update(piece.subarray(0, length));
+    }
+  } finally {
+    closeSync(file);
+  }
 }
 
 /**

@@ -50,8 +50,9 @@ function unpackCode(bytes: Uint8Array<ArrayBuffer>): CompiledCode | undefined {
   const workerAt = aligned(headLength + length);
   if (workerAt > bytes.length) return undefined;
   return {
-    main: bytes.subarray(headLength, headLength + length),
-    worker: bytes.slice(workerAt),
+    // The larger part is given away, in the buffer of both.
+    main: bytes.slice(headLength, headLength + length),
+    worker: bytes.subarray(workerAt),
     wentOn: bytes[0] === 1,
   };
 }

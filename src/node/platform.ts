@@ -75,7 +75,8 @@ export const nodePlatform: Platform = {
   after,
   fillAhead: async (file, memoryBytes) => {
     const { fillAhead } = await import('../snapshot/fill-ahead.ts');
-    return fillAhead(file, memoryBytes, { zlib: () => import('./zlib.ts') });
+    const turn = (): Promise<void> => new Promise((resolve) => void setImmediate(resolve));
+    return fillAhead(file, memoryBytes, { zlib: () => import('./zlib.ts'), turn });
   },
   sharedMemory: true,
 };

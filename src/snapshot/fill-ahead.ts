@@ -16,7 +16,12 @@ export interface Filling {
   readonly filled: Promise<Int32Array<ArrayBuffer> | undefined>;
 }
 
-export function fillAhead(file: Sections, memoryBytes: number, host: Unzipping): Filling {
+type FillingHost = Unzipping & {
+  /** Lets what waits go first, so that the machine is made while its RAM comes. */
+  turn(): Promise<void>;
+};
+
+export function fillAhead(file: Sections, memoryBytes: number, host: FillingHost): Filling {
   const memory = makeMemory(memoryBytes, true);
   return { memory, filled: fill(file, memory, memoryBytes, host) };
 }
@@ -25,9 +30,10 @@ async function fill(
   file: Sections,
   memory: WebAssembly.Memory,
   memoryBytes: number,
-  host: Unzipping,
+  host: FillingHost,
 ): Promise<Int32Array<ArrayBuffer> | undefined> {
   const places = readDecodedPlaces(file, memoryBytes);
+  await host.turn();
   await restoreRam(file, new Uint8Array(memory.buffer, ramOffset), host);
   return places && decodeAhead(memory.buffer, memoryBytes, places);
 }
