@@ -78,6 +78,7 @@ test('who wants to see the boot, or has something else than the agent in it, boo
     ['--append', 'rdinit=/init'],
   ]) {
     for (const _ of [1, 2]) expect({ words, start: await start(cache, ...words) }).toEqual({ words, start: 'boot' });
+    if (words.includes('--cold')) expect(readdirSync(cache)).toEqual([]);
   }
   const own = await runVm(['--initrd', fileWith(init), '--exec', 'true'], { env: { VM9_CACHE: cache } });
   expect(own.status).toBe(2);
