@@ -78,7 +78,7 @@ export class VmRun {
   #agentPort: LinkAgentPort | undefined;
   readonly #meter: ActivityMeter;
   #reset: Deferred<void> | undefined;
-  #setup: MachineSetup | undefined;
+  #setup: LastingSetup | undefined;
   #saving: RunSaving | undefined;
   #resumption: Resumption | undefined;
   #keepBooted: KeepBooted | undefined;
@@ -214,7 +214,7 @@ export class VmRun {
     machine.filled?.catch(() => undefined);
     const setup = await this.#withInterpreter(machine.setup);
     if (this.#over) return;
-    this.#setup = setup;
+    this.#setup = lasting(setup);
     this.#resumption = machine.resumption;
     this.#keepBooted = machine.keep;
     machine.resumption?.begin(this.#context);
@@ -469,6 +469,13 @@ export class VmRun {
       this.#context.events.emit('exit', outcome);
     }
   }
+}
+
+/** What of a setup is of use once the machine runs. The rest is large, and its memory would outlive it here. */
+type LastingSetup = Omit<MachineSetup, 'image' | 'resume' | 'memory' | 'interpreter'>;
+
+function lasting({ image: _i, resume: _r, memory: _m, interpreter: _n, ...rest }: MachineSetup): LastingSetup {
+  return rest;
 }
 
 type ExitSentences = {

@@ -10,10 +10,13 @@ import type { Section } from './container.ts';
 import type { HostRecord } from './host-record.ts';
 import { SnapshotError } from './snapshot-error.ts';
 
+/** What a snapshot keeps of a machine's options. */
+type SavedSetup = Pick<MachineSetup, 'memoryBytes' | 'clock' | 'transport' | 'features'>;
+
 /** A machine's part of a snapshot, and what belongs to it on this side. */
 export interface SavedRun {
   readonly sections: readonly Section[];
-  readonly setup: MachineSetup;
+  readonly setup: SavedSetup;
   readonly state: Pick<HostRecord, 'frozen' | 'consoleUsed' | 'agent'>;
 }
 
@@ -28,7 +31,7 @@ export interface SaveMode {
 
 export class RunSaving {
   readonly #link: WorkerLink;
-  readonly #setup: MachineSetup;
+  readonly #setup: SavedSetup;
   readonly #port: LinkAgentPort | undefined;
   readonly #agent: Agent | undefined;
   readonly #answer: Promise<readonly Section[]>;
@@ -44,7 +47,7 @@ export class RunSaving {
   constructor(
     other: RunSaving | undefined,
     link: WorkerLink,
-    setup: MachineSetup,
+    setup: SavedSetup,
     port: LinkAgentPort | undefined,
     agent: Agent | undefined,
   ) {

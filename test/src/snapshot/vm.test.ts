@@ -140,7 +140,11 @@ function resumedGuest(): { boot: (machine: FakeMachine) => void; open: () => voi
   return { boot, open: () => open(), requests };
 }
 
-const names = (requests: readonly HostFrame[]): string[] => requests.map(({ name }) => name);
+/** The clock once: on a busy host it is set again. */
+function names(requests: readonly HostFrame[]): string[] {
+  const all = requests.map(({ name }) => name);
+  return all.filter((name, index) => name !== 'SetClock' || all.indexOf(name) === index);
+}
 
 test('the clock and the randomness are of the present before any program runs on; mounts and the console stay as they are', async () => {
   const { boot, open, requests } = resumedGuest();
