@@ -115,6 +115,7 @@ export interface FilesystemStatistics {
 
 /** Takes one entry of a folder; false means that there is no room and the entry was not taken. */
 export type EmitEntry = (entry: {
+  /** Until the call returns: the next one may have it in the same memory. */
   readonly name: Bytes;
   /** Hands back where to go on: the cookie of the next entry. Never 0; stable while other entries are removed. */
   readonly cookie: bigint;

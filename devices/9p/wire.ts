@@ -288,10 +288,7 @@ export class Writer {
   }
 
   str(value: Bytes): void {
-    if (value.length > 0xffff) throw new Errno('EMSGSIZE', 'a string of 65,536 bytes or more');
-    this.u16(value.length);
-    const at = this.#grow(value.length);
-    for (let i = 0; i < value.length; i++) this.bytes[at + i] = value[i] as number;
+    this.strAt(this.#grow(2 + value.length), value);
   }
 
   qid(value: Qid): void {
@@ -329,6 +326,14 @@ export class Writer {
   size64At(at: number, value: number): void {
     this.#view.setUint32(at, value, true);
     this.#view.setUint32(at + 4, value < two32 ? 0 : value / two32, true);
+  }
+
+  strAt(at: number, value: Bytes): void {
+    const { length } = value;
+    if (length > 0xffff) throw new Errno('EMSGSIZE', 'a string of 65,536 bytes or more');
+    this.#view.setUint16(at, length, true);
+    const { bytes } = this;
+    for (let i = 0; i < length; i++) bytes[at + 2 + i] = value[i] as number;
   }
 
   qidAt(at: number, { type, version, path }: Qid): void {

@@ -128,7 +128,7 @@ export class Replay {
   #remove(folder: Inode & { readonly content: { readonly folder: Folder } }, name: Uint8Array): void {
     const entry = folder.content.folder.get(name);
     if (entry === undefined) throw damaged(`folder ${folder.ino} has not the name it is to lose`);
-    folder.content.folder.remove(entry);
+    folder.content.folder.remove(entry, name);
     entry.inode.nlink--;
     this.#names -= entry.inode.nameCost;
     if (entry.inode.content.kind === 'folder') folder.nlink--;

@@ -43,8 +43,6 @@ const typesOfMknod: readonly number[] = [
   fileType.character,
 ];
 
-const nothingListed = { cookie: 0n, name: new Uint8Array(0) };
-
 export const folderHandlers: Handlers<
   'Treaddir' | 'Tmkdir' | 'Tmknod' | 'Tsymlink' | 'Tlink' | 'Trename' | 'Trenameat' | 'Tunlinkat' | 'Tremove'
 > = {
@@ -53,7 +51,9 @@ export const folderHandlers: Handlers<
     const file = fids.openedFolder(number);
     const fid = fids.get(number);
     const from = fid.moved?.from === offset ? fid.moved.to : offset;
-    let { cookie: lastCookie, name: lastName } = fid.listed ?? nothingListed;
+    let lastCookie: bigint | undefined;
+    /** Where the last name is among the bytes that were written, and stays until another is. */
+    let [lastStart, lastEnd] = [0, 0];
     const room = Math.min(count, request.payloadRoom);
     const entries = new Writer();
     let written = 0;
@@ -68,20 +68,23 @@ export const folderHandlers: Handlers<
         isFull ||= written + entries.length + entryOverhead + name.length > room;
         if (isFull || request.flushed) return false;
         // The version is left out: it would take a look at every file, and no client asks for it here.
-        entries.qid({ type: qidTypeOf(type), version: 0, path: ino });
-        entries.u64(cookie);
+        const at = entries.room(entryOverhead + name.length);
+        entries.u8At(at, qidTypeOf(type));
+        entries.u32At(at + 1, 0);
+        entries.u64At(at + 5, ino);
+        entries.u64At(at + 13, cookie);
         // Linux's DT_ numbers are the type bits of the mode.
-        entries.u8(type >> 12);
-        entries.str(name);
+        entries.u8At(at + 21, type >> 12);
+        entries.strAt(at + 22, name);
         lastCookie = cookie;
-        lastName = name;
+        lastEnd = entries.length;
+        lastStart = lastEnd - name.length;
         if (entries.length >= collectedLength) hand();
         return true;
       }),
     );
     if (!request.flushed) hand();
-    // A copy: a backend's may be a piece of all the names that it keeps.
-    fid.listed = { cookie: lastCookie, name: new Uint8Array(lastName) };
+    if (lastCookie !== undefined) fid.listed = { cookie: lastCookie, name: entries.bytes.slice(lastStart, lastEnd) };
     // An empty reply would say that the folder ends here.
     if (isFull && written === 0) throw new Errno('EINVAL', 'no room for one entry');
     return { count: written };

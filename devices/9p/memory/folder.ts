@@ -9,17 +9,38 @@ import type { Rows } from './rows.ts';
 export class Entry {
   /** Also in its row: see `replaceInode`. */
   inode: Inode;
-  name: Bytes;
   /** The inode of the folder that it is in; itself for the root; undefined once removed. */
   parent: Inode | undefined = undefined;
   /** Its place in the listing. */
   cookie = 0;
   /** Of those of entries; 0 while it is in no folder and not referenced. */
   row = 0;
+  /** While it is in a folder its place among the tree's names: as an object each would take 200 bytes. */
+  #name: Bytes | number;
 
+  /** Takes over `name`. */
   constructor(inode: Inode, name: Bytes) {
     this.inode = inode;
-    this.name = name;
+    this.#name = name;
+  }
+
+  get name(): Bytes {
+    return typeof this.#name === 'number' ? this.inode.rows.names.at(this.#name) : this.#name;
+  }
+
+  /** While it is in a folder. */
+  get place(): number {
+    return this.#name as number;
+  }
+
+  /** Only while it is in no folder. */
+  set name(name: Bytes) {
+    this.#name = name;
+  }
+
+  /** Its name is among the tree's. */
+  keptAt(place: number): void {
+    this.#name = place;
   }
 }
 
@@ -89,14 +110,15 @@ export class Folder {
     entry.cookie = cookie;
     this.#rows.entries.place(entry, entry.inode.row);
     if (this.size++ === 0) this.#number = this.#rows.addFolder();
-    this.#rows.names.add(this.#number, entry.name, entry.row);
+    entry.keptAt(this.#rows.names.add(this.#number, entry.name, entry.row));
     this.#listing.add(entry, cookie);
     this.#tell();
   }
 
-  /** Takes out an entry, which must be in it. */
-  remove(entry: Entry): void {
-    this.#rows.names.remove(this.#number, entry.name);
+  /** Takes out an entry, which must be in it under that name. */
+  remove(entry: Entry, name: Bytes): void {
+    this.#rows.names.remove(this.#number, name);
+    entry.name = name;
     if (--this.size === 0) {
       this.#rows.removeFolder(this.#number);
       this.#number = 0;
@@ -119,7 +141,7 @@ export class Folder {
 
   /** Hands what a listing tells of the entries behind a cookie to `emit`, until that returns false. */
   list(cookie: number, emit: EmitEntry): void {
-    this.#listing.list(cookie, emit);
+    this.#listing.list(cookie, emit, this.#rows.names);
   }
 
   #tell(): void {

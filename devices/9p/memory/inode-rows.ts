@@ -51,6 +51,10 @@ export class InodeRows<T extends RowOwner> {
     this.#owners[row] = owner;
     const words = this.#words;
     const at = width * row;
+    // Every column: the row may have been another's.
+    words[at + column.nlink] = 0;
+    words[at + column.pins] = 0;
+    words[at + column.blocks] = 0;
     words[at + column.mode] = mode;
     words[at + column.uid] = uid;
     words[at + column.gid] = gid;
@@ -66,8 +70,6 @@ export class InodeRows<T extends RowOwner> {
 
   /** Nobody may use the row any more. */
   remove(row: number): void {
-    const words = this.#words;
-    for (let at = width * row, end = at + width; at < end; at++) words[at] = 0;
     this.#owners[row] = undefined;
     this.#free.push(row);
   }

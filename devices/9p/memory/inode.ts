@@ -64,13 +64,13 @@ export class Inode {
   row: number;
   /** Undefined as long as there was none. */
   xattrs: Xattrs | undefined = undefined;
-  readonly #rows: Rows['inodes'];
+  readonly rows: Rows;
 
   /** `rows`: those of the tree. */
   constructor(rows: Rows, ino: bigint, mode: number, content: Content, uid: number, gid: number, now: bigint) {
     this.#number = smallest(ino);
     this.content = content;
-    this.#rows = rows.inodes;
+    this.rows = rows;
     this.row = rows.inodes.add(this, ino, mode, uid, gid, now);
     if (content.kind === 'file') content.data.bind?.(this);
     if (content.kind === 'folder') content.folder.bind(this);
@@ -82,59 +82,59 @@ export class Inode {
   }
 
   get mode(): number {
-    return this.#rows.get(this.row, column.mode);
+    return this.rows.inodes.get(this.row, column.mode);
   }
 
   set mode(value: number) {
-    if (this.row !== 0) this.#rows.set(this.row, column.mode, value);
+    if (this.row !== 0) this.rows.inodes.set(this.row, column.mode, value);
   }
 
   get nlink(): number {
-    return this.#rows.get(this.row, column.nlink);
+    return this.rows.inodes.get(this.row, column.nlink);
   }
 
   set nlink(value: number) {
-    if (this.row !== 0) this.#rows.set(this.row, column.nlink, value);
+    if (this.row !== 0) this.rows.inodes.set(this.row, column.nlink, value);
   }
 
   get uid(): number {
-    return this.#rows.get(this.row, column.uid);
+    return this.rows.inodes.get(this.row, column.uid);
   }
 
   set uid(value: number) {
-    if (this.row !== 0) this.#rows.set(this.row, column.uid, value);
+    if (this.row !== 0) this.rows.inodes.set(this.row, column.uid, value);
   }
 
   get gid(): number {
-    return this.#rows.get(this.row, column.gid);
+    return this.rows.inodes.get(this.row, column.gid);
   }
 
   set gid(value: number) {
-    if (this.row !== 0) this.#rows.set(this.row, column.gid, value);
+    if (this.row !== 0) this.rows.inodes.set(this.row, column.gid, value);
   }
 
   get atime(): bigint {
-    return this.#rows.time(this.row, timeColumn.atime);
+    return this.rows.inodes.time(this.row, timeColumn.atime);
   }
 
   set atime(value: bigint) {
-    if (this.row !== 0) this.#rows.setTime(this.row, timeColumn.atime, value);
+    if (this.row !== 0) this.rows.inodes.setTime(this.row, timeColumn.atime, value);
   }
 
   get mtime(): bigint {
-    return this.#rows.time(this.row, timeColumn.mtime);
+    return this.rows.inodes.time(this.row, timeColumn.mtime);
   }
 
   set mtime(value: bigint) {
-    if (this.row !== 0) this.#rows.setTime(this.row, timeColumn.mtime, value);
+    if (this.row !== 0) this.rows.inodes.setTime(this.row, timeColumn.mtime, value);
   }
 
   get ctime(): bigint {
-    return this.#rows.time(this.row, timeColumn.ctime);
+    return this.rows.inodes.time(this.row, timeColumn.ctime);
   }
 
   set ctime(value: bigint) {
-    if (this.row !== 0) this.#rows.setTime(this.row, timeColumn.ctime, value);
+    if (this.row !== 0) this.rows.inodes.setTime(this.row, timeColumn.ctime, value);
   }
 
   get type(): number {
@@ -148,33 +148,33 @@ export class Inode {
 
   /** Whether nothing leads to it any more. */
   get isGone(): boolean {
-    return this.#rows.get(this.row, column.nlink) === 0 && this.#rows.get(this.row, column.pins) === 0;
+    return this.rows.inodes.get(this.row, column.nlink) === 0 && this.rows.inodes.get(this.row, column.pins) === 0;
   }
 
   /** Gives the row of one that is gone to others. */
   retire(): void {
-    if (this.row !== 0) this.#rows.remove(this.row);
+    if (this.row !== 0) this.rows.inodes.remove(this.row);
     this.row = 0;
   }
 
   /** An open file or a node refers to it. */
   pin(): void {
-    this.#rows.pin(this.row, 1);
+    this.rows.inodes.pin(this.row, 1);
   }
 
   /** One of those does not any more. */
   unpin(): void {
-    this.#rows.pin(this.row, -1);
+    this.rows.inodes.pin(this.row, -1);
   }
 
   /** The data has that length, and takes so many bytes. */
   sized(length: number, allocated: number): void {
-    if (this.row !== 0) this.#rows.setSize(this.row, length, Math.ceil(allocated / blockLength));
+    if (this.row !== 0) this.rows.inodes.setSize(this.row, length, Math.ceil(allocated / blockLength));
   }
 
   /** The folder claims that length, and has that number in the table of names. */
   filled(length: number, number: number): void {
-    if (this.row !== 0) this.#rows.setFolder(this.row, length, number);
+    if (this.row !== 0) this.rows.inodes.setFolder(this.row, length, number);
   }
 
   /** Notes a change of the content. */
@@ -194,7 +194,7 @@ export class Inode {
   }
 
   attributes(): Attributes {
-    return this.#rows.attributes(this.row);
+    return this.rows.inodes.attributes(this.row);
   }
 
   get rdev(): bigint {

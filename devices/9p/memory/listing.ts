@@ -1,11 +1,12 @@
 // The order in which a folder lists its names. Whatever a listing tells of a name is here, in arrays in this order: to look at
-// each entry and its inode instead is to wait for memory four times a name in a large share.
+// each inode instead is to wait for memory three times a name in a large share.
 import type { Bytes } from '../../ports.ts';
 import type { EmitEntry } from '../backend.ts';
 
 /** What has a place in a listing. */
 interface Listed {
-  readonly name: Bytes;
+  /** Of its name. */
+  readonly place: number;
   readonly inode: { readonly ino: bigint; readonly type: number };
 }
 
@@ -17,7 +18,6 @@ const two32 = 2 ** 32;
 export class Listing<E extends Listed> {
   /** By rising cookie; removed ones leave a gap until there are many. */
   #entries: (E | undefined)[] = [];
-  #names: Bytes[] = [];
   #cookies: number[] = [];
   #types: number[] = [];
   /** Numbers of inodes, in words. */
@@ -28,7 +28,6 @@ export class Listing<E extends Listed> {
   /** Adds an entry with a cookie beyond those that are there. */
   add(entry: E, cookie: number): void {
     this.#entries.push(entry);
-    this.#names.push(entry.name);
     this.#cookies.push(cookie);
     whole[0] = entry.inode.ino;
     this.#lows.push(words[0] as number);
@@ -66,28 +65,28 @@ export class Listing<E extends Listed> {
   }
 
   /** Hands what is behind a cookie to `emit`, until that returns false. */
-  list(cookie: number, emit: EmitEntry): void {
+  list(cookie: number, emit: EmitEntry, names: { brieflyAt(place: number): Bytes }): void {
     for (let i = this.#firstAfter(cookie); i < this.#entries.length; i++) {
-      if (this.#entries[i] === undefined) continue;
+      const entry = this.#entries[i];
+      if (entry === undefined) continue;
       words[0] = this.#lows[i] as number;
       words[1] = this.#highs[i] as number;
       const ino = whole[0] as bigint;
       const its = this.#cookies[i] as number;
       words[0] = its;
-      words[1] = its / two32;
-      if (!emit({ name: this.#names[i] as Bytes, cookie: whole[0] as bigint, ino, type: this.#types[i] as number }))
-        return;
+      words[1] = its < two32 ? 0 : its / two32;
+      const name = names.brieflyAt(entry.place);
+      if (!emit({ name, cookie: whole[0] as bigint, ino, type: this.#types[i] as number })) return;
     }
   }
 
   get #arrays(): readonly unknown[][] {
-    return [this.#entries, this.#names, this.#cookies, this.#types, this.#lows, this.#highs];
+    return [this.#entries, this.#cookies, this.#types, this.#lows, this.#highs];
   }
 
   /** Closes the gaps. */
   #close(): void {
     const isThere = (_: unknown, at: number): boolean => this.#entries[at] !== undefined;
-    this.#names = this.#names.filter(isThere);
     this.#cookies = this.#cookies.filter(isThere);
     this.#types = this.#types.filter(isThere);
     this.#lows = this.#lows.filter(isThere);

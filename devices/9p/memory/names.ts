@@ -38,9 +38,14 @@ const noBytes = new Uint8Array(0);
 /** Numbers of a place: the hash, 0 where there is no name; the folder; the entry; and where the name begins among the bytes. */
 const width = 4;
 
+/** By their length. */
+const briefNames = Array.from({ length: 256 }, (_, length) => new Uint8Array(length));
+
 /** A hash table with open addressing: a name is at the first free place from that of its hash on. */
 class NameTable {
   size = 0;
+  /** Hears that the name of an entry begins elsewhere. */
+  readonly #moved: (entry: number, start: number) => void;
   /** A power of two, at most three quarters of which are taken. */
   #count = 0;
   #places = noPlaces;
@@ -49,16 +54,23 @@ class NameTable {
   #used = 0;
   #wasted = 0;
 
+  constructor(moved: (entry: number, start: number) => void) {
+    this.#moved = moved;
+  }
+
   /** The entry, 0 where there is none. */
   get(hash: number, folder: number, name: Bytes): number {
     if (this.size === 0) return 0;
     return this.#places[this.#find(hash, folder, name) + 2] as number;
   }
 
-  add(hash: number, folder: number, name: Bytes, entry: number): void {
+  /** Returns where the name begins. */
+  add(hash: number, folder: number, name: Bytes, entry: number): number {
     if (4 * (this.size + 1) > 3 * this.#count) this.#resize(Math.max(fewestPlaces, 2 * this.#count));
-    this.#put(hash, folder, entry, this.#keep(name));
+    const start = this.#keep(name);
+    this.#put(hash, folder, entry, start);
     this.size++;
+    return start;
   }
 
   remove(hash: number, folder: number, name: Bytes): void {
@@ -81,6 +93,16 @@ class NameTable {
     if (8 * this.size < this.#count && this.#count > fewestPlaces) this.#resize(this.#count / 2);
     // Each removal pays for two steps of this.
     if (this.#wasted >= leastWaste && 2 * this.#wasted > this.#used) this.#pack();
+  }
+
+  /** A name, in memory that the next may have. */
+  brief(start: number): Bytes {
+    const bytes = this.#bytes;
+    const length = byte(bytes, start) | (byte(bytes, start + 1) << 8);
+    const name = briefNames[length] ?? new Uint8Array(length);
+    const from = start + headLength;
+    for (let i = 0; i < length; i++) name[i] = bytes[from + i] as number;
+    return name;
   }
 
   /** Where the name is in `#places`, or the free place where it would be. */
@@ -129,6 +151,7 @@ class NameTable {
       const end = start + headLength + (byte(bytes, start) | (byte(bytes, start + 1) << 8));
       this.#bytes.set(bytes.subarray(start, end), this.#used);
       places[at + 3] = this.#used;
+      this.#moved(places[at + 2] as number, this.#used);
       this.#used += end - start;
     }
   }
@@ -157,9 +180,19 @@ class NameTable {
 
 /** So many tables: one that grows moves all that is in it, for which no request should have to wait long. */
 const tableBits = 6;
+const tables = 1 << tableBits;
 
+/** A name is kept at a place, a number of 32 bits: of two million names of 255 bytes no table has more than a quarter of its 64 MiB. */
 export class Names {
-  readonly #tables = Array.from({ length: 1 << tableBits }, () => new NameTable());
+  readonly #tables: readonly NameTable[];
+
+  /** `moved` hears that the name of an entry is at another place. */
+  constructor(moved: (entry: number, place: number) => void) {
+    this.#tables = Array.from(
+      { length: tables },
+      (_, table) => new NameTable((entry, start) => moved(entry, (start << tableBits) | table)),
+    );
+  }
 
   /** The entry with the name in the folder, 0 where there is none. */
   get(folder: number, name: Bytes): number {
@@ -167,16 +200,27 @@ export class Names {
     return this.#table(hash).get(hash, folder, name);
   }
 
-  /** Adds a name, which must be free. All numbers are above 0. */
-  add(folder: number, name: Bytes, entry: number): void {
+  /** Adds a name, which must be free; returns its place. All numbers of folders and entries are above 0. */
+  add(folder: number, name: Bytes, entry: number): number {
     const hash = hashOf(folder, name);
-    this.#table(hash).add(hash, folder, name, entry);
+    const table = hash >>> (32 - tableBits);
+    return (this.#table(hash).add(hash, folder, name, entry) << tableBits) | table;
   }
 
   /** Removes a name, if it is there. */
   remove(folder: number, name: Bytes): void {
     const hash = hashOf(folder, name);
     this.#table(hash).remove(hash, folder, name);
+  }
+
+  /** The name at a place. */
+  at(place: number): Bytes {
+    return this.brieflyAt(place).slice();
+  }
+
+  /** The name at a place, until the next is asked for in this way. */
+  brieflyAt(place: number): Bytes {
+    return (this.#tables[place & (tables - 1)] as NameTable).brief(place >>> tableBits);
   }
 
   #table(hash: number): NameTable {

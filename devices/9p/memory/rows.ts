@@ -8,7 +8,7 @@ import { Names } from './names.ts';
 export class Rows {
   readonly inodes = new InodeRows<Inode>();
   readonly entries = new EntryRows<Entry>();
-  readonly names = new Names();
+  readonly names = new Names((entry, place) => this.entries.owner(entry).keptAt(place));
   readonly #freeFolders: number[] = [];
   #folders = 0;
 
