@@ -41,7 +41,7 @@ export {
   type VmOptions,
 } from './vm-options.ts';
 export type { WasiFolder, WasiOptions, WasiProcess } from './wasi/process.ts';
-export { describeExit } from './vm-run.ts';
+export { describeExit } from './exit-sentence.ts';
 export type { OutputConsumer } from './worker-link.ts';
 export type {
   CpuEngine,

@@ -5,6 +5,8 @@ import { Deferred } from './agent/deferred.ts';
 import { watchForAgent } from './agent-watch.ts';
 import type { Emitter } from './emitter.ts';
 import { VmError, asVmError } from './errors.ts';
+import { describeExit } from './exit-sentence.ts';
+import { setClock } from './guest-clock.ts';
 import { LinkAgentPort } from './link-agent-port.ts';
 import type { Filling } from './snapshot/fill-ahead.ts';
 import type { Met, Resumption } from './snapshot/resumption.ts';
@@ -25,10 +27,6 @@ import type {
   MachineStatistics,
   VmExit,
 } from './worker-protocol.ts';
-
-/** Milliseconds that a guest's clock may be behind, and how often it is set for that: a busy host may not do better. */
-const clockError = 5;
-const clockAttempts = 4;
 
 export interface RunContext {
   /** The worker to run in. */
@@ -329,9 +327,10 @@ export class VmRun {
     const agent = new Agent(port);
     this.#agentPort = port;
     this.#agent = agent;
-    const setClock = (): Promise<void> => this.#setClock(agent);
+    const { platform } = this.#context;
+    const tellTime = (): Promise<void> => setClock(agent, platform);
     const makeCommand = (): VmCommand => new VmCommand();
-    (this.#resumption?.meet(agent, this.#context.platform, setClock, makeCommand) ?? this.#keep(agent))
+    (this.#resumption?.meet(agent, platform, tellTime, makeCommand) ?? this.#keep(agent))
       .then((met) => this.#mountShares(agent, met))
       .then(
         () => {
@@ -339,7 +338,7 @@ export class VmRun {
           this.#reach('shares');
           this.#isReady = true;
           this.#ready.resolve();
-          this.#context.events.emit('ready', { milliseconds: this.#context.platform.now() - this.#startTime });
+          this.#context.events.emit('ready', { milliseconds: platform.now() - this.#startTime });
         },
         (error: unknown) => {
           if (this.#agent === agent) this.#cannotBeReady(asVmError(error));
@@ -369,7 +368,7 @@ export class VmRun {
     await agent.ready;
     this.#reach('kernel');
     this.#reach('agent');
-    if (this.#setup?.clock === 'host' && !clockIsSet) await this.#setClock(agent);
+    if (this.#setup?.clock === 'host' && !clockIsSet) await setClock(agent, this.#context.platform);
     // One after another: a share can be mounted on a folder of an earlier one.
     const rootFirst = this.#context.shares
       .slice(mounted)
@@ -383,28 +382,6 @@ export class VmRun {
         throw asVmError(error, `the guest cannot mount share "${tag}" at ${mount}`);
       }
     }
-  }
-
-  /**
-   * Linux takes whole seconds from the board's clock and adds half of one: times of the host's files would lie in its future.
-   * The guest is behind by the time that the word takes, so it is told again where that was long; nobody waits for the answer to
-   * that, for what the agent is asked next it does after it.
-   */
-  async #setClock(agent: Agent): Promise<void> {
-    if (await this.#tellTime(agent)) return;
-    const tellAgain = async (): Promise<void> => {
-      for (let attempt = 1; attempt < clockAttempts; attempt++) if (await this.#tellTime(agent)) return;
-    };
-    // A guest that is gone needs no clock.
-    tellAgain().catch(() => undefined);
-  }
-
-  /** Whether it was told soon enough. */
-  async #tellTime(agent: Agent): Promise<boolean> {
-    const { platform } = this.#context;
-    const start = platform.now();
-    await agent.setClock(BigInt(Date.now()) * 1_000_000n);
-    return platform.now() - start < clockError;
   }
 
   #cannotBeReady(error: VmError): void {
@@ -476,22 +453,4 @@ type LastingSetup = Omit<MachineSetup, 'image' | 'resume' | 'memory' | 'interpre
 
 function lasting({ image: _i, resume: _r, memory: _m, interpreter: _n, ...rest }: MachineSetup): LastingSetup {
   return rest;
-}
-
-type ExitSentences = {
-  readonly [Reason in VmExit['reason']]: (exit: Extract<VmExit, { readonly reason: Reason }>) => string;
-};
-
-const exitSentences: ExitSentences = {
-  'power-off': () => 'the guest switched itself off',
-  reboot: () => 'the guest restarted',
-  panic: ({ lines }) => `the guest's kernel panicked:\n${lines.join('\n')}`,
-  stuck: ({ registers }) => `the guest's processor is caught in a loop of traps:\n${registers}`,
-  finisher: ({ code }) => `the guest ended the machine with failure code ${code}`,
-  stopped: () => 'the machine was stopped',
-};
-
-/** A sentence about how a machine stopped; the lines or registers that go with it follow on lines of their own. */
-export function describeExit(exit: VmExit): string {
-  return (exitSentences[exit.reason] as (exit: VmExit) => string)(exit);
 }

@@ -1,7 +1,7 @@
 // What the command line tells about a machine when it is over.
 import { VmError } from '../errors.ts';
 import type { VmStatistics } from '../vm-events.ts';
-import { describeExit } from '../vm-run.ts';
+import { describeExit } from '../exit-sentence.ts';
 import type { TranslatorStatistics } from '../cpu/riscv/translator.ts';
 import type { VmExit } from '../worker-protocol.ts';
 
