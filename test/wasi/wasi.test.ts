@@ -1,112 +1,11 @@
-// WASI programs on a share: each beside node:wasi, which runs the same program on a folder of the host.
-import { closeSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
-import { WASI } from 'node:wasi';
-import { createVm, hostFolder, memory, VmError, type Vm, type WasiOptions } from 'vm9';
+// WASI programs on a share: those of a package beside node:wasi, and what belongs to the API.
+import { mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { createVm, hostFolder, memory, VmError, type WasiOptions } from 'vm9';
 import { describe, expect, onTestFinished, test } from 'vitest';
-
-const files = readFileSync(new URL('files.wasm', import.meta.url));
-const packaged = (name: string): Uint8Array =>
-  readFileSync(join(dirname(createRequire(import.meta.url).resolve('@wasmer/wasi')), '..', 'tests', `${name}.wasm`));
-const text = (bytes: Uint8Array): string => Buffer.from(bytes).toString();
-
-function temporaryFolder(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'vm9-wasi-'));
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
-
-function withShare(kind: 'memory' | 'host'): Vm {
-  const vm = createVm({ shares: [{ source: kind === 'memory' ? memory() : hostFolder(temporaryFolder()) }] });
-  onTestFinished(() => vm.dispose());
-  return vm;
-}
-
-interface Outcome {
-  readonly status: number;
-  readonly stdout: string;
-}
-
-interface NodeOptions {
-  readonly args?: readonly string[];
-  readonly env?: Record<string, string>;
-  readonly stdin?: string;
-  readonly preopens?: Record<string, string>;
-}
-
-/** Runs a program under node:wasi with `folder` as its "/". */
-function byNode(
-  program: Uint8Array,
-  folder: string,
-  { args = [], env = {}, stdin = '', preopens = { '/': folder } }: NodeOptions = {},
-): Outcome {
-  const streams = temporaryFolder();
-  writeFileSync(join(streams, 'in'), stdin);
-  const input = openSync(join(streams, 'in'), 'r');
-  const output = openSync(join(streams, 'out'), 'w');
-  try {
-    const wasi = new WASI({
-      version: 'preview1',
-      args: ['program', ...args],
-      env,
-      preopens,
-      stdin: input,
-      stdout: output,
-      returnOnExit: true,
-    });
-    const imports = wasi.getImportObject() as Record<string, Record<string, unknown>>;
-    const instance = new WebAssembly.Instance(new WebAssembly.Module(Uint8Array.from(program)), imports);
-    const status = wasi.start(instance);
-    return { status: status ?? 0, stdout: readFileSync(join(streams, 'out'), 'utf8') };
-  } finally {
-    closeSync(input);
-    closeSync(output);
-  }
-}
-
-async function byVm(vm: Vm, program: Uint8Array, options: WasiOptions = {}): Promise<Outcome> {
-  const { status, stdout } = await vm.runWasi(program, options).output();
-  return { status, stdout: text(stdout) };
-}
-
-/** What the operations of files.c do. The words of each are parted by "|". */
-const cases: Readonly<Record<string, string>> = {
-  'write, read, append, overwrite': 'write|/a|one|append|/a|, two|cat|/a|write|/a|3|cat|/a|stat|/a',
-  'seek and write in the middle, and beyond the end': 'write|/a|0123456789|patch|/a|4|xyz|patch|/a|20|far|cat|/a',
-  'truncate, both ways': 'write|/a|0123456789|truncate|/a|4|cat|/a|truncate|/a|6|stat|/a',
-  'a file that is unlinked while it is open': 'write|/a|text|unlinked|/a|stat|/a',
-  'append by a flag that is set later': 'write|/a|text|append-flag|/a|cat|/a',
-  'exclusive creation': 'new|/a|new|/a',
-  folders: 'mkdir|/d|mkdir|/d|mkdir|/d/e|write|/d/f|x|list|/d|list|/|rmdir|/d|unlink|/d/f|rmdir|/d/e|rmdir|/d|list|/',
-  'rename: over a file, into a folder, of a folder':
-    'write|/a|a|write|/b|b|rename|/a|/b|cat|/b|mkdir|/d|rename|/b|/d/c|rename|/d|/e|cat|/e/c|rename|/none|/x|list|/',
-  'hard links': 'write|/a|x|link|/a|/b|stat|/b|unlink|/a|stat|/b|cat|/b',
-  'symbolic links': 'write|/a|text|symlink|a|/l|readlink|/l|lstat|/l|stat|/l|cat|/l|symlink|none|/m|cat|/m|list|/',
-  times: 'write|/a|x|touch|/a|stat|/a',
-  'what is not there, or of another kind':
-    'cat|/none|cat|/none/x|write|/none/x|y|write|/f|x|cat|/f/x|mkdir|/d|unlink|/d|rmdir|/f|list|/f|write|/d|x',
-  'a path that leads out': 'cat|/../../etc/passwd|write|/../out|x|mkdir|/d|cat|/d/../../etc/passwd',
-  'a listing of many calls': 'mkdir|/many|many|list|/many',
-  megabytes: 'big|/a|stat|/a',
-  'standard input': 'stdin',
-  'the environment': 'env|ONE|env|TWO',
-  'an exit status': 'exit|7',
-};
+import { byNode, byVm, files, packaged, temporaryFolder, text, withShare, type Outcome } from './beside-node.ts';
 
 describe.each(['memory', 'host'] as const)('%s', (kind) => {
-  test('files: every operation does what it does under node:wasi', { timeout: 60_000 }, async () => {
-    const vm = withShare(kind);
-    for (const [name, operations] of Object.entries(cases)) {
-      const args = operations.split('|');
-      const options = { args, env: { ONE: '1' }, stdin: 'one\ntwo\n' };
-      const expected = byNode(files, temporaryFolder(), options);
-      expect({ name, ...(await byVm(vm, files, options)) }).toEqual({ name, ...expected });
-      for (const entry of await vm.fs().readdir('/')) await vm.fs().rm(`/${entry.name}`, { recursive: true });
-    }
-  });
-
   test('the programs that come with @wasmer/wasi', async () => {
     const vm = withShare(kind);
     const folder = temporaryFolder();
