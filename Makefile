@@ -42,7 +42,7 @@ test: tools build ## check types, lint and format, run the unit, boot and browse
 	done
 	checked=0; $(MAKE) check || checked=$$?
 	# One worker fewer would leave a processor idle when the other suites have ended.
-	$(vitest) --project node --maxWorkers=100% --outputFile.json=$(results)/node.json || true
+	$(vitest) --project node --project pure --project collecting --maxWorkers=100% --outputFile.json=$(results)/node.json || true
 	wait
 	for suite in $$suites; do cat $(results)/$$suite.log; done
 	if [[ -n $$missing ]]; then echo 'not run: browser (make deps)'; fi

@@ -6,6 +6,11 @@ import { chromiumArguments, chromiumPath } from './test/chromium.ts';
 /** What takes too long for `make test`: it runs with the conformance suites. */
 const long = 'test/**/*.long.test.ts';
 
+/** What neither changes its process nor depends on it: a process for each file would take a third of the time. */
+const pure = ['test/cpu/**/*.test.ts', 'test/devices/**/*.test.ts'];
+/** It collects the tests of other files, so these must not have been loaded before. */
+const collecting = 'test/devices/virtio/over-pci.test.ts';
+
 /** What runs the command line: else it would use the user's own cache. */
 const globalSetup = 'test/cache-of-tests.ts';
 
@@ -17,9 +22,23 @@ export default defineConfig({
           name: 'node',
           globalSetup,
           include: ['test/**/*.test.ts'],
-          exclude: ['test/boot/**', 'test/browser/**', 'test/page/**', 'test/conformance/**', long],
+          exclude: [
+            'test/boot/**',
+            'test/browser/**',
+            'test/page/**',
+            'test/conformance/**',
+            'test/cpu/**',
+            'test/devices/**',
+            long,
+          ],
           testTimeout: 20_000,
         },
+      },
+      {
+        test: { name: 'pure', include: pure, exclude: [collecting, long], isolate: false, testTimeout: 20_000 },
+      },
+      {
+        test: { name: 'collecting', include: [collecting], testTimeout: 20_000 },
       },
       {
         test: {
