@@ -16,6 +16,8 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
+#include "differences.h"
+
 #define PAGE 4096
 /* No move makes the file longer: more than four messages of 512,000 bytes. */
 #define LONGEST_FILE 2500000
@@ -23,7 +25,6 @@
 #define ROOM (400 * PAGE)
 #define PIECES 12
 #define PIPE_SIZE (1 << 20)
-#define MOST_DIFFERENCES 10
 #define MEMORIES 2
 
 /* A file and its model: their plain openings, and those that moves go through. */
@@ -33,19 +34,7 @@ static unsigned char *memories[MEMORIES][2];
 static unsigned char *memory[2];
 static struct iovec pieces[2][PIECES];
 static int count_of_pieces;
-static uint64_t state;
-static unsigned long operation, moved;
-static int differences;
-static char action[256];
-
-/* xorshift64*: Vigna, An experimental exploration of Marsaglia's xorshift generators, scrambled. */
-static unsigned dice(unsigned sides)
-{
-	state ^= state >> 12;
-	state ^= state << 25;
-	state ^= state >> 27;
-	return (unsigned)((state * 0x2545F4914F6CDD1D) >> 33) % sides;
-}
+static unsigned long moved;
 
 static void give_up(const char *what)
 {
@@ -58,19 +47,6 @@ static long need(const char *what, long result)
 	if (result == -1)
 		give_up(what);
 	return result;
-}
-
-static void differ(const char *format, ...)
-{
-	va_list values;
-
-	va_start(values, format);
-	printf("differs at %lu: %s: ", operation, action);
-	vprintf(format, values);
-	putchar('\n');
-	va_end(values);
-	if (++differences == MOST_DIFFERENCES)
-		exit(EXIT_FAILURE);
 }
 
 static void describe(const char *format, ...)

@@ -9,7 +9,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,13 +16,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "differences.h"
+
 /* Few names, so that operations meet: the first are mostly folders, the others mostly files. */
 #define NAMES 8
 #define FOLDER_NAMES 2
 #define LEVELS 3
 #define OPEN_FILES 6
 #define LONGEST 40000
-#define MOST_DIFFERENCES 10
 /* Operations between two comparisons of the trees. */
 #define INTERVAL 5000
 
@@ -31,33 +31,8 @@ static int modes, one_name, no_append, keep_cache, stale_ends, folder_links;
 static int root_folders[2];
 /* The same file on both sides, or -1. */
 static int files[OPEN_FILES][2];
-static uint64_t state;
-static unsigned long operation, failed, stale;
-static int differences;
-static char action[256];
+static unsigned long failed, stale;
 static unsigned char written[LONGEST], seen[2][LONGEST];
-
-/* xorshift64*: Vigna, An experimental exploration of Marsaglia's xorshift generators, scrambled. */
-static unsigned dice(unsigned sides)
-{
-	state ^= state >> 12;
-	state ^= state << 25;
-	state ^= state >> 27;
-	return (unsigned)((state * 0x2545F4914F6CDD1D) >> 33) % sides;
-}
-
-static void differ(const char *format, ...)
-{
-	va_list values;
-
-	va_start(values, format);
-	printf("differs at %lu: %s: ", operation, action);
-	vprintf(format, values);
-	putchar('\n');
-	va_end(values);
-	if (++differences == MOST_DIFFERENCES)
-		exit(EXIT_FAILURE);
-}
 
 static const char *outcome(long result, int error)
 {

@@ -22,6 +22,17 @@ function decodedOf({ hart }: TestHart): number[] {
   return offsets.filter((offset) => hart.pages.isDecoded(0, offset));
 }
 
+/** Both run to the end, the second with `li t4, 2` in the place of `li t4, 1`, as a device would write it. */
+function expectOwnCode(first: TestHart, second: TestHart, length: number): void {
+  const place = length - 8;
+  second.view.setUint32(place, second.view.getUint32(place, true) + (1 << 20), true);
+  second.hart.written(ramBase + place, 4);
+  first.runToStop();
+  second.runToStop();
+  expect(second.x('t3')).toBe(first.x('t3'));
+  expect([first.x('t4'), second.x('t4')]).toEqual([1n, 2n]);
+}
+
 test('it has the same decoded, runs the same, and takes back what is overwritten', () => {
   const first = new TestHart();
   const { bytes } = first.load(program);
@@ -37,14 +48,7 @@ test('it has the same decoded, runs the same, and takes back what is overwritten
   expect(decodedOf(second)).toEqual(decodedOf(first));
   expect(decodedOf(second).length).toBeGreaterThan(4);
 
-  // `li t4, 1` becomes `li t4, 2`, as a device would write it.
-  const place = bytes.length - 8;
-  second.view.setUint32(place, second.view.getUint32(place, true) + (1 << 20), true);
-  second.hart.written(ramBase + place, 4);
-  first.runToStop();
-  second.runToStop();
-  expect(second.x('t3')).toBe(first.x('t3'));
-  expect([first.x('t4'), second.x('t4')]).toEqual([1n, 2n]);
+  expectOwnCode(first, second, bytes.length);
 });
 
 test('a region is not kept: the other hart decodes its first instruction, and runs into it by a sequence, too', () => {
@@ -81,14 +85,7 @@ test('who knows the places alone decodes the same ahead, and the hart takes it o
   const entries = ({ hart }: TestHart): unknown => saveDecoded(hart.pages, hart.registers);
   expect(entries(second)).toEqual(entries(first));
 
-  // `li t4, 1` becomes `li t4, 2`, as a device would write it.
-  const place = bytes.length - 8;
-  second.view.setUint32(place, second.view.getUint32(place, true) + (1 << 20), true);
-  second.hart.written(ramBase + place, 4);
-  first.runToStop();
-  second.runToStop();
-  expect(second.x('t3')).toBe(first.x('t3'));
-  expect([first.x('t4'), second.x('t4')]).toEqual([1n, 2n]);
+  expectOwnCode(first, second, bytes.length);
 });
 
 test('nothing more is decoded ahead when the hart waits; where there is no code, it harms nobody', () => {

@@ -119,13 +119,12 @@ describe('descriptors', () => {
     expect(kept.size).toBe(8);
   });
 
-  it('cost no more when many have gone: a Set that is asked for its oldest each time took 8 s for this', () => {
+  it('go in that order by the ten thousand, too, each time they come by', () => {
     const kept = new LeastRecentlyUsed(20_000);
     const items = Array.from({ length: 60_000 }, () => new Item());
-    const start = performance.now();
     for (let round = 0; round < 5; round++) for (const item of items) kept.use(item);
-    expect(performance.now() - start).toBeLessThan(3000);
     expect(kept.size).toBe(20_000);
+    expect(items.filter(({ closed }, index) => closed !== (index < 40_000 ? 5 : 4))).toEqual([]);
   });
 
   it('that could not be opened again stay', () => {
