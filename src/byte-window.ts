@@ -22,17 +22,22 @@ export class WindowSender {
 
   /** How many bytes the receiver has room for now. */
   get room(): number {
-    return this.#credit;
+    return Math.max(0, this.#credit);
   }
 
   /** Posts as many of the first bytes as there is room for, and returns how many. */
   write(bytes: Bytes): number {
-    const length = Math.min(bytes.length, this.#credit);
-    for (let start = 0; start < length; start += chunkLength) {
-      this.#post(new Uint8Array(bytes.subarray(start, Math.min(start + chunkLength, length))));
-    }
-    this.#credit -= length;
+    const length = Math.max(0, Math.min(bytes.length, this.#credit));
+    this.push(bytes.subarray(0, length));
     return length;
+  }
+
+  /** Posts all of them, with room or without: what comes next waits until there is some again. */
+  push(bytes: Bytes): void {
+    for (let start = 0; start < bytes.length; start += chunkLength) {
+      this.#post(new Uint8Array(bytes.subarray(start, start + chunkLength)));
+    }
+    this.#credit -= bytes.length;
   }
 
   /** The receiver consumed `count` bytes. */

@@ -29,7 +29,6 @@ export class GuestStream {
   readonly #port: GuestPort;
   readonly #sender: WindowSender;
   readonly #receiver: WindowReceiver;
-  readonly #post: (bytes: Uint8Array<ArrayBuffer>) => void;
   /** From the guest: what the window had no room for. No more than the guest had under way when it was paused. */
   readonly #outgoing: Bytes[] = [];
   /** For the guest: what the port had no room for. The main thread's window bounds it. */
@@ -39,8 +38,7 @@ export class GuestStream {
 
   constructor(wiring: GuestStreamWiring) {
     this.#port = wiring.port;
-    this.#post = (bytes) => wiring.post(bytes);
-    this.#sender = new WindowSender(this.#post);
+    this.#sender = new WindowSender((bytes) => wiring.post(bytes));
     this.#receiver = new WindowReceiver((count) => wiring.postCredit(count));
   }
 
@@ -102,14 +100,15 @@ export class GuestStream {
     }
   }
 
-  /** The guest has closed the port: what was meant for it is dropped. */
+  /** The guest has closed the port: what was meant for it is dropped, and what it had sent goes out before anybody hears of it. */
   closedByGuest(): void {
+    this.flush();
     for (const bytes of this.#incoming.splice(0)) this.#credit(bytes.length);
   }
 
-  /** The machine has stopped: the rest of its output goes out past the window, which nobody fills any more. */
+  /** No more will come: the rest of the guest's output goes out past the window. */
   flush(): void {
-    for (const bytes of this.#outgoing.splice(0)) this.#post(new Uint8Array(bytes));
+    for (const bytes of this.#outgoing.splice(0)) this.#sender.push(bytes);
   }
 
   #credit(count: number): void {

@@ -296,6 +296,8 @@ export class Machine implements WorkerMachine {
     this.uart.flush();
     if (this.#fatal !== undefined) throw this.#fatal.error;
     const end = this.#end ?? { reason: 'stopped' };
+    // What waits in a machine that is stopped is for its snapshot, if for anybody.
+    if (end.reason !== 'stopped') this.#console.finish();
     if (end.reason === 'stuck') {
       const { dumpRegisters } = await import('./cpu/riscv/register-dump.ts');
       return { ...end, registers: dumpRegisters(core.hart.registers) };

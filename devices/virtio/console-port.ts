@@ -173,13 +173,14 @@ export class ConsolePort {
     this.#offerRoom();
   }
 
-  /** Hands what the guest has sent to the listener: for the device. */
-  deliver(queue: Queue, timeIsUp: () => boolean): void {
+  /** Hands what the guest has sent to the listener, a paused one as well if these are the guest's `last` words: for the device. */
+  deliver(queue: Queue, timeIsUp: () => boolean, last: boolean): void {
     // A listener that resumes while it is given data is served by the loop that gives it.
     if (this.#delivering) return;
     this.#delivering = true;
+    const isWanted = (): boolean => last || !this.#paused;
     try {
-      while (this.#listener !== undefined && !this.#paused) {
+      while (this.#listener !== undefined && isWanted()) {
         const chain = queue.pop();
         if (chain === undefined) return;
         // §5.3.6.1

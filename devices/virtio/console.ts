@@ -67,6 +67,7 @@ export class VirtioConsole extends VirtioDevice {
   /** The driver has sent DEVICE_READY. */
   #driverReady = false;
   #control: ControlMessage[] = [];
+  #finishing = false;
 
   constructor(options: VirtioConsoleOptions) {
     const { ports, columns = 0, rows = 0 } = options;
@@ -98,6 +99,16 @@ export class VirtioConsole extends VirtioDevice {
     this.#rows = rows;
     for (const port of this.ports) if (port.ready) this.#sendSize(port);
     this.#runQueue(controlReceive);
+  }
+
+  /**
+   * The guest has come to its end by itself. What it has sent before is handed on now, whether a slice of time was over
+   * or a port paused: one that says something and switches off has said it.
+   */
+  finish(): void {
+    this.#finishing = true;
+    for (const { id } of this.ports) this.#runQueue(receiveQueue(id) + 1);
+    this.#finishing = false;
   }
 
   override get state(): ConsoleState {
@@ -146,9 +157,9 @@ export class VirtioConsole extends VirtioDevice {
 
   #servePort(queue: Queue): void {
     const port = this.ports[queue.index < 2 ? 0 : (queue.index >> 1) - 1];
-    const timeIsUp = (): boolean => this.timeIsUp(queue);
+    const timeIsUp = (): boolean => !this.#finishing && this.timeIsUp(queue);
     if (queue.index % 2 === 0) port?.feed(queue, timeIsUp);
-    else port?.deliver(queue, timeIsUp);
+    else port?.deliver(queue, timeIsUp, this.#finishing);
   }
 
   /** Moves waiting messages into the driver's control buffers. */

@@ -181,3 +181,34 @@ test('a flood of output is served for a millisecond at a time', () => {
   bench.device.poll();
   expect(bytes).toEqual([1, 2, 3]);
 });
+
+test('the last words of a guest are heard, whether a slice was over or the port paused', () => {
+  const bench = new ConsoleBench().boot();
+  const bytes: number[] = [];
+  bench.agent.listen({
+    data: (piece) => {
+      bytes.push(...piece);
+      bench.time += 2;
+      bench.agent.pause();
+    },
+  });
+  const fromConsole: number[] = [];
+  bench.console.listen({
+    data: (piece) => {
+      fromConsole.push(...piece);
+      bench.time += 2;
+    },
+  });
+  for (const byte of [1, 2, 3]) bench.send(5, [byte]);
+  for (const byte of [4, 5]) bench.queue(1).add([{ address: bench.ram.place(new Uint8Array([byte])), length: 1 }]);
+  bench.queue(1).kick();
+  expect([bytes, fromConsole]).toEqual([[1], [4]]);
+  bench.device.finish();
+  expect([bytes, fromConsole]).toEqual([
+    [1, 2, 3],
+    [4, 5],
+  ]);
+  // Of one that goes on, the next is a matter of its turn again.
+  bench.send(5, [6]);
+  expect(bytes).toEqual([1, 2, 3]);
+});
