@@ -35,6 +35,10 @@ export const commonHandlers: readonly RowHandler[] = common;
 export const rareHandlers: readonly RowHandler[] = rare;
 export const firstCommon = pseudoHandlers.length;
 const firstSequence = firstCommon + common.length;
+/** By `NAME.LENGTH`, or `NAME.LENGTH.far`: looked up, not looked for, since every thread of a machine does this anew. */
+const commonByName = new Map(
+  common.map((handler) => [`${handler.row.name}.${handler.length}${handler.far ? '.far' : ''}`, handler]),
+);
 /** Instructions that one handler runs one behind another, each with an entry of its own. */
 export const sequences: readonly (readonly RowHandler[])[] = commonSequences.map((names) => names.map(handlerNamed));
 /** Instructions of the longest sequence. */
@@ -58,19 +62,22 @@ number(rare, firstRare);
 
 /** By a handler's number and that of the handler of the next instruction: the sequence of both, 0 where there is none. */
 const longer = new Uint16Array(firstRare * firstSequence);
-for (const [index, sequence] of sequences.entries()) {
-  const before =
-    sequence.length === 2 ? numberOf(sequence[0]) : firstSequence + sequences.findIndex(isStartOf(sequence));
-  longer[before * firstSequence + numberOf(sequence.at(-1))] = firstSequence + index;
+/** Of the common handlers and of the sequences, by their names. */
+const numbersByName = new Map(
+  [...commonByName.keys(), ...commonSequences.map((names) => names.join(' '))].map((name, index) => [
+    name,
+    firstCommon + index,
+  ]),
+);
+for (const names of commonSequences) {
+  const before = numberNamed(names.slice(0, -1).join(' '));
+  longer[before * firstSequence + numberNamed(names.at(-1) ?? '')] = numberNamed(names.join(' '));
 }
 
-function isStartOf(sequence: readonly RowHandler[]): (other: readonly RowHandler[]) => boolean {
-  return (other) =>
-    other.length === sequence.length - 1 && other.every((handler, index) => handler === sequence[index]);
-}
-
-function numberOf(handler: RowHandler | undefined): number {
-  return firstCommon + common.findIndex((other) => other === handler);
+function numberNamed(name: string): number {
+  const number = numbersByName.get(name);
+  if (number === undefined) throw new Error(`${name} has no handler`);
+  return number;
 }
 
 /** The handler that runs what `handler` runs and the instruction of `next` behind it; 0 where there is none. */
@@ -78,9 +85,8 @@ export function extendedHandler(handler: number, next: number): number {
   return handler < firstRare && next < firstSequence ? (longer[handler * firstSequence + next] ?? 0) : 0;
 }
 
-/** The handler of `NAME.LENGTH`, or of `NAME.LENGTH.far`. */
 function handlerNamed(name: string): RowHandler {
-  const found = common.find(({ row, length, far }) => `${row.name}.${length}${far ? '.far' : ''}` === name);
+  const found = commonByName.get(name);
   if (found === undefined) throw new Error(`${name} is no common instruction`);
   return found;
 }
