@@ -13,12 +13,16 @@ export { rootFolder } from './root-folder.ts';
 export type { HostFolderOptions } from './host-folder-options.ts';
 export type { IdRange } from './node-fs/owners.ts';
 
-/** Its thread is started with the machine, and takes longer for that than this one for the module. */
-async function makeInterpreter(setup: MachineSetup): Promise<Uint8Array<ArrayBuffer>> {
-  return (await import('./interpreter.ts')).interpreterFor(setup);
-}
-
 /** Makes a VM whose machine runs in a worker thread. Nothing runs before `start`. Throws VmError 'bad-option'. */
 export function createVm(options: VmOptions = {}): Vm {
-  return new Vm({ ...nodePlatform, makeInterpreter, sharedMemory: options.sharedMemory ?? true }, options);
+  let keepCompiled = (): void => undefined;
+  /** The thread is started with the machine, and takes longer for that than this one for the module. */
+  const makeInterpreter = async (setup: MachineSetup): Promise<Uint8Array<ArrayBuffer>> => {
+    const kept = (await import('./interpreter.ts')).interpreterFor(setup);
+    keepCompiled = kept.keepCompiled;
+    return kept.module;
+  };
+  const vm = new Vm({ ...nodePlatform, makeInterpreter, sharedMemory: options.sharedMemory ?? true }, options);
+  vm.on('ready', () => keepCompiled());
+  return vm;
 }

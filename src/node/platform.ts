@@ -1,64 +1,23 @@
 // The main-thread side of a VM in Node.js: worker threads, and the guest image from its package.
 import { randomFillSync } from 'node:crypto';
-import { MessageChannel, Worker, type MessagePort } from 'node:worker_threads';
-import { VmError } from '../errors.ts';
-import type { Platform, WorkerHandle } from '../platform.ts';
+import { MessageChannel, Worker } from 'node:worker_threads';
+import type { Platform } from '../platform.ts';
 import type { FromWasi, ToWasi } from '../wasi/wasi-protocol.ts';
 import type { FromWorker, ToWorker } from '../worker-protocol.ts';
-import type { TransferablePort } from '../port.ts';
 import { loadGuestImage } from './images.ts';
+import { MachineProgram, startMachineThread } from './machine-thread.ts';
+import { NodeWorker } from './node-worker.ts';
 import { openPort } from './open-port.ts';
 import { after } from './timer.ts';
 
-class NodeWorker<To, From> implements WorkerHandle<To, From> {
-  readonly #worker: Worker;
-  readonly #beforeEnd: () => Promise<void>;
-  #terminated = false;
-
-  constructor(worker: Worker, beforeEnd = () => Promise.resolve()) {
-    this.#worker = worker;
-    this.#beforeEnd = beforeEnd;
-    this.#worker.unref();
-  }
-
-  post(message: To, transfer: readonly TransferablePort[] = []): void {
-    this.#worker.postMessage(message, transfer as readonly MessagePort[]);
-  }
-
-  onMessage(listener: (message: From) => void): void {
-    this.#worker.on('message', listener);
-    this.#worker.on('messageerror', (error) => {
-      throw new VmError('internal', `a message of the worker cannot be read: ${error.message}`, { cause: error });
-    });
-  }
-
-  onFailure(listener: (error: Error) => void): void {
-    this.#worker.on('error', listener);
-    this.#worker.on('exit', (status) => {
-      if (!this.#terminated) listener(new Error(`it ended with status ${status}`));
-    });
-  }
-
-  setAwaited(awaited: boolean): void {
-    if (awaited) this.#worker.ref();
-    else this.#worker.unref();
-  }
-
-  async terminate(): Promise<void> {
-    this.#terminated = true;
-    await this.#beforeEnd();
-    await this.#worker.terminate();
-  }
-}
-
-/** `script` is beside this module when it is built. */
-function start(script: string, name: string): Worker {
-  return new Worker(new URL(script, import.meta.url), { name });
-}
+/** They are beside this module when it is built. */
+const program = new MachineProgram(new URL('./worker.cjs', import.meta.url));
+const workerStart = new URL('./worker-start.cjs', import.meta.url);
+const wasiWorker = new URL('./wasi-worker.js', import.meta.url);
 
 export const nodePlatform: Platform = {
-  startWorker: () => new NodeWorker<ToWorker, FromWorker>(start('./worker.cjs', 'vm9')),
-  startWasiWorker: () => new NodeWorker<ToWasi, FromWasi>(start('./wasi-worker.js', 'vm9 wasi')),
+  startWorker: () => startMachineThread(program, workerStart),
+  startWasiWorker: () => new NodeWorker<ToWasi, FromWasi>(new Worker(wasiWorker, { name: 'vm9 wasi' })),
   makeChannel: (onMessage) => {
     const { port1, port2 } = new MessageChannel();
     const end = openPort(port1, onMessage);

@@ -36,3 +36,8 @@ export function run(script: Script, file: string): unknown {
   (script.runInThisContext() as Wrapper)(module.exports, createRequire(file), module, path, dirname(path));
   return module.exports;
 }
+
+/** Whether somebody wants the lines of the sources, which Node.js finds for modules alone. */
+export function mapsSources(): boolean {
+  return `${process.execArgv.join(' ')} ${process.env['NODE_OPTIONS']}`.includes('--enable-source-maps');
+}

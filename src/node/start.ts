@@ -7,7 +7,7 @@ import type { MessagePort, Worker } from 'node:worker_threads';
 import { userCacheFolder } from './cache-file.ts';
 import { keyOfCode, readCode } from './compiled-code.ts';
 import { CodeKeeper } from './code-keeper.ts';
-import { compile, run, sourceOf } from './script.ts';
+import { compile, mapsSources, run, sourceOf } from './script.ts';
 import type { WorkerProgram } from './worker-start.ts';
 
 /** What runs already when the program of the command line does. */
@@ -60,8 +60,4 @@ function startModules(words: readonly string[], empty: EmptyThread | undefined):
 
 function digestOf(source: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
   return new Uint8Array(createHash('sha256').update(source).digest());
-}
-
-function mapsSources(): boolean {
-  return `${process.execArgv.join(' ')} ${process.env['NODE_OPTIONS']}`.includes('--enable-source-maps');
 }
