@@ -58,6 +58,8 @@ export interface Sections {
   readonly names: readonly string[];
   /** The bytes of a section. Throws SnapshotError 'bad-file' where there is none, or it is not as it was written. */
   section(name: string): Bytes;
+  /** The same, with the check left to whoever calls `check`: he can begin with the bytes before. */
+  unchecked(name: string): { readonly bytes: Bytes; check(): void };
   /** A section of plain data. Throws SnapshotError 'bad-file'. */
   plain(name: string): unknown;
 }
@@ -78,6 +80,10 @@ export class CheckedSections implements Sections {
     const bytes = this.#bytes.get(name);
     if (bytes === undefined) throw damaged(`no section ${name}`);
     return bytes;
+  }
+
+  unchecked(name: string): ReturnType<Sections['unchecked']> {
+    return { bytes: this.section(name), check: () => undefined };
   }
 
   plain(name: string): unknown {
@@ -136,11 +142,19 @@ export class SnapshotFile implements Sections {
   }
 
   section(name: string): Bytes {
+    const { bytes, check } = this.unchecked(name);
+    check();
+    return bytes;
+  }
+
+  unchecked(name: string): ReturnType<Sections['unchecked']> {
     const place = this.#places.get(name);
     if (place === undefined) throw damaged(`no section ${name}`);
     const bytes = this.#bytes.subarray(place.start, place.start + place.length);
-    if (!this.#isWhole && crc32(bytes) !== place.checksum) throw damaged(`section ${name}`);
-    return bytes;
+    const check = (): void => {
+      if (!this.#isWhole && crc32(bytes) !== place.checksum) throw damaged(`section ${name}`);
+    };
+    return { bytes, check };
   }
 
   plain(name: string): unknown {

@@ -34,12 +34,16 @@ export interface Unzipping {
 export async function restoreRam(file: Sections, ram: Bytes, host: Unzipping): Promise<void> {
   const { count, kept, alike, chunks } = readTable(file);
   if (count * pageSize !== ram.length) throw damaged('its pages');
-  const bytes = file.section('ram');
+  const { bytes, check } = file.unchecked('ram');
+  const pagesOf = (index: number): Int32Array => kept.subarray(index * chunkPages, (index + 1) * chunkPages);
+  const isPacked = chunks.some((length, index) => length !== pagesOf(index).length * pageSize);
+  // At once, so that of the first chunks all are under way when `round` returns.
+  const zlib = isPacked ? await host.zlib() : undefined;
   let at = 0;
   const restoreChunk = async (packed: Bytes, index: number): Promise<void> => {
-    const pages = kept.subarray(index * chunkPages, (index + 1) * chunkPages);
+    const pages = pagesOf(index);
     const length = pages.length * pageSize;
-    const chunk = packed.length === length ? packed : await inflate(await host.zlib(), packed, length);
+    const chunk = packed.length === length ? packed : await inflate(zlib, packed, length);
     let first = 0;
     // Neighbours together: most pages have some.
     for (let next = 1; next <= pages.length; next += 1) {
@@ -48,24 +52,30 @@ export async function restoreRam(file: Sections, ram: Bytes, host: Unzipping): P
       first = next;
     }
   };
-  for (let first = 0; first < chunks.length; first += atOnce) {
-    const some: Promise<void>[] = [];
-    for (const [place, length] of chunks.subarray(first, first + atOnce).entries()) {
-      some.push(restoreChunk(bytes.subarray(at, at + length), first + place));
-      at += length;
-    }
-    await Promise.all(some);
-  }
+  const round = (first: number): Promise<unknown> =>
+    Promise.all(
+      Array.from(chunks.subarray(first, first + atOnce), (length, place) => {
+        at += length;
+        return restoreChunk(bytes.subarray(at - length, at), first + place);
+      }),
+    );
+  const begun = round(0);
+  // What is no stream of zlib's is found by the checksum as well.
+  begun.catch(() => undefined);
+  // A millisecond for each megabyte, while zlib's threads are at work.
+  check();
+  await begun;
+  for (let first = atOnce; first < chunks.length; first += atOnce) await round(first);
   for (let pair = 0; pair < alike.length; pair += 2) {
     const from = (kept[alike[pair + 1] ?? 0] ?? 0) * pageSize;
     ram.copyWithin((alike[pair] ?? 0) * pageSize, from, from + pageSize);
   }
 }
 
-async function inflate(zlib: Pick<Zlib, 'inflate'>, bytes: Bytes, length: number): Promise<Bytes> {
+async function inflate(zlib: Pick<Zlib, 'inflate'> | undefined, bytes: Bytes, length: number): Promise<Bytes> {
   try {
-    const chunk = await zlib.inflate(bytes, length);
-    if (chunk.length === length) return chunk;
+    const chunk = await zlib?.inflate(bytes, length);
+    if (chunk?.length === length) return chunk;
   } catch {
     // What is no stream of zlib's is as bad as one of another length.
   }

@@ -132,3 +132,27 @@ test('a chunk that would unpack to more than its pages is refused', async () => 
   ]);
   await expect(restoreRam(new SnapshotFile(file), new Uint8Array(ram.length), host)).rejects.toThrow('damaged');
 });
+
+test.each([
+  ['is packed', (ram: Uint8Array) => ram.fill(1)],
+  ['is not packed', (ram: Uint8Array) => ram.set(randomBytes(ram.length))],
+  ['is in two chunks, each packed', (ram: Uint8Array) => ram.forEach((_, at) => (ram[at] = at >>> 12))],
+])('a bit that has changed is found, and once, in RAM that %s', async (_, fill) => {
+  const { memory, ram } = makeMemory(528);
+  fill(ram);
+  const sections = await saveRam(memory, start, zlib);
+  const unheard: unknown[] = [];
+  const hear = (error: unknown): void => void unheard.push(error);
+  process.on('unhandledRejection', hear);
+  onTestFinished(() => void process.off('unhandledRejection', hear));
+  for (const place of [0, 1, 1 / 2, 1 / 3]) {
+    const file = writeSnapshot('x', sections);
+    const length = sections.at(-1)!.bytes.length;
+    const at = file.length - length + Math.floor(place * (length - 1));
+    file[at] = file[at]! ^ 0x10;
+    const restoring = restoreRam(new SnapshotFile(file), new Uint8Array(ram.length), host);
+    await expect(restoring).rejects.toThrow('the snapshot is damaged (section ram)');
+  }
+  await delay(50);
+  expect(unheard).toEqual([]);
+});
