@@ -8,7 +8,7 @@ export interface KeptInterpreter {
    * Keeps what V8 has made of it, for the next machine of this process. To be called once a machine runs: V8 has one compiled module for
    * all threads that have the same bytes, with what it has optimised of it, until nobody has it any more.
    */
-  keepCompiled(): void;
+  readonly keepCompiled: () => void;
 }
 
 let last: { readonly key: string; readonly kept: KeptInterpreter } | undefined;

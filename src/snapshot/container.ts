@@ -59,7 +59,7 @@ export interface Sections {
   /** The bytes of a section. Throws SnapshotError 'bad-file' where there is none, or it is not as it was written. */
   section(name: string): Bytes;
   /** The same, with the check left to whoever calls `check`: he can begin with the bytes before. */
-  unchecked(name: string): { readonly bytes: Bytes; check(): void };
+  unchecked(name: string): { readonly bytes: Bytes; readonly check: () => void };
   /** A section of plain data. Throws SnapshotError 'bad-file'. */
   plain(name: string): unknown;
 }

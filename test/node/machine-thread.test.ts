@@ -28,7 +28,7 @@ const booted: MachineSetup = { ...setup, image: { kernel: new Uint8Array(8) } };
 interface Thread {
   readonly handle: WorkerHandle;
   /** Resolves with the next message of that type. */
-  next(type: FromWorker['type']): Promise<FromWorker>;
+  readonly next: (type: FromWorker['type']) => Promise<FromWorker>;
 }
 
 function begin(program: MachineProgram): Thread {
