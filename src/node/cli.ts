@@ -22,7 +22,7 @@ import { Progress } from './progress.ts';
 import { describeStatistics, exitStatuses, failureOf } from './report.ts';
 import { runCommand } from './run-command.ts';
 import { runShell } from './run-shell.ts';
-import { checkSavePath, checkSnapshot, savesFinished } from './snapshot-file.ts';
+import { checkSavePath, checkSnapshot, nameSnapshot, savesFinished } from './snapshot-file.ts';
 import { brokenPipeStatus, endingSignals, type EndingSignal, type Session } from './session.ts';
 import type { ShareArgument } from './share-argument.ts';
 import type { Start } from './start.ts';
@@ -85,6 +85,8 @@ async function run(given: RunArguments, start: Start | undefined): Promise<numbe
     const status = await runSession(session, given);
     // Of a machine that ended to be saved the guest's own success is not all.
     return (await savesFinished()) ? status : exitStatuses.usage;
+  } catch (error) {
+    throw given.resume === undefined ? error : nameSnapshot(error, given.resume);
   } finally {
     await savesFinished();
     terminal?.leave();

@@ -28,6 +28,12 @@ export function checkSnapshot(path: string, bytes: Uint8Array): void {
   }
 }
 
+/** The error with the file's name, where it tells of the snapshot in it: what shows when its machine is made. */
+export function nameSnapshot(error: unknown, path: string): unknown {
+  const tells = error instanceof VmError && error.message.startsWith('the snapshot');
+  return tells ? new VmError(error.code, `--resume ${path}: ${error.message}`, { cause: error }) : error;
+}
+
 /** Files that are being written: the machine has ended before they are. */
 const underWay = new Set<Promise<void>>();
 /** A machine has ended, and its file could not be written. */

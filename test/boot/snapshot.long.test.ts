@@ -62,7 +62,7 @@ test('a guest with open files is saved when its command has ended, and goes on i
   const whole = readFileSync(snapshot);
   const ofRam = whole.length - 100_000;
   writeFileSync(snapshot, whole.with(ofRam, (whole[ofRam] ?? 0) ^ 1));
-  expect(await refused(...share)).toContain('the snapshot is damaged (section ram): ');
+  expect(await refused(...share)).toContain(`vm9: --resume ${snapshot}: the snapshot is damaged (section ram): `);
   truncateSync(snapshot, 100_000);
   expect(await refused(...share)).toContain(`vm9: --resume ${snapshot}: the snapshot is cut short, 100000 of`);
 });
