@@ -153,6 +153,7 @@ export class NodeFsBackend implements Backend {
       const stat = this.#walk.stat(folder, component);
       if (stat === undefined) return undefined;
       const entry = this.#tree.reach(folder, component, stat);
+      this.#walk.found(entry);
       this.#looks.saw(entry, stat);
       return entry.node;
     });

@@ -4,8 +4,10 @@
 import { constants } from 'node:fs';
 import { performance } from 'node:perf_hooks';
 import { Errno } from '../../../devices/9p/errno.ts';
-import { closeUnwritten, Reclaimable } from './descriptors.ts';
+import { closeUnwritten } from './descriptors.ts';
 import type { Descriptors } from './descriptors.ts';
+import { FolderDescriptors } from './folder-descriptors.ts';
+import type { FolderDescriptor } from './folder-descriptors.ts';
 import { host, isErrno, join, magicLink, O_PATH, ownDescriptors } from './host.ts';
 import type { HostName, HostPath, HostStat } from './host.ts';
 import { PlainNames } from './name-lists.ts';
@@ -24,6 +26,8 @@ const { O_DIRECTORY, O_NOFOLLOW, O_NONBLOCK, O_NOCTTY } = constants;
  * calls; a look before every operation would buy no more than this and cost a third of them (5 us).
  */
 const trustTime = 1;
+/** Looks at names from a folder that is certain; where it is further up, one look at the kernel's path costs less than more. */
+const mostLooks = 3;
 
 /** Where the kernel says that a folder is; undefined where it can not say (a path of more than 4,095 bytes). */
 function placeOf(path: HostPath): HostPath | undefined {
@@ -45,52 +49,6 @@ function orClose<T>(fd: number, make: () => T): T {
   }
 }
 
-/** How to find out whether a folder is where it should be. */
-interface Looking {
-  /** Undefined where that can not be said. */
-  readonly belongs: (folder: Entry) => HostPath | undefined;
-  readonly isAt: (fd: number, place: HostPath) => boolean;
-}
-
-class FolderDescriptor extends Reclaimable {
-  readonly fd: number;
-  /** When it was known to be where it should. */
-  seenAt: number;
-  /** Whether it was just walked to, and a path through it is about to be used. */
-  isHeld = false;
-  readonly #entry: Entry;
-  readonly #closed: (entry: Entry) => void;
-  /** Where it belongs, once somebody had to know. */
-  #place: HostPath | undefined;
-
-  constructor(fd: number, entry: Entry, seenAt: number, closed: (entry: Entry) => void) {
-    super();
-    this.fd = fd;
-    this.seenAt = seenAt;
-    this.#entry = entry;
-    this.#closed = closed;
-  }
-
-  /** False where it has to be walked to. */
-  isInPlace({ belongs, isAt }: Looking): boolean {
-    // To walk to it again would close it, whose number would soon be another folder's.
-    if (this.isHeld) return true;
-    const now = performance.now();
-    if (now - this.seenAt < trustTime) return true;
-    this.#place ??= belongs(this.#entry);
-    if (this.#place === undefined || !isAt(this.fd, this.#place)) return false;
-    this.seenAt = now;
-    return true;
-  }
-
-  reclaim(): boolean {
-    if (this.isHeld) return false;
-    this.#closed(this.#entry);
-    closeUnwritten(this.fd);
-    return true;
-  }
-}
-
 /** What had an entry's name when the guest removed it. */
 interface Pin {
   readonly fd: number;
@@ -105,28 +63,9 @@ export class DescriptorWalk implements Walk {
   readonly #links: number | undefined;
   readonly #descriptors: Descriptors;
   readonly #native: Native | undefined;
-  readonly #folders = new Map<Entry, FolderDescriptor>();
+  readonly #folders: FolderDescriptors;
   /** Of files whose names were removed. */
   readonly #pins = new Map<Entry, Pin>();
-  readonly #closed = (folder: Entry): void => {
-    this.#folders.delete(folder);
-  };
-
-  readonly #looking: Looking = {
-    belongs: (folder) => {
-      const names: HostName[] = [];
-      let top = folder;
-      for (; top.parent !== undefined; top = top.parent) names.push(top.name);
-      // The root may be moved, and stays the root.
-      const place = top.isRoot ? placeOf(this.#rootPath) : undefined;
-      if (place === undefined) return undefined;
-      return names.reduceRight<HostPath>(join, place === '/' ? ('' as HostPath) : place);
-    },
-    isAt: (fd, place) =>
-      this.#links === undefined || this.#native === undefined
-        ? placeOf(magicLink(fd)) === place
-        : this.#native.isLinkTo(this.#links, String(fd) as HostName, place),
-  };
 
   /** Whether this system has what the walk needs. */
   static isPossible(): boolean {
@@ -139,6 +78,7 @@ export class DescriptorWalk implements Walk {
     this.#native = native;
     this.#root = descriptors.withRoom(() => host.open(root, O_PATH | O_DIRECTORY));
     this.#rootPath = magicLink(this.#root);
+    this.#folders = new FolderDescriptors(descriptors, orClose(this.#root, () => this.rootStat().dev));
     this.#links =
       native && orClose(this.#root, () => descriptors.withRoom(() => host.open(ownDescriptors, O_PATH | O_DIRECTORY)));
   }
@@ -163,14 +103,14 @@ export class DescriptorWalk implements Walk {
 
   children(folder: Entry, name: HostName, otherFolder: Entry, otherName: HostName): readonly [HostPath, HostPath] {
     const path = this.child(folder, name);
-    const kept = this.#folders.get(folder);
+    const kept = folder.folder;
     if (kept === undefined) return [path, this.child(otherFolder, otherName)];
     kept.isHeld = true;
     try {
       return [path, this.child(otherFolder, otherName)];
     } finally {
       kept.isHeld = false;
-      this.#descriptors.folders.use(kept);
+      this.#folders.use(kept);
     }
   }
 
@@ -195,6 +135,12 @@ export class DescriptorWalk implements Walk {
   list(_folder: Entry, fd: number): NameList {
     if (this.#native !== undefined) return this.#native.list(fd);
     return new PlainNames(this.#descriptors.withRoom(() => host.list(magicLink(fd))));
+  }
+
+  found(entry: Entry): void {
+    if (!entry.isFolder || entry.parent === undefined) return;
+    const kept = this.#folders.of(entry);
+    if (kept !== undefined) kept.seenAt = Math.max(kept.seenAt, this.#seenAt(entry.parent));
   }
 
   statListed(_folder: Entry, fd: number, name: HostName): HostStat | undefined {
@@ -232,7 +178,9 @@ export class DescriptorWalk implements Walk {
   }
 
   freed(entry: Entry): void {
-    this.#drop(entry);
+    // What the guest has removed does not come again.
+    if (entry.isGone) this.#folders.drop(entry);
+    else this.#folders.letGo(entry);
     this.unpin(entry);
   }
 
@@ -249,7 +197,7 @@ export class DescriptorWalk implements Walk {
   }
 
   close(): void {
-    for (const entry of this.#folders.keys()) this.#drop(entry);
+    this.#folders.close();
     for (const entry of this.#pins.keys()) this.unpin(entry);
     if (this.#links !== undefined) host.close(this.#links);
     host.close(this.#root);
@@ -292,6 +240,7 @@ export class DescriptorWalk implements Walk {
     for (; above !== undefined; above = above.parent) {
       fd = this.#known(above);
       if (fd !== undefined) break;
+      if (uncertain.length === mostLooks && this.#isInPlace(folder)) return this.#used(folder.folder as FolderDescriptor);
       uncertain.push(above);
     }
     if (fd === undefined) throw new Error('a tree of folders without a root');
@@ -299,26 +248,71 @@ export class DescriptorWalk implements Walk {
     return fd;
   }
 
-  /** The descriptor of a folder that is known to be where it should; undefined where it has to be walked to. */
+  /** The descriptor of a folder that was seen where it should be a moment ago; undefined where one has to look. */
   #known(folder: Entry): number | undefined {
     if (folder.parent === undefined) return folder.isRoot ? this.#root : this.#pinOf(folder);
-    const kept = this.#folders.get(folder);
-    if (kept?.isInPlace(this.#looking) !== true) return undefined;
-    this.#descriptors.folders.use(kept);
+    const kept = folder.folder;
+    // One that a path goes through must not be closed, which a look could end in: its number would soon be another folder's.
+    if (kept === undefined || !(kept.isHeld || performance.now() - kept.seenAt < trustTime)) return undefined;
+    return this.#used(kept);
+  }
+
+  /** When a folder was known to be where it should. */
+  #seenAt(folder: Entry): number {
+    return folder.isRoot ? performance.now() : (folder.folder?.seenAt ?? -Infinity);
+  }
+
+  #used(kept: FolderDescriptor): number {
+    this.#folders.use(kept);
     return kept.fd;
+  }
+
+  /** Whether a folder is where it should be, by the path that the kernel has of its descriptor. */
+  #isInPlace(folder: Entry): boolean {
+    const kept = folder.folder;
+    if (kept === undefined) return false;
+    const now = performance.now();
+    const place = (kept.place ??= this.#placeOf(folder));
+    if (place === undefined || !this.#isAt(kept.fd, place)) {
+      kept.place = undefined;
+      return false;
+    }
+    kept.seenAt = now;
+    return true;
+  }
+
+  /** Where a folder should be; undefined where that can not be said. */
+  #placeOf(folder: Entry): HostPath | undefined {
+    const names: HostName[] = [];
+    let top = folder;
+    for (; top.parent !== undefined; top = top.parent) names.push(top.name);
+    // The root may be moved, and stays the root.
+    const place = top.isRoot ? placeOf(this.#rootPath) : undefined;
+    if (place === undefined) return undefined;
+    return names.reduceRight<HostPath>(join, place === '/' ? ('' as HostPath) : place);
+  }
+
+  #isAt(fd: number, place: HostPath): boolean {
+    return this.#links === undefined || this.#native === undefined
+      ? placeOf(magicLink(fd)) === place
+      : this.#native.isLinkTo(this.#links, String(fd) as HostName, place);
   }
 
   /** Walks from a folder's parent to the folder. */
   #reach(folder: Entry, parent: number): number {
-    this.#drop(folder);
+    let kept = this.#folders.of(folder);
+    if (kept === undefined) {
+      kept = this.#folders.keep(folder, this.#openPath(folder, parent, O_DIRECTORY));
+    } else {
+      const stat = this.statListed(folder, parent, folder.name);
+      if (stat === undefined || !folder.isSame(stat)) {
+        this.#folders.drop(folder);
+        throw new Errno('ESTALE', 'another file has the name');
+      }
+    }
     // It is as certain as what is above it, which a moment ago led there; the root is always where it should be.
-    const above = folder.parent === undefined ? undefined : this.#folders.get(folder.parent);
-    const fd = this.#openPath(folder, parent, O_DIRECTORY);
-    const seenAt = above?.seenAt ?? (folder.parent?.isRoot === true ? performance.now() : -Infinity);
-    const descriptor = new FolderDescriptor(fd, folder, seenAt, this.#closed);
-    this.#folders.set(folder, descriptor);
-    this.#descriptors.folders.use(descriptor);
-    return fd;
+    kept.seenAt = folder.parent === undefined ? -Infinity : this.#seenAt(folder.parent);
+    return this.#used(kept);
   }
 
   /** A descriptor of the entry's file that opens nothing: FIFOs and devices do not notice. */
@@ -338,12 +332,5 @@ export class DescriptorWalk implements Walk {
     } catch (error) {
       throw isErrno(error, 'ENOENT', 'ENOTDIR', 'ELOOP') ? new Errno('ESTALE', 'the name is gone') : error;
     }
-  }
-
-  #drop(folder: Entry): void {
-    const kept = this.#folders.get(folder);
-    if (kept === undefined) return;
-    this.#descriptors.folders.delete(kept);
-    kept.reclaim();
   }
 }

@@ -62,6 +62,10 @@ export class PortableWalk implements Walk {
     return host.lstat(this.child(folder, name));
   }
 
+  found(): void {
+    // Nothing is kept of it.
+  }
+
   list(folder: Entry): NameList {
     const path = this.folder(folder);
     return new PlainNames(this.#descriptors.withRoom(() => host.list(path)));

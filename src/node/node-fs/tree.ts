@@ -3,6 +3,7 @@
 import { fileType } from '../../../devices/9p/backend.ts';
 import type { Node } from '../../../devices/9p/backend.ts';
 import { Handles } from '../../../devices/9p/memory/handles.ts';
+import type { FolderDescriptor } from './folder-descriptors.ts';
 import type { HostName, HostStat } from './host.ts';
 
 export function typeOf({ mode }: HostStat): number {
@@ -29,6 +30,8 @@ export class Entry {
   /** The guest's references, the entries below, and the open files. */
   holds = 0;
   children: Map<HostName, Entry> | undefined;
+  /** Of a folder: what is kept of it, where folders are reached through descriptors. */
+  folder: FolderDescriptor | undefined = undefined;
   /** By which the guest has it open: mostly one, and a Set of one costs 0.2 us. */
   #file: OpenedFile | undefined;
   #otherFiles: Set<OpenedFile> | undefined;

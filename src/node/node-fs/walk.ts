@@ -35,6 +35,8 @@ export interface Walk {
   children(folder: Entry, name: HostName, otherFolder: Entry, otherName: HostName): readonly [HostPath, HostPath];
   /** The attributes of a name in a folder, never through a link; undefined where there is nothing of that name. */
   stat(folder: Entry, name: HostName): HostStat | undefined;
+  /** An entry's name was just seen, by `stat`, to lead to its file. */
+  found(entry: Entry): void;
   /** The names in a folder that is open as `fd`: the one that was opened, whatever became of its name. */
   list(folder: Entry, fd: number): NameList;
   /** As `stat`, of a name in a folder that is open as `fd`. */
