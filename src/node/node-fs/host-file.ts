@@ -180,9 +180,14 @@ export class HostFile extends Reclaimable implements OpenedFile {
     // A folder that was removed lists nothing, not even itself.
     if (entry.isGone) return;
     const fd = this.opened();
-    const { walk, listings } = this.#share;
+    const { walk, listings, native } = this.#share;
     this.#listing ??= new Listing(listings);
-    const { names, isFresh } = this.#listing.snapshot(cookie === 0n, () => walk.list(entry, fd));
+    const { names, isFresh } = this.#listing.snapshot(
+      cookie === 0n,
+      () => walk.list(entry, fd),
+      // Without native calls names are all that is listed.
+      () => native?.stat(fd).ctimeNs,
+    );
     for (let index = Number(cookie); index < dots.length + names.length; index++) {
       const dot = dots[index];
       const name = dot ?? names.name(index - dots.length);

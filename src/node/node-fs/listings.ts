@@ -1,6 +1,7 @@
 // The names of folders that the guest is listing. A snapshot, taken when it begins, makes the cookies stable whatever is
 // created or removed; there is room for so many names, and the listing that was not asked for longest goes first. Of that a
-// hash remains: where the folder still lists the same names in the same order, it is read anew and goes on exactly.
+// hash remains: where the folder still lists the same names in the same order, it is read anew and goes on exactly. As long as the
+// folder's ctime stays, nothing has come or gone, and what was listed of each name is true.
 import { createHash } from 'node:crypto';
 import { Errno } from '../../../devices/9p/errno.ts';
 import type { NameList } from './name-lists.ts';
@@ -29,15 +30,23 @@ function hashOf(names: NameList): string {
   return hash.update(piece.subarray(0, end)).digest('base64');
 }
 
+/**
+ * Milliseconds after which a folder's ctime says whether its names have changed since: file systems count in steps of up to two
+ * seconds (FAT), within which a second change leaves it as it is.
+ */
+const settleTime = 2100;
+
 export interface Snapshot {
   readonly names: NameList;
-  /** Whether it was taken now: then it is known of each name that it is there, and what. */
+  /** Whether it is as the folder is now: then it is known of each name that it is there, and what. */
   readonly isFresh: boolean;
 }
 
 export class Listing {
   readonly #listings: Listings;
   #names: NameList | undefined;
+  /** Of the folder, when the names were read; undefined where it can not tell a later change. */
+  #ctime: bigint | undefined;
   /** Of the names that had to go. */
   #hash: string | undefined;
 
@@ -50,17 +59,23 @@ export class Listing {
     return this.#names?.length ?? 0;
   }
 
-  /** The names as they were when the guest began, by `read` if it begins now. ENOMEM if they are lost. */
-  snapshot(begins: boolean, read: () => NameList): Snapshot {
+  /**
+   * The names as they were when the guest began, by `read` if it begins now; `ctime` (nanoseconds) is the folder's, undefined
+   * where nobody needs it. ENOMEM if they are lost.
+   */
+  snapshot(begins: boolean, read: () => NameList, ctime: () => bigint | undefined): Snapshot {
     if (!begins && this.#names !== undefined) {
       this.#listings.use(this);
-      return { names: this.#names, isFresh: false };
+      return { names: this.#names, isFresh: this.#ctime !== undefined && ctime() === this.#ctime };
     }
+    const before = ctime();
     const names = read();
     if (!begins && this.#hash !== undefined && this.#hash !== hashOf(names))
       throw new Errno('ENOMEM', 'too many listings at once: this one was given up, and its folder is another since');
     this.close();
     this.#names = names;
+    const isSettled = before !== undefined && Date.now() - Number(before) / 1e6 > settleTime;
+    this.#ctime = isSettled ? before : undefined;
     this.#listings.use(this);
     return { names, isFresh: true };
   }

@@ -71,7 +71,10 @@ export class DirectoryEntries implements NameList {
   name(index: number): Bytes {
     const { bytes, at } = this.#find(index);
     const start = at + nameAt;
-    return bytes.subarray(start, bytes.indexOf(0, start));
+    let end = start;
+    // Names are short: indexOf takes longer to be called than this for most.
+    while (end < bytes.length && bytes[end] !== 0) end++;
+    return new Uint8Array(bytes.buffer, start, end - start);
   }
 
   listed(index: number): Listed | undefined {
