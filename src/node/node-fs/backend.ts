@@ -110,7 +110,7 @@ export class NodeFsBackend implements Backend {
       throw error;
     }
     this.#places = new Places(this.#tree, walk);
-    this.#looks = new Looks({ walk, native, numbers, security: this.#security });
+    this.#looks = new Looks({ walk, tree: this.#tree, native, numbers, security: this.#security });
     this.#files = new OpenFiles({
       tree: this.#tree,
       places: this.#places,
@@ -133,15 +133,15 @@ export class NodeFsBackend implements Backend {
   }
 
   root(): Node {
-    return this.#hold(this.#tree.root);
+    return this.#tree.hold(this.#tree.root);
   }
 
   retain(node: Node): void {
-    this.#tree.get(node).holds++;
+    this.#tree.retain(node);
   }
 
   forget(node: Node): void {
-    this.#tree.release(this.#tree.get(node));
+    this.#tree.forget(node);
   }
 
   lookup(parent: Node, name: Bytes): Node | undefined {
@@ -162,7 +162,7 @@ export class NodeFsBackend implements Backend {
   parent(node: Node): Node {
     const entry = this.#tree.get(node);
     if (entry.isGone) throw new Errno('ENOENT');
-    return this.#hold(entry.parent ?? entry);
+    return this.#tree.hold(entry.parent ?? entry);
   }
 
   name(node: Node): Bytes {
@@ -173,7 +173,7 @@ export class NodeFsBackend implements Backend {
   }
 
   getattr(node: Node): Attributes {
-    return this.#looks.at(this.#tree.get(node));
+    return this.#looks.at(node);
   }
 
   setattr(node: Node, changes: AttributeChanges): void {
@@ -374,11 +374,6 @@ export class NodeFsBackend implements Backend {
     for (const locks of this.#locks) locks.close();
     this.#walk.close();
     for (const result of closed) if (result.status === 'rejected') throw result.reason;
-  }
-
-  #hold(entry: Entry): Node {
-    entry.holds++;
-    return entry.node;
   }
 
   /** The calls for extended attributes. Throws EOPNOTSUPP where there are none. */

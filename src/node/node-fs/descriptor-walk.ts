@@ -132,6 +132,10 @@ export class DescriptorWalk implements Walk {
     return { folder: this.#descriptorOf(folder), name };
   }
 
+  descriptor(folder: Entry): number {
+    return this.#descriptorOf(folder);
+  }
+
   list(_folder: Entry, fd: number): NameList {
     if (this.#native !== undefined) return this.#native.list(fd);
     return new PlainNames(this.#descriptors.withRoom(() => host.list(magicLink(fd))));

@@ -1,6 +1,6 @@
 // What the guest is told of a file's attributes: by its name, by what the last lookup saw, or by a descriptor.
 import { performance } from 'node:perf_hooks';
-import type { Attributes } from '../../../devices/9p/backend.ts';
+import type { Attributes, Node } from '../../../devices/9p/backend.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
 import { attributesOf, statOpened } from './attributes.ts';
 import { isErrno } from './host.ts';
@@ -9,7 +9,7 @@ import type { InodeNumbers } from './inode-numbers.ts';
 import { placeOf } from './kept-attributes.ts';
 import type { Native, Place } from './native.ts';
 import type { Reach, Security } from './security.ts';
-import type { Entry } from './tree.ts';
+import type { Entry, Tree } from './tree.ts';
 import type { Walk } from './walk.ts';
 
 /**
@@ -18,8 +18,19 @@ import type { Walk } from './walk.ts';
  */
 const freshTime = 0.02;
 
+/** Undefined where a name does not lead to its file any more. */
+function unlessStale(look: () => HostStat | undefined): HostStat | undefined {
+  try {
+    return look();
+  } catch (error) {
+    if (isErrno(error, 'ESTALE')) return undefined;
+    throw error;
+  }
+}
+
 interface LooksOptions {
   readonly walk: Walk;
+  readonly tree: Tree;
   readonly native: Native | undefined;
   readonly numbers: InodeNumbers;
   readonly security: Security;
@@ -27,14 +38,16 @@ interface LooksOptions {
 
 export class Looks {
   readonly #walk: Walk;
+  readonly #tree: Tree;
   readonly #native: Native | undefined;
   readonly #numbers: InodeNumbers;
   readonly #security: Security;
   /** What the last lookup saw. */
   #seen: { readonly entry: Entry; readonly stat: HostStat; readonly at: number } | undefined;
 
-  constructor({ walk, native, numbers, security }: LooksOptions) {
+  constructor({ walk, tree, native, numbers, security }: LooksOptions) {
     this.#walk = walk;
+    this.#tree = tree;
     this.#native = native;
     this.#numbers = numbers;
     this.#security = security;
@@ -51,11 +64,15 @@ export class Looks {
   }
 
   /** Throws Errno: ENOENT where the name leads to another file, or to none, by now. */
-  at(entry: Entry): Attributes {
+  at(node: Node): Attributes {
     const seen = this.#seen;
-    const isFresh = seen?.entry === entry && performance.now() - seen.at < freshTime;
     this.#seen = undefined;
-    return isFresh ? this.#attributes(seen.stat, () => this.#placeOf(entry)) : this.#look(entry);
+    if (seen?.entry.node === node && performance.now() - seen.at < freshTime)
+      return this.#attributes(seen.stat, () => this.#placeOf(seen.entry));
+    const stat = this.#statByRow(node);
+    return stat === undefined
+      ? this.#look(this.#tree.get(node))
+      : this.#attributes(stat, () => this.#placeOf(this.#tree.get(node)));
   }
 
   /** Of what is open. Throws Errno. */
@@ -77,7 +94,8 @@ export class Looks {
   #look(entry: Entry): Attributes {
     if (entry.parent === undefined)
       return this.#walk.withTarget(entry, (target) => this.#attributes(target.stat(), () => placeOf(target)));
-    const stat = this.#statByName(entry, entry.parent);
+    const { parent, name } = entry;
+    const stat = unlessStale(() => this.#walk.stat(parent, name));
     if (stat !== undefined && entry.isSame(stat)) return this.#attributes(stat, () => this.#placeOf(entry));
     const { openDescriptor } = entry;
     if (openDescriptor !== undefined) return this.opened(openDescriptor);
@@ -85,12 +103,14 @@ export class Looks {
     throw new Errno('ENOENT', 'another file has the name');
   }
 
-  #statByName({ name }: Entry, parent: Entry): HostStat | undefined {
-    try {
-      return this.#walk.stat(parent, name);
-    } catch (error) {
-      if (isErrno(error, 'ESTALE')) return undefined;
-      throw error;
-    }
+  /** Undefined where the row of a node does not suffice, or its name does not lead to its file. */
+  #statByRow(node: Node): HostStat | undefined {
+    const { rows } = this.#tree;
+    const native = this.#native;
+    const folder = rows.folder(node);
+    if (folder === 0 || native === undefined) return undefined;
+    const parent = this.#tree.get(folder as Node);
+    const stat = unlessStale(() => native.statNode(this.#walk.descriptor(parent), rows, node));
+    return stat !== undefined && rows.isSame(node, stat) ? stat : undefined;
   }
 }

@@ -8,6 +8,7 @@ import { errnoByNumber, join, magicLink, pathToBytes } from './host.ts';
 import type { HostName, HostPath, HostStat } from './host.ts';
 import { DirectoryEntries } from './name-lists.ts';
 import type { NameList } from './name-lists.ts';
+import type { NodeRows } from './node-rows.ts';
 
 /** A call of the C library: numbers, and memory of which it gets the address. -1 for an error. */
 type Call = (...parameters: readonly (number | Uint8Array | null)[]) => number | bigint;
@@ -89,6 +90,7 @@ const noPath = new Uint8Array(1);
 /** A path that a call reads, with its NUL. */
 class PathArgument {
   readonly bytes = Buffer.alloc(longestPath + 1);
+  readonly words = new Int32Array(this.bytes.buffer, this.bytes.byteOffset, (longestPath + 1) / 4);
 
   set(path: HostPath | HostName): Uint8Array {
     const { length } = path;
@@ -136,12 +138,13 @@ export class Native {
 
   /** Never follows a link. Undefined where there is nothing of that name. */
   statAt(folder: number, name: HostName): HostStat | undefined {
-    const { statx } = this.#calls;
-    if (statx(folder, this.#path.set(name), AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, this.#statBytes) === 0)
-      return this.#decodeStat();
-    const error = this.#error();
-    if (error.code === 'ENOENT') return undefined;
-    throw error;
+    return this.#statPath(folder, this.#path.set(name));
+  }
+
+  /** The same, of a node whose name is in its row. */
+  statNode(folder: number, rows: NodeRows, node: number): HostStat | undefined {
+    rows.copyName(node, this.#path.words);
+    return this.#statPath(folder, this.#path.bytes);
   }
 
   /** Of what is open, also with O_PATH. */
@@ -296,6 +299,14 @@ export class Native {
 
   removexattr(path: HostPath, name: Bytes): void {
     this.#check(this.#calls.removexattr(this.#path.set(path), terminated(name)));
+  }
+
+  #statPath(folder: number, path: Uint8Array): HostStat | undefined {
+    const { statx } = this.#calls;
+    if (statx(folder, path, AT_SYMLINK_NOFOLLOW, STATX_BASIC_STATS, this.#statBytes) === 0) return this.#decodeStat();
+    const error = this.#error();
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
   }
 
   #describeLock(type: number, start: bigint, length: bigint): Uint8Array {

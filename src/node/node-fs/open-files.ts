@@ -81,7 +81,7 @@ export class OpenFiles {
   /** Takes over `fd`, which was opened with the host's `flags`. */
   add(entry: Entry, fd: number, flags: number): OpenFile {
     const file = new HostFile(entry, fd, flags, this.#share);
-    entry.holds++;
+    this.#tree.hold(entry);
     return this.#handles.add(file);
   }
 

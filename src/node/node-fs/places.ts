@@ -50,7 +50,7 @@ export class Places {
     const names = this.#tree.pathOf(entry);
     if (names === undefined) throw new Errno('ESTALE', 'a file whose name is gone');
     let found = this.#tree.root;
-    found.holds++;
+    this.#tree.hold(found);
     for (const name of names) {
       const folder = found;
       try {

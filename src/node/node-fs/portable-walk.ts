@@ -48,6 +48,10 @@ export class PortableWalk implements Walk {
     throw new Error('a native call for a file that is reached by its path');
   }
 
+  descriptor(): never {
+    return this.place();
+  }
+
   children(folder: Entry, name: HostName, otherFolder: Entry, otherName: HostName): readonly [HostPath, HostPath] {
     return [this.child(folder, name), this.child(otherFolder, otherName)];
   }

@@ -5,6 +5,7 @@ import type { Node } from '../../../devices/9p/backend.ts';
 import { Handles } from '../../../devices/9p/memory/handles.ts';
 import type { FolderDescriptor } from './folder-descriptors.ts';
 import type { HostName, HostStat } from './host.ts';
+import { NodeRows } from './node-rows.ts';
 
 export function typeOf({ mode }: HostStat): number {
   return Number(mode) & fileType.mask;
@@ -27,8 +28,6 @@ export class Entry {
   readonly ino: bigint;
   /** `fileType` bits. */
   readonly type: number;
-  /** The guest's references, the entries below, and the open files. */
-  holds = 0;
   children: Map<HostName, Entry> | undefined;
   /** Of a folder: what is kept of it, where folders are reached through descriptors. */
   folder: FolderDescriptor | undefined = undefined;
@@ -86,15 +85,15 @@ export class Entry {
 
 export class Tree {
   readonly root: Entry;
+  readonly rows = new NodeRows();
   readonly #entries = new Handles<Entry, Node>('node');
   readonly #freed: (entry: Entry) => void;
 
   /** `freed` releases what an entry holds of the host when nobody refers to it any more. */
   constructor(root: HostStat, freed: (entry: Entry) => void) {
     this.#freed = freed;
-    this.root = this.#add(new Entry('' as HostName, undefined, root));
-    // The root stays.
-    this.root.holds = 1;
+    // One hold is ours: the root stays.
+    this.root = this.#add(new Entry('' as HostName, undefined, root), root);
   }
 
   get size(): number {
@@ -124,21 +123,39 @@ export class Tree {
   reach(parent: Entry, name: HostName, stat: HostStat): Entry {
     const known = parent.children?.get(name);
     if (known?.isSame(stat) === true) {
-      known.holds++;
+      this.hold(known);
       return known;
     }
-    const entry = this.#add(new Entry(name, parent, stat));
-    entry.holds = 1;
+    const entry = this.#add(new Entry(name, parent, stat), stat);
     this.#attach(entry, parent, name);
     return entry;
   }
 
+  /** One more of the holds of an entry: the guest's references, the entries below, and the open files. */
+  hold({ node }: Entry): Node {
+    this.retain(node);
+    return node;
+  }
+
+  retain(node: Node): void {
+    this.rows.hold(node);
+  }
+
+  forget(node: Node): void {
+    if (this.rows.release(node) === 0) this.#free(this.get(node));
+  }
+
   release(entry: Entry): void {
-    for (let gone: Entry | undefined = entry; gone !== undefined && --gone.holds === 0;) {
+    this.forget(entry.node);
+  }
+
+  #free(entry: Entry): void {
+    for (let gone = entry; ;) {
       const above: Entry | undefined = gone.parent;
       this.#unname(gone);
       this.#entries.remove(gone.node);
       this.#freed(gone);
+      if (above === undefined || this.rows.release(above.node) > 0) return;
       gone = above;
     }
   }
@@ -149,6 +166,7 @@ export class Tree {
     if (parent === undefined) return;
     this.#unname(entry);
     entry.parent = undefined;
+    this.rows.rename(entry);
     this.release(parent);
   }
 
@@ -167,8 +185,9 @@ export class Tree {
     if (other !== undefined) this.move(other, parent, name);
   }
 
-  #add(entry: Entry): Entry {
+  #add(entry: Entry, stat: HostStat): Entry {
     entry.node = this.#entries.add(entry);
+    this.rows.add(entry.node, stat);
     return entry;
   }
 
@@ -182,6 +201,7 @@ export class Tree {
     entry.name = name;
     parent.children ??= new Map();
     parent.children.set(name, entry);
-    parent.holds++;
+    this.rows.rename(entry);
+    this.hold(parent);
   }
 }

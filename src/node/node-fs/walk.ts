@@ -31,6 +31,8 @@ export interface Walk {
   child(folder: Entry, name: HostName): HostPath;
   /** As `child`, for native calls: only where they are used. */
   place(folder: Entry, name: HostName): NamePlace;
+  /** The descriptor of a folder, for the native calls that come next. */
+  descriptor(folder: Entry): number;
   /** The paths of two names in two folders, both for the system calls that come next. */
   children(folder: Entry, name: HostName, otherFolder: Entry, otherName: HostName): readonly [HostPath, HostPath];
   /** The attributes of a name in a folder, never through a link; undefined where there is nothing of that name. */
