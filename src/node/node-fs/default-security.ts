@@ -61,13 +61,19 @@ export class DefaultSecurity implements Security {
   }
 
   seen(stat: HostStat, reach: Reach): Seen {
-    const kept = this.#kept?.of(stat, reach) ?? nothing;
-    return {
-      mode: guestMode(Number(stat.mode), kept.mode),
-      uid: kept.uid ?? this.owners.uidOf(stat),
-      gid: kept.gid ?? this.owners.gidOf(stat),
-      rdev: stat.rdev,
-    };
+    return this.#seen(stat, this.#kept?.of(stat, reach) ?? nothing);
+  }
+
+  get keptEpoch(): number {
+    return this.#kept?.epoch ?? 0;
+  }
+
+  isPlain(stat: HostStat): boolean {
+    return this.#kept?.isPlain(stat) === true;
+  }
+
+  seenPlain(stat: HostStat): Seen {
+    return this.#seen(stat, nothing);
   }
 
   hostMode({ mode }: Making, folder: () => MakingPlace): number {
@@ -134,6 +140,15 @@ export class DefaultSecurity implements Security {
     const left = withoutPrivileges(mode);
     if (left === mode) return;
     target.chmod(this.#keep(target, stat, this.#keptOf(target, stat), { mode: left & permissions, uid, gid }));
+  }
+
+  #seen(stat: HostStat, kept: Kept): Seen {
+    return {
+      mode: guestMode(Number(stat.mode), kept.mode),
+      uid: kept.uid ?? this.owners.uidOf(stat),
+      gid: kept.gid ?? this.owners.gidOf(stat),
+      rdev: stat.rdev,
+    };
   }
 
   /** Keeps what the host does not have of `wanted`, and returns the permissions that it is to have. */

@@ -51,6 +51,19 @@ export class HostSecurity implements Security {
     };
   }
 
+  get keptEpoch(): number {
+    return 0;
+  }
+
+  isPlain(): boolean {
+    // That would save nothing.
+    return false;
+  }
+
+  seenPlain(stat: HostStat): Seen {
+    return this.seen(stat);
+  }
+
   hostMode({ mode }: Making): number {
     // A program must not have them while it is still this process's user's.
     return mode & permissions & ~setIds;

@@ -88,6 +88,8 @@ interface Known {
 const forgotten: Known = { dev: 0n, ino: 0n, ctime: -(2n ** 63n), kept: nothing };
 
 export class KeptAttributes {
+  /** Counts up whenever attributes are set or removed here (32 bits). */
+  epoch = 0;
   readonly #native: Native;
   /**
    * What the last look found, by inode number (as a double: a place in the table, no proof). Every change of an extended
@@ -124,6 +126,11 @@ export class KeptAttributes {
     return kept;
   }
 
+  /** Whether it is known that nothing is kept of a file, as long as its ctime stays and nothing is set here. */
+  isPlain(stat: HostStat): boolean {
+    return this.#plain.has(stat);
+  }
+
   /** Whether the file system of `stat` keeps attributes of users; `place` is of a file or folder there. */
   canKeep({ dev }: HostStat, place: () => Place): boolean {
     let can = this.#devices.get(dev);
@@ -148,6 +155,7 @@ export class KeptAttributes {
     // Not deleted: as long as no file had to go, `#oldest` would hold on to all that the map was before.
     if (this.#known.has(Number(stat.ino))) this.#known.set(Number(stat.ino), forgotten);
     this.#plain.delete(stat);
+    this.epoch = (this.epoch + 1) & 0x7fff_ffff;
     try {
       this.#write(linkOf(target), present, wanted);
     } catch (error) {

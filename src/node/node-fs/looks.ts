@@ -70,9 +70,7 @@ export class Looks {
     if (seen?.entry.node === node && performance.now() - seen.at < freshTime)
       return this.#attributes(seen.stat, () => this.#placeOf(seen.entry));
     const stat = this.#statByRow(node);
-    return stat === undefined
-      ? this.#look(this.#tree.get(node))
-      : this.#attributes(stat, () => this.#placeOf(this.#tree.get(node)));
+    return stat === undefined ? this.#look(this.#tree.get(node)) : this.#attributesByRow(node, stat);
   }
 
   /** Of what is open. Throws Errno. */
@@ -82,6 +80,16 @@ export class Looks {
 
   #attributes(stat: HostStat, reach: Reach): Attributes {
     return attributesOf(stat, this.#security.seen(stat, reach), this.#numbers);
+  }
+
+  #attributesByRow(node: Node, stat: HostStat): Attributes {
+    const { rows } = this.#tree;
+    const security = this.#security;
+    if (rows.isPlain(node, security.keptEpoch, stat.ctimeNs))
+      return attributesOf(stat, security.seenPlain(stat), this.#numbers);
+    const attributes = this.#attributes(stat, () => this.#placeOf(this.#tree.get(node)));
+    if (security.isPlain(stat)) rows.setPlain(node, security.keptEpoch, stat.ctimeNs);
+    return attributes;
   }
 
   /** Where the extended attributes of an entry are, for the system calls that come next. */

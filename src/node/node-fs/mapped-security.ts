@@ -55,13 +55,19 @@ export class MappedSecurity implements Security {
   }
 
   seen(stat: HostStat, reach: Reach): Seen {
-    const { mode, uid, gid, rdev } = this.#kept.of(stat, reach);
-    return {
-      mode: guestMode(Number(stat.mode), mode),
-      uid: uid ?? this.owners.uidOf(stat),
-      gid: gid ?? this.owners.gidOf(stat),
-      rdev: rdev ?? stat.rdev,
-    };
+    return this.#seen(stat, this.#kept.of(stat, reach));
+  }
+
+  get keptEpoch(): number {
+    return this.#kept.epoch;
+  }
+
+  isPlain(stat: HostStat): boolean {
+    return this.#kept.isPlain(stat);
+  }
+
+  seenPlain(stat: HostStat): Seen {
+    return this.#seen(stat, {});
   }
 
   hostMode({ mode }: Making): number {
@@ -107,5 +113,14 @@ export class MappedSecurity implements Security {
     const left = withoutPrivileges(seen);
     if (left === seen || typeOf(stat) !== fileType.file) return;
     this.#kept.keep(target, stat, kept, { ...kept, mode: left });
+  }
+
+  #seen(stat: HostStat, { mode, uid, gid, rdev }: Kept): Seen {
+    return {
+      mode: guestMode(Number(stat.mode), mode),
+      uid: uid ?? this.owners.uidOf(stat),
+      gid: gid ?? this.owners.gidOf(stat),
+      rdev: rdev ?? stat.rdev,
+    };
   }
 }

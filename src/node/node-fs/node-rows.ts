@@ -3,14 +3,20 @@
 // an object, its name and its numbers these are in six places.
 import type { HostStat } from './host.ts';
 
-/** 32-bit words of a row: 64 bytes. A row of a node that is none, as 0, has no holds. */
+/** 32-bit words of a row: 64 bytes. The row of a node that is none, as 0, has no holds. */
 const width = 16;
-/** In words. `parent`: 0 where the name is gone; `nameWords`: of the name with its NUL, 0 where it is too long for the row. */
-const column = { holds: 0, parent: 1, ino: 2, device: 4, type: 5, nameWords: 6, name: 7 } as const;
+/**
+ * In words. `parent`: 0 where the name is gone; `ctime` and `epoch`: see `isPlain`; `kind`: the bits of the type, and how many words
+ * the name has with its NUL, 0 where it is too long for the row.
+ */
+const column = { holds: 0, parent: 1, ino: 2, ctime: 4, device: 6, kind: 7, epoch: 8, name: 9 } as const;
 /** Bytes of a name. */
 const longestName = 4 * (width - column.name) - 1;
+const nameWords = 0xf;
 const fewestRows = 64;
 const typeMask = 0o17_0000;
+/** No epoch. */
+const never = -1;
 
 /** What a node stands for (tree.ts). */
 interface Named {
@@ -39,9 +45,9 @@ export class NodeRows {
     const words = this.#words;
     words[at + column.holds] = 1;
     words[at + column.parent] = 0;
-    words[at + column.nameWords] = 0;
     words[at + column.device] = device;
-    words[at + column.type] = Number(mode) & typeMask;
+    words[at + column.kind] = Number(mode) & typeMask;
+    words[at + column.epoch] = never;
     this.#numbers[(at + column.ino) / 2] = ino;
   }
 
@@ -50,7 +56,8 @@ export class NodeRows {
     const at = width * node;
     const fits = name.length <= longestName;
     this.#words[at + column.parent] = parent === undefined ? 0 : parent.node;
-    this.#words[at + column.nameWords] = fits ? (name.length >> 2) + 1 : 0;
+    const type = (this.#words[at + column.kind] as number) & typeMask;
+    this.#words[at + column.kind] = type | (fits ? (name.length >> 2) + 1 : 0);
     if (!fits) return;
     const start = 4 * (at + column.name);
     for (let index = 0; index < name.length; index++) this.#bytes[start + index] = name.charCodeAt(index);
@@ -76,14 +83,15 @@ export class NodeRows {
   folder(node: number): number {
     const words = this.#words;
     const at = width * node;
-    return words[at + column.holds] === 0 || words[at + column.nameWords] === 0 ? 0 : (words[at + column.parent] ?? 0);
+    const isHere = words[at + column.holds] !== 0 && ((words[at + column.kind] as number) & nameWords) !== 0;
+    return isHere ? (words[at + column.parent] as number) : 0;
   }
 
   /** Copies the name, with its NUL, where the row has it. */
   copyName(node: number, into: Int32Array): void {
     const words = this.#words;
     const at = width * node;
-    const count = words[at + column.nameWords] as number;
+    const count = (words[at + column.kind] as number) & nameWords;
     for (let index = 0; index < count; index++) into[index] = words[at + column.name + index] as number;
   }
 
@@ -93,8 +101,20 @@ export class NodeRows {
     return (
       this.#numbers[(at + column.ino) / 2] === ino &&
       this.#devices[this.#words[at + column.device] as number] === dev &&
-      this.#words[at + column.type] === (Number(mode) & typeMask)
+      ((this.#words[at + column.kind] as number) & typeMask) === (Number(mode) & typeMask)
     );
+  }
+
+  /** Whether it was told of the node's file that nothing is kept of it (security.ts): in this epoch, with this ctime. */
+  isPlain(node: number, epoch: number, ctime: bigint): boolean {
+    const at = width * node;
+    return this.#words[at + column.epoch] === epoch && this.#numbers[(at + column.ctime) / 2] === ctime;
+  }
+
+  setPlain(node: number, epoch: number, ctime: bigint): void {
+    const at = width * node;
+    this.#words[at + column.epoch] = epoch;
+    this.#numbers[(at + column.ctime) / 2] = ctime;
   }
 
   #grow(): void {

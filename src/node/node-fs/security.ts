@@ -53,6 +53,12 @@ export interface Security {
   /** Counts up whenever a file may have got SUID or SGID: the next write to any file has to look. 0: none has to. */
   readonly epoch: number;
   seen(stat: HostStat, reach: Reach): Seen;
+  /** Counts up whenever what is kept of a file is changed here. */
+  readonly keptEpoch: number;
+  /** Whether it is known of a file that nothing is kept of it, as long as its ctime and `keptEpoch` stay. */
+  isPlain(stat: HostStat): boolean;
+  /** As `seen`, of such a file. */
+  seenPlain(stat: HostStat): Seen;
   /** The permissions with which the host is to make a file. */
   hostMode(making: Making, folder: () => MakingPlace): number;
   /** Whether `made` changes what the host's making of a file did: a process that dies in between leaves it half made. */
