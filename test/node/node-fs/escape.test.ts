@@ -180,8 +180,11 @@ describe('a folder that the host swaps for a link to the outside', () => {
     await share.dispose();
   });
 
-  /** Tries until both have happened often: the folder was there, and it was not. */
-  function attempt(shared: Shared, operation: Operation): void {
+  /**
+   * Tries until both have happened often: the folder was there, and it was not. A guest that lets go of everything before each
+   * attempt comes to what is kept of folders that nobody refers to.
+   */
+  async function attempt(shared: Shared, operation: Operation, letsGo = false): Promise<void> {
     const before = state(outside);
     const results = new Set<unknown>();
     let reached = 0;
@@ -193,6 +196,7 @@ describe('a folder that the host swaps for a link to the outside', () => {
       return least >= often || (least > often / 5 && time > 500) || time > 10_000;
     };
     for (let round = 0; !isEnough(); round++) {
+      if (letsGo) await shared.guest.leave();
       try {
         const folder = fileIn(shared, shared.guest.keep(shared.backend.root()), 'swapped');
         results.add(operation(shared, folder, round));
@@ -210,11 +214,20 @@ describe('a folder that the host swaps for a link to the outside', () => {
 
   it.each(Object.entries(operations))('is not followed by %s', (_, operation) => attempt(share, operation));
 
+  it.each(['lookup', 'read', 'write', 'create', 'readlink', 'rename'])(
+    'is not followed by %s of a guest that has let go of it',
+    (what) => {
+      const operation = operations[what];
+      if (operation === undefined) throw new Error(`no operation ${what}`);
+      return attempt(share, (shared, folder, round) => operation(shared, folder, 2_000_000 + round), true);
+    },
+  );
+
   it.each(['lookup', 'readdir', 'create'])('is not followed without native calls either: %s', (what) => {
     const operation = operations[what];
     if (operation === undefined) throw new Error(`no operation ${what}`);
     // Names that the other tests have not made.
-    attempt(plain, (shared, folder, round) => operation(shared, folder, 1_000_000 + round));
+    return attempt(plain, (shared, folder, round) => operation(shared, folder, 1_000_000 + round));
   });
 });
 
@@ -255,6 +268,18 @@ describe('a folder that the host moves out of the share', () => {
       expect(String(error)).toContain('expects above/moved to exist');
     });
     expect((await share.guest.entries(folder)).length).toBeGreaterThan(2);
+  });
+
+  it('and puts another in its place is that one to a guest that had let go of it, at once', async () => {
+    await share.guest.at('above/moved/file');
+    await share.guest.leave();
+    renameSync(join(share.path, 'above'), outside);
+    mkdirSync(join(share.path, 'above'));
+    furnish(join(share.path, 'above', 'moved'), 'other');
+    const before = state(outside);
+    expect(await share.guest.content('above/moved/file')).toBe('other');
+    await share.guest.create('above/moved/new');
+    expect(state(outside)).toEqual(before);
   });
 
   it('is reached again when it comes back', async () => {

@@ -65,6 +65,21 @@ describe('a file with nothing', () => {
     expect(asked).toBe(3);
   });
 
+  it('is known to have nothing until its ctime moves, and in rows (node-rows.ts) until anything is kept here', () => {
+    expect(kept.isPlain(stat(5n))).toBe(false);
+    look(stat(5n));
+    expect([kept.isPlain(stat(5n)), kept.isPlain(stat(5n, 1_000_000_000_000_000_001n))]).toEqual([true, false]);
+    const { epoch } = kept;
+    look(stat(6n));
+    expect(kept.epoch).toBe(epoch);
+    give(stat(6n), undefined, 12);
+    expect(kept.epoch).not.toBe(epoch);
+    give(stat(5n), undefined, 12);
+    expect(kept.isPlain(stat(5n))).toBe(false);
+    look(stat(5n));
+    expect(kept.isPlain(stat(5n))).toBe(false);
+  });
+
   it('is remembered beside 100,000 others', () => {
     for (let round = 0; round < 2; round++) for (let ino = 1n; ino <= 100_000n; ino++) look(stat(ino));
     expect(asked).toBe(100_000);

@@ -1,14 +1,14 @@
 // More listings at once than names are kept for.
 import { rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { fileType, openFlags } from '../../../devices/9p/backend.ts';
 import type { OpenFile } from '../../../devices/9p/backend.ts';
 import { refused } from '../../backend-suite/guest.ts';
 import type { HostName } from '../../../src/node/node-fs/host.ts';
 import { Listing, Listings } from '../../../src/node/node-fs/listings.ts';
 import { DirectoryEntries, PlainNames } from '../../../src/node/node-fs/name-lists.ts';
-import { SharedFolder } from './shared-folder.ts';
+import { hasNative, SharedFolder } from './shared-folder.ts';
 
 const files = 98;
 /** With "." and "..". */
@@ -90,20 +90,77 @@ describe('the names that are kept', () => {
   const named = (count: number) => (): PlainNames =>
     new PlainNames(Array.from({ length: count }, (_, index) => `name-${index}` as HostName));
 
+  const noTime = (): undefined => undefined;
+
   it('are no more than there is room for, but for a listing in use', () => {
     const kept = new Listings(100);
     const all = Array.from({ length: 10 }, () => new Listing(kept));
     const sizes = (): number[] => all.map(({ size }) => size);
-    for (const listing of all) listing.snapshot(true, named(30));
+    for (const listing of all) listing.snapshot(true, named(30), noTime);
     expect(sizes()).toEqual([0, 0, 0, 0, 0, 0, 0, 30, 30, 30]);
-    all[7]!.snapshot(false, named(30));
-    all[0]!.snapshot(true, named(31));
+    all[7]!.snapshot(false, named(30), noTime);
+    all[0]!.snapshot(true, named(31), noTime);
     expect(sizes()).toEqual([31, 0, 0, 0, 0, 0, 0, 30, 0, 30]);
-    all[1]!.snapshot(true, named(1000));
+    all[1]!.snapshot(true, named(1000), noTime);
     expect(sizes()).toEqual([0, 1000, 0, 0, 0, 0, 0, 0, 0, 0]);
     all[1]!.close();
-    for (const listing of all.slice(2, 5)) listing.snapshot(true, named(33));
+    for (const listing of all.slice(2, 5)) listing.snapshot(true, named(33), noTime);
     expect(sizes()).toEqual([0, 0, 33, 33, 33, 0, 0, 0, 0, 0]);
+  });
+});
+
+describe('what was listed of a name', () => {
+  const names = (): PlainNames => new PlainNames(['a', 'b'] as HostName[]);
+  const now = 1_700_000_000_000;
+  /** Nanoseconds. */
+  const ago = (seconds: number): bigint => BigInt(now - seconds * 1000) * 1_000_000n;
+
+  it.each([
+    ['is believed as long as the folder’s ctime stays', ago(3), ago(3), true],
+    ['is not believed when that has changed', ago(3), ago(2.5), false],
+    // A second change may have the same time: FAT counts in steps of two seconds.
+    ['is not believed where that was too young to tell', ago(2), ago(2), false],
+    ['is not believed where there is none', undefined, undefined, false],
+  ])('%s', (_, before, after, isFresh) => {
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(now);
+    try {
+      const listing = new Listing(new Listings());
+      expect(listing.snapshot(true, names, () => before).isFresh).toBe(true);
+      expect(listing.snapshot(false, names, () => after).isFresh).toBe(isFresh);
+      expect(listing.snapshot(true, names, () => after).isFresh).toBe(true);
+    } finally {
+      clock.mockRestore();
+    }
+  });
+
+  it.runIf(hasNative)('is the truth about a folder that was left alone for long, until it changes', async () => {
+    const share = new SharedFolder({}, (path) => {
+      for (let index = 0; index < 40; index++) writeFileSync(join(path, `name-${index}`), '');
+    });
+    // As if the folder were that old.
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(Date.now() + 10_000);
+    try {
+      const { guest } = share;
+      const folder = await guest.open('', openFlags.readOnly);
+      const first = await guest.entries(folder, 0n, 12);
+      const second = await guest.entries(folder, first.at(-1)!.cookie, 10);
+      for (const { name, ino, type } of second) {
+        const { mode, ino: seen } = await guest.attributes(name);
+        expect([name, ino, type]).toEqual([name, seen, mode & fileType.mask]);
+      }
+      const told = new Set([...first, ...second].map(({ name }) => name));
+      const left = Array.from({ length: 40 }, (_, index) => `name-${index}`).filter((name) => !told.has(name));
+      rmSync(join(share.path, left[0]!));
+      rmSync(join(share.path, left[1]!));
+      writeFileSync(join(share.path, left[1]!), '');
+      const rest = await guest.entries(folder, second.at(-1)!.cookie);
+      expect(rest.map(({ name }) => name).toSorted()).toEqual(left.slice(1).toSorted());
+      expect(rest.find(({ name }) => name === left[1])!.ino).toBe((await guest.attributes(left[1]!)).ino);
+      await guest.leave();
+    } finally {
+      clock.mockRestore();
+      await share.dispose();
+    }
   });
 });
 

@@ -27,6 +27,7 @@ function obstacle(): string | undefined {
 }
 
 interface Seen {
+  readonly left: string;
   readonly numbers: Readonly<Record<string, string>>;
   readonly listed: Readonly<Record<string, string>>;
   readonly owners: readonly number[];
@@ -65,6 +66,7 @@ it(
       const { stdout } = await run('unshare', words);
       const seen = JSON.parse(stdout) as Seen;
       expect(seen.fileSystems).toBe(4);
+      expect(seen.left).toBe('none');
       // Four folders with three files and three folders each.
       const numbers = Object.values(seen.numbers);
       expect(numbers).toHaveLength(28);

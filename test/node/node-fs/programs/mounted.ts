@@ -1,4 +1,5 @@
 // Shares a folder in which other file systems are mounted, and tells what the guest sees of it, as JSON.
+import { execFileSync } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { openFlags } from '../../../../devices/9p/backend.ts';
@@ -73,5 +74,7 @@ const content = await guest.content('second/a');
 const fsids = new Set<bigint>();
 for (const folder of folders) fsids.add(backend.statfs(await guest.at(folder)).fsid);
 await guest.leave();
+// The guest has been in there, and refers to nothing any more.
+const left = await codeOf(() => execFileSync('umount', [join(share, 'first')], { stdio: 'pipe' }));
 await backend.close();
-console.log(JSON.stringify({ numbers, listed, owners, codes, lists, content, lines, fileSystems: fsids.size }));
+console.log(JSON.stringify({ left, numbers, listed, owners, codes, lists, content, lines, fileSystems: fsids.size }));
