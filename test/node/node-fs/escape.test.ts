@@ -20,7 +20,7 @@ import { fileType, openFlags } from '../../../devices/9p/backend.ts';
 import type { Node } from '../../../devices/9p/backend.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
 import { NodeFsBackend } from '../../../src/node/node-fs/backend.ts';
-import { bytes, Guest, nobodySpecial, refused } from '../../backend-suite/guest.ts';
+import { bytes, Guest, nobodySpecial, refused, typeOf } from '../../backend-suite/guest.ts';
 import { SharedFolder } from './shared-folder.ts';
 
 const { readOnly, readWrite, writeOnly, truncate } = openFlags;
@@ -259,6 +259,28 @@ describe('a folder that the host moves out of the share', () => {
       expect(state(outside)).toEqual(before);
     });
   }
+
+  it('is out of reach however deep in it the guest is', async () => {
+    const { backend, guest } = share;
+    let folder = await guest.at('above/moved');
+    // Where the kernel's path is looked at, instead of each name on the way (descriptor-walk.ts).
+    for (const name of ['1', '2', '3', '4', '5'])
+      folder = guest.keep(backend.mkdir(folder, bytes(name), 0o755, nobodySpecial));
+    guest.keep(backend.mkdir(folder, bytes('folder'), 0o755, nobodySpecial));
+    for (const place of [outside, join(share.path, 'renamed')]) {
+      await sleep(longEnough);
+      expect(typeOf(backend.getattr(fileIn(share, folder, 'folder')))).toBe(fileType.folder);
+      renameSync(join(share.path, 'above'), place);
+      await sleep(longEnough);
+      const before = state(place);
+      for (let attempt = 0; attempt < 2; attempt++) {
+        await refused(() => backend.lookup(folder, bytes('folder')), 'ESTALE', 'ENOENT');
+        await refused(() => backend.mkdir(folder, bytes('new'), 0o755, nobodySpecial), 'ESTALE', 'ENOENT');
+      }
+      expect(state(place)).toEqual(before);
+      renameSync(place, join(share.path, 'above'));
+    }
+  });
 
   it('does not take a folder along that is open, beyond its listing', async () => {
     const folder = await share.guest.open('above/moved', readOnly);

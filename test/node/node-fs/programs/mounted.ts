@@ -75,6 +75,7 @@ const fsids = new Set<bigint>();
 for (const folder of folders) fsids.add(backend.statfs(await guest.at(folder)).fsid);
 await guest.leave();
 // The guest has been in there, and refers to nothing any more.
-const left = await codeOf(() => execFileSync('umount', [join(share, 'first')], { stdio: 'pipe' }));
+const mounted = ['first', 'second', 'bare'].map((name) => join(share, name));
+const left = await codeOf(() => execFileSync('umount', mounted, { stdio: 'pipe' }));
 await backend.close();
 console.log(JSON.stringify({ left, numbers, listed, owners, codes, lists, content, lines, fileSystems: fsids.size }));
