@@ -78,7 +78,10 @@ export class DescriptorWalk implements Walk {
     this.#native = native;
     this.#root = descriptors.withRoom(() => host.open(root, O_PATH | O_DIRECTORY));
     this.#rootPath = magicLink(this.#root);
-    this.#folders = new FolderDescriptors(descriptors, orClose(this.#root, () => this.rootStat().dev));
+    this.#folders = new FolderDescriptors(
+      descriptors,
+      orClose(this.#root, () => this.rootStat().dev),
+    );
     this.#links =
       native && orClose(this.#root, () => descriptors.withRoom(() => host.open(ownDescriptors, O_PATH | O_DIRECTORY)));
   }
@@ -244,7 +247,8 @@ export class DescriptorWalk implements Walk {
     for (; above !== undefined; above = above.parent) {
       fd = this.#known(above);
       if (fd !== undefined) break;
-      if (uncertain.length === mostLooks && this.#isInPlace(folder)) return this.#used(folder.folder as FolderDescriptor);
+      if (uncertain.length === mostLooks && this.#isInPlace(folder))
+        return this.#used(folder.folder as FolderDescriptor);
       uncertain.push(above);
     }
     if (fd === undefined) throw new Error('a tree of folders without a root');

@@ -84,34 +84,37 @@ describe('a share', () => {
     }
   });
 
-  it.runIf(existsSync('/proc/self/fd'))('keeps what it has of a folder for the next walk, unless the guest removes it', async () => {
-    const backend = NodeFsBackend.open(place, { readOnly: false });
-    const guest = new Guest(backend);
-    /** Numbers of the descriptors that stand for what is below the share, by its name there. */
-    const descriptors = (): Record<string, string> =>
-      Object.fromEntries(
-        readdirSync('/proc/self/fd').flatMap((fd) => {
-          const path = linkOf(fd);
-          return path.startsWith(`${place}/`) ? [[path.slice(place.length + 1), fd]] : [];
-        }),
-      );
-    for (const name of ['a', 'a/b', 'other']) await guest.mkdir(name);
-    for (const name of ['a/b/file', 'other/file']) await guest.file(name);
-    await guest.leave();
-    const kept = descriptors();
-    expect(Object.keys(kept).toSorted()).toEqual(['a', 'a/b', 'other']);
-    await guest.at('a/b/file');
-    await guest.leave();
-    expect(descriptors()).toEqual(kept);
-    await guest.unlink('a/b/file');
-    const folder = await guest.at('a/b');
-    await guest.rmdir('a/b');
-    await refused(() => backend.mkdir(folder, bytes('new'), 0o755, nobodySpecial), 'ENOENT');
-    await guest.leave();
-    expect(descriptors()).toEqual({ a: kept['a'], other: kept['other'] });
-    await backend.close();
-    expect(descriptors()).toEqual({});
-  });
+  it.runIf(existsSync('/proc/self/fd'))(
+    'keeps what it has of a folder for the next walk, unless the guest removes it',
+    async () => {
+      const backend = NodeFsBackend.open(place, { readOnly: false });
+      const guest = new Guest(backend);
+      /** Numbers of the descriptors that stand for what is below the share, by its name there. */
+      const descriptors = (): Record<string, string> =>
+        Object.fromEntries(
+          readdirSync('/proc/self/fd').flatMap((fd) => {
+            const path = linkOf(fd);
+            return path.startsWith(`${place}/`) ? [[path.slice(place.length + 1), fd]] : [];
+          }),
+        );
+      for (const name of ['a', 'a/b', 'other']) await guest.mkdir(name);
+      for (const name of ['a/b/file', 'other/file']) await guest.file(name);
+      await guest.leave();
+      const kept = descriptors();
+      expect(Object.keys(kept).toSorted()).toEqual(['a', 'a/b', 'other']);
+      await guest.at('a/b/file');
+      await guest.leave();
+      expect(descriptors()).toEqual(kept);
+      await guest.unlink('a/b/file');
+      const folder = await guest.at('a/b');
+      await guest.rmdir('a/b');
+      await refused(() => backend.mkdir(folder, bytes('new'), 0o755, nobodySpecial), 'ENOENT');
+      await guest.leave();
+      expect(descriptors()).toEqual({ a: kept['a'], other: kept['other'] });
+      await backend.close();
+      expect(descriptors()).toEqual({});
+    },
+  );
 
   it('lets a file be released while its fsync is under way', async () => {
     const backend = NodeFsBackend.open(place, { readOnly: false });
