@@ -1,6 +1,7 @@
 // Descriptors of folders, kept to save walks. Clients let go of the folders that they only walk through and come again a moment
 // later, so one stays when its folder's entry has gone, for the next entry of the same folder. As long as it is open no other
 // folder can have that folder's inode number: whether a name leads to it is told by the name's attributes alone.
+import { LastingMap } from '../../../devices/9p/lasting-map.ts';
 import { closeUnwritten, Reclaimable } from './descriptors.ts';
 import type { Descriptors } from './descriptors.ts';
 import type { HostPath } from './host.ts';
@@ -46,7 +47,7 @@ export class FolderDescriptors {
   readonly #rootDevice: bigint;
   readonly #all = new Set<FolderDescriptor>();
   /** Of the root's file system, by inode number (as a double: a place, no proof). A later one takes the place of an earlier. */
-  readonly #byNumber = new Map<number, { readonly ino: bigint; readonly descriptor: FolderDescriptor }>();
+  readonly #byNumber = new LastingMap<number, { readonly ino: bigint; readonly descriptor: FolderDescriptor }>();
 
   constructor(descriptors: Descriptors, rootDevice: bigint) {
     this.#descriptors = descriptors;

@@ -67,7 +67,7 @@ export class Looks {
   at(node: Node): Attributes {
     const seen = this.#seen;
     this.#seen = undefined;
-    if (seen?.entry.node === node && performance.now() - seen.at < freshTime)
+    if (seen !== undefined && seen.entry === this.#tree.get(node) && performance.now() - seen.at < freshTime)
       return this.#attributes(seen.stat, () => this.#placeOf(seen.entry));
     const stat = this.#statByRow(node);
     return stat === undefined ? this.#look(this.#tree.get(node)) : this.#attributesByRow(node, stat);
