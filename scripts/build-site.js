@@ -1,7 +1,7 @@
 // @ts-check
 // Builds the page into a folder that any static host can serve: node scripts/build-site.js [FOLDER]
 import { createHash } from 'node:crypto';
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { gunzipSync } from 'node:zlib';
@@ -37,11 +37,15 @@ export const workerBuild = {
   platform: 'browser',
   chunkNames: 'worker-[name]-[hash]',
   plugins: [
-    oneCore(worker, {
-      [join(repository, 'devices/9p/memory.ts')]: stores,
-      [join(repository, 'src/browser/picked-folder/open.ts')]: stores,
-      [join(repository, 'src/browser/opfs-disk/open.ts')]: stores,
-    }),
+    oneCore(
+      worker,
+      {
+        [join(repository, 'devices/9p/memory.ts')]: stores,
+        [join(repository, 'src/browser/picked-folder/open.ts')]: stores,
+        [join(repository, 'src/browser/opfs-disk/open.ts')]: stores,
+      },
+      [join(repository, 'src/store/crc32.ts')],
+    ),
   ],
 };
 
@@ -67,16 +71,20 @@ export async function buildSite(folder, source = web) {
   cpSync(join(repository, 'guest-images/images'), join(folder, 'images'), { recursive: true });
   // A machine that has booted depends on these.
   const version = sha256(Buffer.from(JSON.stringify(digests(folder))));
-  // The page imports vm9 by name: what an embedder gets.
+  // The page imports vm9 by name: what an embedder gets. A script, because Chromium parses a module in any case, even where it has the
+  // compiled form beside it.
   const page = await build({
     ...common,
     ...written,
     entryPoints: { page: join(source, program) },
-    define: { siteVersion: JSON.stringify(version) },
+    format: 'iife',
+    banner: { js: '"use strict"; const thisScript = { url: document.currentScript.src };' },
+    define: { siteVersion: JSON.stringify(version), 'import.meta': 'thisScript' },
   });
   const wasiEntry = { 'browser-wasi-worker': join(repository, 'src/browser/wasi-worker-entry.ts') };
   const wasi = await build({ ...common, ...written, entryPoints: wasiEntry, platform: 'browser' });
   const ahead = files.includes('start-ahead.ts') ? await inline(join(source, 'start-ahead.ts')) : '';
+  const style = takeStyle(folder);
   writeFileSync(join(folder, 'licences.txt'), licencesOf(page.metafile, machine.metafile, wasi.metafile));
   for (const name of files) {
     if (/\.(svg|png|ico|webmanifest)$/.test(name)) cpSync(join(source, name), join(folder, name));
@@ -84,7 +92,7 @@ export async function buildSite(folder, source = web) {
       const html = readFileSync(join(source, name), 'utf8');
       writeFileSync(
         join(folder, name),
-        html.replace('/* start-ahead.ts */', () => ahead),
+        html.replace('/* start-ahead.ts */', () => ahead).replace('/* page.css */', () => style),
       );
     }
   }
@@ -114,6 +122,18 @@ async function inline(path) {
     alias: { vm9: join(repository, 'src/browser/boot-cache/read.ts') },
   });
   return (outputFiles[0]?.text ?? '').trim().replaceAll('</', '<\\/');
+}
+
+/**
+ * The page's style, which stands in its HTML: a file of its own would cost more than it has bytes.
+ * @param {string} folder
+ */
+function takeStyle(folder) {
+  const file = join(folder, 'page.css');
+  if (!existsSync(file)) return '';
+  const style = readFileSync(file, 'utf8').replace(/\/\*# sourceMappingURL=.*/, '');
+  for (const name of [file, `${file}.map`]) rmSync(name);
+  return style.trim();
 }
 
 /**

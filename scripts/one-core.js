@@ -8,9 +8,10 @@ import { join, resolve } from 'node:path';
 /**
  * @param {string} core the module that everything else is fetched by
  * @param {Readonly<Record<string, string>>} behind modules that are fetched by it, each with one whose modules it may take for granted
+ * @param {readonly string[]} shared small modules that several of those have in common: they come with the core
  * @returns {import('esbuild').Plugin}
  */
-export function oneCore(core, behind = {}) {
+export function oneCore(core, behind = {}, shared = []) {
   return {
     name: 'one-core',
     setup(build) {
@@ -20,11 +21,13 @@ export function oneCore(core, behind = {}) {
         const file = resolve(resolveDir, path);
         if (kind === 'dynamic-import') fetched.add(file);
         // Otherwise an import for its own sake would be left out.
-        return [core, ...Object.values(behind)].includes(file) ? { path: file, sideEffects: true } : undefined;
+        return [core, ...shared, ...Object.values(behind)].includes(file)
+          ? { path: file, sideEffects: true }
+          : undefined;
       });
       build.onLoad({ filter: /\.ts$/ }, async ({ path }) => {
-        if (!fetched.has(path) || path === core) return undefined;
-        const before = [core, behind[path] ?? core];
+        if (!fetched.has(path) && path !== core) return undefined;
+        const before = path === core ? shared : [core, behind[path] ?? core];
         const imports = before.map((file) => `import ${JSON.stringify(file)};`).join('\n');
         return { contents: `${await readFile(path, 'utf8')}\n${imports}`, loader: 'ts' };
       });

@@ -7,21 +7,22 @@ const clockError = 5;
 const clockAttempts = 4;
 
 /**
- * Linux takes whole seconds from the board's clock and adds half of one: times of the host's files would lie in its future.
- * The guest is behind by the time that the word takes, so it is told again where that was long; nobody waits for the answer to
- * that, for what the agent is asked next it does after it.
+ * For a guest that was not told soon enough: it is told until that is so. Nobody waits for the answers, for what the agent is asked
+ * next it does after it.
  */
-export async function setClock(agent: Agent, platform: Platform): Promise<void> {
-  if (await tellTime(agent, platform)) return;
-  const tellAgain = async (): Promise<void> => {
-    for (let attempt = 1; attempt < clockAttempts; attempt++) if (await tellTime(agent, platform)) return;
+export function setClockAgain(agent: Agent, platform: Platform): void {
+  const tell = async (): Promise<void> => {
+    for (let attempt = 1; attempt < clockAttempts; attempt++) if (await setClock(agent, platform)) return;
   };
   // A guest that is gone needs no clock.
-  tellAgain().catch(() => undefined);
+  tell().catch(() => undefined);
 }
 
-/** Whether it was told soon enough. */
-async function tellTime(agent: Agent, platform: Platform): Promise<boolean> {
+/**
+ * Linux takes whole seconds from the board's clock and adds half of one: times of the host's files would lie in its future.
+ * Resolves with whether the guest was told soon enough: it is behind by the time that the word takes.
+ */
+export async function setClock(agent: Agent, platform: Platform): Promise<boolean> {
   const start = platform.now();
   await agent.setClock(BigInt(Date.now()) * 1_000_000n);
   return platform.now() - start < clockError;

@@ -6,7 +6,7 @@ import { watchForAgent } from './agent-watch.ts';
 import type { Emitter } from './emitter.ts';
 import { VmError, asVmError } from './errors.ts';
 import { describeExit } from './exit-sentence.ts';
-import { setClock } from './guest-clock.ts';
+import { setClock, setClockAgain } from './guest-clock.ts';
 import { LinkAgentPort } from './link-agent-port.ts';
 import type { Filling } from './snapshot/fill-ahead.ts';
 import type { Met, Resumption } from './snapshot/resumption.ts';
@@ -327,23 +327,18 @@ export class VmRun {
     const agent = new Agent(port);
     this.#agentPort = port;
     this.#agent = agent;
-    const { platform } = this.#context;
-    const tellTime = (): Promise<void> => setClock(agent, platform);
-    const makeCommand = (): VmCommand => new VmCommand();
-    (this.#resumption?.meet(agent, platform, tellTime, makeCommand) ?? this.#keep(agent))
-      .then((met) => this.#mountShares(agent, met))
-      .then(
-        () => {
-          if (this.#agent !== agent) return;
-          this.#reach('shares');
-          this.#isReady = true;
-          this.#ready.resolve();
-          this.#context.events.emit('ready', { milliseconds: platform.now() - this.#startTime });
-        },
-        (error: unknown) => {
-          if (this.#agent === agent) this.#cannotBeReady(asVmError(error));
-        },
-      );
+    this.#makeReady(agent).then(
+      () => {
+        if (this.#agent !== agent) return;
+        this.#reach('shares');
+        this.#isReady = true;
+        this.#ready.resolve();
+        this.#context.events.emit('ready', { milliseconds: this.#context.platform.now() - this.#startTime });
+      },
+      (error: unknown) => {
+        if (this.#agent === agent) this.#cannotBeReady(asVmError(error));
+      },
+    );
   }
 
   /** Gives away the machine as it has booted, if it is wanted, and lets it have its shares. */
@@ -355,7 +350,7 @@ export class VmRun {
       await keep(agent, this.#context.console, (mode) => this.#save(mode));
     }
     this.#plugShares();
-    return { mounted: 0, clockIsSet: false };
+    return { mounted: 0, woken: undefined };
   }
 
   #plugShares(): void {
@@ -364,11 +359,24 @@ export class VmRun {
     this.#context.console.tellSize();
   }
 
-  async #mountShares(agent: Agent, { mounted, clockIsSet }: Met): Promise<void> {
+  async #makeReady(agent: Agent): Promise<void> {
+    const { platform } = this.#context;
+    const tellTime = (): Promise<boolean> => setClock(agent, platform);
+    const makeCommand = (): VmCommand => new VmCommand();
+    const met = this.#resumption?.meet(agent, platform, tellTime, makeCommand) ?? (await this.#keep(agent));
+    const { mounted, woken } = met;
+    // Where the guest is gone before it has said hello, that tells it.
+    woken?.catch(() => undefined);
     await agent.ready;
     this.#reach('kernel');
     this.#reach('agent');
-    if (this.#setup?.clock === 'host' && !clockIsSet) await setClock(agent, this.#context.platform);
+    const told = woken ?? (this.#setup?.clock === 'host' ? tellTime() : true);
+    // At once: the agent does one after the other, and each wait is a way there and back.
+    const [isRight] = await Promise.all([told, this.#mountShares(agent, mounted)]);
+    if (!isRight) setClockAgain(agent, platform);
+  }
+
+  async #mountShares(agent: Agent, mounted: number): Promise<void> {
     // One after another: a share can be mounted on a folder of an earlier one.
     const rootFirst = this.#context.shares
       .slice(mounted)

@@ -13,6 +13,8 @@ import('./worker-entry.ts').then(() => {
 }, reportError);
 
 if (name !== '') {
+  // The machine goes on from there, with a folder that is stored: what both take is wanted as soon as the program has come.
+  for (const wanted of [import('./stores.ts'), import('../snapshot/worker-side.ts')]) wanted.catch(() => undefined);
   readBootedAhead(name).then(
     (booted) => postMessage({ type: 'booted', booted } satisfies AheadMessage, booted ? [booted.bytes.buffer] : []),
     // The page tries itself, and tells why it cannot be.

@@ -15,10 +15,14 @@ const freshEntropy = 64;
 export interface Met {
   /** Shares that are mounted already, the first of all. */
   readonly mounted: number;
-  readonly clockIsSet: boolean;
+  /**
+   * Resolves when its clock and its randomness are of the present, with whether it was told the time soon enough. Undefined where it
+   * was told nothing.
+   */
+  readonly woken: Promise<boolean> | undefined;
 }
 
-const unmet: Met = { mounted: 0, clockIsSet: false };
+const unmet: Met = { mounted: 0, woken: undefined };
 
 export class Resumption {
   /** That ran when the machine was saved. */
@@ -50,18 +54,13 @@ export class Resumption {
    * The guest has opened the agent's port: what ran goes on before anything else happens on it. Of a guest that has restarted since
    * nothing is known.
    */
-  async meet(
-    agent: Agent,
-    platform: Platform,
-    setClock: () => Promise<void>,
-    makeCommand: () => VmCommand,
-  ): Promise<Met> {
+  meet(agent: Agent, platform: Platform, setClock: () => Promise<boolean>, makeCommand: () => VmCommand): Met {
     if (this.#isMet) return unmet;
     this.#isMet = true;
     const { agent: state, clock } = this.#record;
     if (state !== undefined) this.#adopt(agent, state, makeCommand);
-    if (clock === 'host') await this.#wake(agent, platform, setClock);
-    return { mounted: state === undefined ? 0 : this.#record.shares.length, clockIsSet: clock === 'host' };
+    const woken = clock === 'host' ? this.#wake(agent, platform, setClock) : undefined;
+    return { mounted: state === undefined ? 0 : this.#record.shares.length, woken };
   }
 
   /** The end of the shell that was on the console, for the first who asks. */
@@ -90,10 +89,15 @@ export class Resumption {
   }
 
   /** Before any program of the guest runs on: its clock is the host's again, and its randomness no other guest's. */
-  async #wake(agent: Agent, platform: Platform, setClock: () => Promise<void>): Promise<void> {
+  async #wake(agent: Agent, platform: Platform, setClock: () => Promise<boolean>): Promise<boolean> {
     const entropy = new Uint8Array(freshEntropy);
     platform.randomFill(entropy);
     // At once, since the agent does one after the other: each wait is a way there and back.
-    await Promise.all([setClock(), agent.reseed(entropy), this.#record.frozen ? agent.thaw() : undefined]);
+    const [isRight] = await Promise.all([
+      setClock(),
+      agent.reseed(entropy),
+      this.#record.frozen ? agent.thaw() : undefined,
+    ]);
+    return isRight;
   }
 }

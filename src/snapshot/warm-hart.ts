@@ -11,7 +11,7 @@ export interface WarmHart extends DecodedState {
 
 const name = 'warm';
 const words = new Int32Array(0);
-const example: WarmHart = { interpreter: new Uint8Array(0), pages: words, counts: words, entries: words };
+const example: WarmHart = { interpreter: new Uint8Array(0), pages: words, counts: words, runs: words, entries: words };
 
 /** The section, by its name. */
 export function saveWarm({ interpreter, pages, registers }: Hart): Readonly<Record<string, object>> {

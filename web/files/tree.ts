@@ -61,8 +61,8 @@ export class FileTree {
   constructor(session: Session) {
     this.#session = session;
     effect(() => {
-      const vm = session.vm.value;
-      if (vm === undefined) return undefined;
+      // The guest's way to its prompt takes all of two processors.
+      if (session.vm.value === undefined || !session.settled.value) return undefined;
       const places = session.places.peek();
       return untracked(() => this.#follow(places));
     });

@@ -6,6 +6,11 @@ import { missingFeature, troubleOfError, troubleOfExit, type Trouble } from './t
 import { keptIn, type Place } from './places.ts';
 import { WorkerAhead } from './worker-ahead.ts';
 
+/** Milliseconds in which a machine that goes on from an earlier boot has its prompt. */
+const startTime = 600;
+/** Milliseconds from the start of a shell in which its prompt is drawn. */
+const promptTime = 100;
+
 export type SessionState =
   | { readonly phase: 'booting' }
   | { readonly phase: 'running' }
@@ -47,11 +52,14 @@ export class Session {
   readonly memory = signal(0);
   /** It goes on from a file. */
   readonly resumed = signal(false);
+  /** The present machine has its prompt, or takes long: what need not be there before that is done then. */
+  readonly settled = signal(false);
   /** What the present machine has begun with; undefined until it runs. */
   readonly begun = signal<VmStatistics['start'] | undefined>(undefined);
   readonly #screen: ConsoleScreen;
   #worker = new WorkerAhead();
   #disconnect: () => void = () => undefined;
+  #settling: ReturnType<typeof setTimeout> | undefined;
   /** Counts starts: the last one counts. */
   #turn = 0;
   #left = Promise.resolve();
@@ -132,7 +140,10 @@ export class Session {
         this.places.value = told.map((place) => (place.kind === 'storage' ? { ...place, kind: kept } : place));
       }
     });
-    vm.on('unready', (error) => this.#screen.say(error.message));
+    vm.on('unready', (error) => {
+      this.#screen.say(error.message);
+      this.#settle(0);
+    });
     // Once more after each reboot of the guest.
     vm.on('ready', () => {
       this.state.value = { phase: 'running' };
@@ -155,8 +166,16 @@ export class Session {
       this.memory.value = memory;
       this.resumed.value = snapshot !== undefined;
       this.begun.value = undefined;
+      this.settled.value = false;
       booting();
     });
+    this.#settle(startTime);
+  }
+
+  /** In so many milliseconds. The last call counts. */
+  #settle(after: number): void {
+    clearTimeout(this.#settling);
+    this.#settling = setTimeout(() => (this.settled.value = true), after);
   }
 
   #began(vm: Vm, start: VmStatistics['start']): void {
@@ -164,7 +183,9 @@ export class Session {
   }
 
   #over(vm: Vm | undefined, trouble: Trouble): void {
-    if (this.vm.value === vm) this.state.value = { phase: 'over', trouble };
+    if (this.vm.value !== vm) return;
+    this.#settle(0);
+    this.state.value = { phase: 'over', trouble };
   }
 
   /** Gives the console a shell, and another when that has ended. Resolves when the guest goes down. */
@@ -173,6 +194,7 @@ export class Session {
     while (vm.isReady) {
       try {
         const ended = await vm.startShell({ term: 'xterm-256color' });
+        this.#settle(promptTime);
         await ended();
         if (vm.isReady) this.#screen.say('the shell has ended; here is another');
       } catch (error) {

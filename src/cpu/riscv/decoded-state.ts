@@ -6,10 +6,12 @@ import { at, entryBytes, heatBytes, heatShift, pageSize } from './layout.ts';
 import type { Registers } from './registers.ts';
 
 export interface DecodedState {
-  /** Pages of RAM, and how many decoded entries each has. */
+  /** Pages of RAM, and how many runs of entries each has. */
   readonly pages: Int32Array<ArrayBuffer>;
   readonly counts: Int32Array<ArrayBuffer>;
-  /** Three words for each entry: its number in the page, and the two that it is made of. */
+  /** Two words for each run: the number of its first entry in the page, and how many entries it has. */
+  readonly runs: Int32Array<ArrayBuffer>;
+  /** The entries of the runs, one behind another, of two words each. In a run are some that are not decoded, which are zeros. */
   readonly entries: Int32Array<ArrayBuffer>;
 }
 
@@ -22,8 +24,11 @@ export interface DecodedPlaces {
 }
 
 const slots = pageSize / 2;
+const none = -1;
 export const placesBytes = slots / 8;
 const entryWords = entryBytes / 4;
+/** Entries that are not decoded, between two runs, for which it pays to make them one: an instruction of four bytes has one. */
+const smallGap = 3;
 const handlerMask = 0xffff;
 const undecoded = pseudoHandlers.indexOf('undecoded');
 const translated = pseudoHandlers.indexOf('translated');
@@ -31,10 +36,15 @@ const translated = pseudoHandlers.indexOf('translated');
 export function saveDecoded(decoded: DecodedPages, { words }: Registers): DecodedState {
   const places = [...decoded.places()];
   const counts = new Int32Array(places.length);
-  const entries = new Int32Array(places.length * slots * 3);
+  const entries = new Int32Array(places.length * slots * entryWords);
   let length = 0;
+  const runs: number[] = [];
   for (const [index, [, place]] of places.entries()) {
-    const before = length;
+    const before = runs.length;
+    let begin = 0;
+    // No run of this page is open where it is none.
+    let end = none;
+    const close = (): void => void (end !== none && runs.push(begin, end - begin));
     for (let slot = 0; slot < slots; slot += 1) {
       const word = place / 4 + slot * entryWords;
       const [first = 0, second = 0] = [words[word], words[word + 1]];
@@ -42,27 +52,37 @@ export function saveDecoded(decoded: DecodedPages, { words }: Registers): Decode
       // as where a region is dropped: it may be part of a sequence that begins before it.
       const kept = (first & handlerMask) === translated ? first & ~handlerMask : first;
       if (kept === 0 && second === 0) continue;
-      entries[length++] = slot;
+      if (end === none || slot - end > smallGap) {
+        close();
+        begin = slot;
+      } else {
+        // Those between are zeros.
+        length += (slot - end) * entryWords;
+      }
       entries[length++] = kept;
       entries[length++] = second;
+      end = slot + 1;
     }
-    counts[index] = (length - before) / 3;
+    close();
+    counts[index] = (runs.length - before) / 2;
   }
   const pages = Int32Array.from(places, ([ramPage]) => ramPage);
-  return { pages, counts, entries: entries.slice(0, length) };
+  return { pages, counts, runs: Int32Array.from(runs), entries: entries.slice(0, length) };
 }
 
 /** For a hart whose RAM is as it was, that has decoded nothing. */
 export function restoreDecoded(decoded: DecodedPages, { words }: Registers, state: DecodedState): void {
-  const { pages, counts, entries } = state;
+  const { pages, counts, runs, entries } = state;
+  let run = 0;
   let from = 0;
   for (let index = 0; index < pages.length; index += 1) {
     const place = decoded.placeFor(pages[index] ?? 0) / 4;
-    const end = from + (counts[index] ?? 0) * 3;
-    for (; from < end; from += 3) {
-      const word = place + (entries[from] ?? 0) * entryWords;
-      words[word] = entries[from + 1] ?? 0;
-      words[word + 1] = entries[from + 2] ?? 0;
+    const end = run + (counts[index] ?? 0) * 2;
+    for (; run < end; run += 2) {
+      const to = from + (runs[run + 1] ?? 0) * entryWords;
+      // Entry by entry took longer than all else here: this runs once, in code that nobody has compiled.
+      words.set(entries.subarray(from, to), place + (runs[run] ?? 0) * entryWords);
+      from = to;
     }
   }
 }

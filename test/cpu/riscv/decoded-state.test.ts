@@ -1,9 +1,15 @@
 // What a hart has decoded goes into another hart over the same RAM, which then has it.
 import { expect, test } from 'vitest';
 import { decodeAhead } from '../../../src/cpu/riscv/decode-ahead.ts';
-import { placesBytes, restoreDecoded, saveDecoded, saveDecodedPlaces } from '../../../src/cpu/riscv/decoded-state.ts';
+import {
+  decodePlaces,
+  placesBytes,
+  restoreDecoded,
+  saveDecoded,
+  saveDecodedPlaces,
+} from '../../../src/cpu/riscv/decoded-state.ts';
 import { restoreHart, saveHart } from '../../../src/cpu/riscv/hart-state.ts';
-import { at, pageFlagsAt, pageSize } from '../../../src/cpu/riscv/layout.ts';
+import { at, entryBytes, pageFlagsAt, pageSize } from '../../../src/cpu/riscv/layout.ts';
 import { ramBase, TestHart } from './test-hart.ts';
 
 const program = `
@@ -49,6 +55,32 @@ test('it has the same decoded, runs the same, and takes back what is overwritten
   expect(decodedOf(second).length).toBeGreaterThan(4);
 
   expectOwnCode(first, second, bytes.length);
+});
+
+test('what is decoded here and there in several pages is the same in the other hart, to the last entry', () => {
+  const first = new TestHart();
+  // Instructions of two and of four bytes, and returns, at which decoding ends.
+  const halves = new Uint16Array(first.ram.buffer, first.ram.byteOffset, (4 * pageSize) / 2);
+  for (let slot = 0; slot < halves.length; slot += 4) halves.set([0x0001, 0x0293, 0x0070, 0x8082], slot);
+  const pages = Int32Array.of(3, 1);
+  const places = new Uint8Array(2 * placesBytes);
+  // At the ends of the page, and with gaps of all sizes.
+  for (const slot of [0, 4, 12, 28, 32, 48, 60, 1000, 1004, 2044]) places[slot >>> 3] = 0xff;
+  places[placesBytes + 7] = 1;
+  decodePlaces(first.hart.pages, first.hart.registers, { pages, places }, () => false);
+  const saved = structuredClone(saveDecoded(first.hart.pages, first.hart.registers));
+  expect(saved.counts.every((count) => count > 0)).toBe(true);
+
+  const second = new TestHart();
+  second.ram.set(first.ram);
+  restoreDecoded(second.hart.pages, second.hart.registers, saved);
+  const decoded = ({ hart }: TestHart): Int32Array[] =>
+    [...pages].map((page) => {
+      const place = hart.pages.placeFor(page) / 4;
+      return hart.registers.words.slice(place, place + (pageSize / 2) * (entryBytes / 4));
+    });
+  expect(decoded(second)).toEqual(decoded(first));
+  expect(decoded(second).map((words) => words.some((word) => word !== 0))).toEqual([true, true]);
 });
 
 test('a region is not kept: the other hart decodes its first instruction, and runs into it by a sequence, too', () => {

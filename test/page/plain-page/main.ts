@@ -9,9 +9,13 @@ declare global {
   }
 }
 
-const trouble = await registerServiceWorker({ onUpdate: (apply) => (window.applyUpdate = apply) });
-if (trouble !== undefined) console.error(trouble);
-const vm = createVm({ shares: [{ source: memory() }] });
-await vm.start();
-const release = await vm.exec('uname -m').stdout.text();
-document.title = `${release.trim()}, ${crossOriginIsolated ? 'isolated' : 'not isolated'}`;
+async function boot(): Promise<void> {
+  const trouble = await registerServiceWorker({ onUpdate: (apply) => (window.applyUpdate = apply) });
+  if (trouble !== undefined) console.error(trouble);
+  const vm = createVm({ shares: [{ source: memory() }] });
+  await vm.start();
+  const release = await vm.exec('uname -m').stdout.text();
+  document.title = `${release.trim()}, ${crossOriginIsolated ? 'isolated' : 'not isolated'}`;
+}
+
+void boot();
