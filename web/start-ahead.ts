@@ -16,8 +16,23 @@ declare global {
   var startAhead: StartAhead | undefined;
 }
 
+/** Milliseconds in which a worker begins, on a computer with other work. */
+const patience = 1000;
+
 // A page that is about to be loaded once more has no machine.
-if (!mustReload()) globalThis.startAhead = begin();
+if (mustReload()) loadProgram();
+else {
+  globalThis.startAhead = begin();
+  // The worker's beginning needs this thread for a moment. While the program runs here it would wait, for a tenth of a second; and it
+  // has more to do than the page.
+  const late = new Promise((resolve) => setTimeout(resolve, patience));
+  void Promise.race([globalThis.startAhead.worker.begun, late]).then(loadProgram);
+}
+
+function loadProgram(): void {
+  if (document.readyState === 'loading') addEventListener('DOMContentLoaded', loadProgram);
+  else document.head.append(Object.assign(document.createElement('script'), { src: 'page.js' }));
+}
 
 function begin(): StartAhead {
   const worker = new WorkerAhead();

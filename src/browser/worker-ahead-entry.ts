@@ -2,6 +2,8 @@
 // machines it reads that, for the page, while its own program is on its way: in the page each piece would wait for what is drawn.
 import { readBootedAhead, type AheadMessage } from './boot-cache/read.ts';
 
+postMessage({ type: 'begun' } satisfies AheadMessage);
+
 const early: unknown[] = [];
 const keep = ({ data }: MessageEvent): void => void early.push(data);
 addEventListener('message', keep);

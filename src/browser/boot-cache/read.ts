@@ -11,9 +11,11 @@ export interface BootedAhead {
   readonly isWhole: boolean;
 }
 
-/** What a worker that reads one for its page says of it. */
+/** What a worker that is started before its page's program says: first that it has begun, then, if it reads one, how that went. */
 export type AheadMessage =
-  { readonly type: 'booted'; readonly booted: BootedAhead | undefined } | { readonly type: 'unread' };
+  | { readonly type: 'begun' }
+  | { readonly type: 'booted'; readonly booted: BootedAhead | undefined }
+  | { readonly type: 'unread' };
 
 /**
  * Reads the machine that is kept in the cache with that name, before it is known which is wanted: there is one. For the option
