@@ -14,10 +14,13 @@ import type { RegionPart } from './known-regions.ts';
 import type { Decoded } from './decoder.ts';
 import type { FloatInline } from './float-inline.ts';
 import type { HighMultiply } from './multiply.ts';
+import { findRuns } from './access-runs.ts';
+import type { AccessRun, RunPart } from './access-runs.ts';
 import { isReturn, pageOf } from './region.ts';
 import { registerFields } from './register-fields.ts';
 import type { Region, RegionBlock } from './region.ts';
 import { regionSignature } from './region-signature.ts';
+import { RunOps } from './run-ops.ts';
 import { Scratch } from './scratch.ts';
 import { TranslatorOps } from './translator-ops.ts';
 import type { InstructionExits, RegionFrame } from './translator-ops.ts';
@@ -73,6 +76,10 @@ class RegionCode implements InstructionExits {
   readonly #xLocals: (Local | undefined)[] = [];
   readonly #fLocals: (Local | undefined)[] = [];
   readonly #ops: TranslatorOps;
+  readonly #runOps: RunOps;
+  /** Where the runs of the present block have their lowest byte in memory; 0: not in one page that is known. */
+  readonly #places = new Map<AccessRun, Local>();
+  readonly #runScratch: Scratch;
   readonly #farPages = new Map<number, FarPage>();
   /** Instructions from the start of each block to where the count is looked at again, at most. */
   readonly #reach: readonly number[];
@@ -119,6 +126,8 @@ class RegionCode implements InstructionExits {
     const [first] = region.blocks[0]?.instructions ?? [];
     if (first === undefined) throw new Error('a region has an instruction');
     this.#ops = new TranslatorOps(this.#frame, this, first.decoded);
+    this.#runScratch = new Scratch(code);
+    this.#runOps = new RunOps(this.#frame, this, first.decoded);
     this.#flow = new ControlFlow(region.graph);
     this.#writer = new StructuredWriter(code, this.#flow, (block) => this.#emitBlock(block));
     this.#reach = this.#flow.longestPaths(region.blocks.map(({ instructions }) => instructions.length));
@@ -194,19 +203,52 @@ class RegionCode implements InstructionExits {
       code.end();
     }
     code.get(this.#budget).i32Const(instructions.length).op(op.i32_sub).set(this.#budget);
-    for (let index = 0; index < instructions.length; index += 1) {
-      const instruction = instructions[index];
-      if (instruction === undefined) break;
-      const { offset, decoded } = instruction;
-      this.#number = number;
-      this.#offset = offset;
-      this.#unpaid = instructions.length - index;
-      this.#scratch.reset();
-      const lastPage = pageOf(offset + decoded.length - 1);
-      if (lastPage !== pageOf(offset)) this.#emitPageCheck(lastPage, () => this.emitRetry());
-      this.#ops.emit(decoded, offset);
+    const runs = findRuns(instructions);
+    this.#places.clear();
+    this.#runScratch.reset();
+    for (let index = 0; index < instructions.length;) {
+      const part = runs.get(index);
+      const count = part?.count ?? 1;
+      if (part === undefined)
+        this.#emitInstruction(number, index, (decoded, offset) => this.#ops.emit(decoded, offset));
+      else this.#emitRunPart(number, index, part);
+      index += count;
     }
     if (next !== undefined) this.#emitTransfer(number, next);
+  }
+
+  #emitInstruction(number: number, index: number, emit: (decoded: Decoded, offset: number) => void): void {
+    const instructions = this.#region.blocks[number]?.instructions ?? [];
+    const instruction = instructions[index];
+    if (instruction === undefined) throw new RangeError(`block ${number} has no instruction ${index}`);
+    const { offset, decoded } = instruction;
+    this.#number = number;
+    this.#offset = offset;
+    this.#unpaid = instructions.length - index;
+    this.#scratch.reset();
+    const lastPage = pageOf(offset + decoded.length - 1);
+    if (lastPage !== pageOf(offset)) this.#emitPageCheck(lastPage, () => this.emitRetry());
+    emit(decoded, offset);
+  }
+
+  /** Emits accesses of a run twice: where the run is in one page that is known, and where each looks for itself. */
+  #emitRunPart(number: number, index: number, { run, count, isFirst, isLast }: RunPart): void {
+    const code = this.#code;
+    const place = this.#places.get(run) ?? this.#runScratch.take('i32');
+    this.#places.set(run, place);
+    const each = (emit: (decoded: Decoded, offset: number) => void): void => {
+      for (let at = index; at < index + count; at += 1) this.#emitInstruction(number, at, emit);
+    };
+    const done = code.block();
+    const otherwise = code.block();
+    this.#scratch.reset();
+    if (isFirst) this.#runOps.emitLook(run, place, otherwise);
+    else code.get(place).op(op.i32_eqz).brIfUnlikely(otherwise);
+    each((decoded, offset) => this.#runOps.emitAt(decoded, offset, run, place));
+    code.br(done).end();
+    if (isFirst && !isLast) code.i32Const(0).set(place);
+    each((decoded, offset) => this.#ops.emit(decoded, offset));
+    code.end();
   }
 
   /** Goes on at the present instruction in the interpreter, as if nothing of it had happened. */

@@ -1,5 +1,5 @@
 // What an instruction asks of an engine, found by asking its row: one more reader of the rows.
-import type { FloatFormat, FloatOperation, Ops, SystemOperation, SignInjection } from '../ops.ts';
+import type { AccessSize, FloatFormat, FloatOperation, Ops, SystemOperation, SignInjection } from '../ops.ts';
 import type { Row } from './row.ts';
 
 /** A register, as an operand of a floating-point operation. */
@@ -22,6 +22,12 @@ export interface SignNeed {
   readonly format: FloatFormat;
 }
 
+/** A load or store; the address of each is rs1 and the immediate. */
+export interface AccessNeed {
+  readonly kind: 'read' | 'write';
+  readonly size: AccessSize;
+}
+
 export interface RowNeeds {
   /** What concerns the hart as a whole: a control and status register, a trap, a fence. */
   readonly hart: 'csr' | SystemOperation | undefined;
@@ -30,6 +36,8 @@ export interface RowNeeds {
   readonly sign: SignNeed | undefined;
   /** It moves a number between memory and a floating-point register and does nothing else. */
   readonly floatMove: boolean;
+  /** Not of an atomic access. */
+  readonly access: AccessNeed | undefined;
 }
 
 /** By row: the rows are the same for ever. */
@@ -63,6 +71,7 @@ class Asking implements Ops<Asked, void> {
     highMultiply: false,
     sign: undefined as SignNeed | undefined,
     floatMove: false,
+    access: undefined as AccessNeed | undefined,
   };
 
   readonly setX = nothing;
@@ -122,7 +131,8 @@ class Asking implements Ops<Asked, void> {
     return isOperand(value) && typeof sign === 'bigint' ? { ...value, negated: !value.negated } : undefined;
   }
 
-  load(): Asked {
+  load(_address: Asked, size: AccessSize): Asked {
+    this.needs.access = { kind: 'read', size };
     return 'loaded';
   }
 
@@ -130,7 +140,8 @@ class Asking implements Ops<Asked, void> {
     if (value === 'loaded') this.needs.floatMove = true;
   }
 
-  store(_address: Asked, value: Asked): void {
+  store(_address: Asked, value: Asked, size: AccessSize): void {
+    this.needs.access = { kind: 'write', size };
     this.needs.floatMove = isOperand(value) && value.register === 'f';
   }
 

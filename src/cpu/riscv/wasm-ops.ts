@@ -241,14 +241,12 @@ export abstract class WasmOps implements Ops<Emitted, Emitted> {
 
   load(_address: Emitted, size: AccessSize, extension: 'signed' | 'unsigned'): Emitted {
     const code = this.code;
-    const { address, offset, slot } = this.#translate('read', size);
-    const opcode = loads[extension][size];
+    const { address, offset, slot } = this.translate('read', size);
     code.if(this.movesFloat ? valueType.v128 : valueType.i64);
-    this.emitLoadMiss(address, size, opcode);
+    this.emitLoadMiss(address, size, loads[extension][size]);
     code.else();
-    this.#emitPlace(offset, slot);
-    if (!this.movesFloat) code.memory(opcode);
-    else code.simdMemory(size === 4 ? simdMemoryOp.v128_load32_zero : simdMemoryOp.v128_load64_zero);
+    this.emitPlace(offset, slot);
+    this.emitLoad(size, extension);
     code.end();
     return emitted;
   }
@@ -257,15 +255,32 @@ export abstract class WasmOps implements Ops<Emitted, Emitted> {
     const code = this.code;
     const value = this.scratch(this.movesFloat ? 'v128' : 'i64');
     code.set(value);
-    const { address, offset, slot } = this.#translate('write', size);
+    const { address, offset, slot } = this.translate('write', size);
     code.if();
     this.emitStoreMiss(address, value, size);
     code.else();
-    this.#emitPlace(offset, slot);
+    this.emitPlace(offset, slot);
     code.get(value);
-    if (!this.movesFloat) code.memory(stores[size]);
-    else code.simdMemory(size === 4 ? simdMemoryOp.v128_store32_lane : simdMemoryOp.v128_store64_lane);
+    this.emitStore(size);
     code.end();
+  }
+
+  /** Emits the load from the place in memory on the stack and `displacement`. */
+  protected emitLoad(size: AccessSize, extension: 'signed' | 'unsigned', displacement = 0): void {
+    if (!this.movesFloat) this.code.memory(loads[extension][size], displacement);
+    else {
+      const opcode = size === 4 ? simdMemoryOp.v128_load32_zero : simdMemoryOp.v128_load64_zero;
+      this.code.simdMemory(opcode, displacement);
+    }
+  }
+
+  /** Emits the store of the value on the stack to the place before it and `displacement`. */
+  protected emitStore(size: AccessSize, displacement = 0): void {
+    if (!this.movesFloat) this.code.memory(stores[size], displacement);
+    else {
+      const opcode = size === 4 ? simdMemoryOp.v128_store32_lane : simdMemoryOp.v128_store64_lane;
+      this.code.simdMemory(opcode, displacement);
+    }
   }
 
   amo(_address: Emitted, size: 4 | 8, update: (old: () => Emitted) => Emitted): Emitted {
@@ -350,8 +365,8 @@ export abstract class WasmOps implements Ops<Emitted, Emitted> {
     return emitted;
   }
 
-  /** Takes the address from the stack, leaves the condition that the cache cannot answer. */
-  #translate(kind: 'read' | 'write', size: AccessSize): { address: Local; offset: Local; slot: Local } {
+  /** Takes the address from the stack, leaves the condition that the cache cannot answer for so many bytes. */
+  protected translate(kind: 'read' | 'write', bytes: number): { address: Local; offset: Local; slot: Local } {
     const code = this.code;
     const address = this.scratch('i64');
     const offset = this.scratch('i64');
@@ -359,12 +374,12 @@ export abstract class WasmOps implements Ops<Emitted, Emitted> {
     code.tee(address).op(op.i32_wrap_i64).i32Const(8).op(op.i32_shr_u).i32Const(slotMask).op(op.i32_and);
     this.emitCache(kind);
     code.op(op.i32_add).tee(slot).memory(memoryOp.i64_load).get(address).op(op.i64_xor).tee(offset);
-    code.i64Const(pageSize - size).op(op.i64_gt_u);
+    code.i64Const(pageSize - bytes).op(op.i64_gt_u);
     return { address, offset, slot };
   }
 
-  /** The place in memory that `#translate` has found. */
-  #emitPlace(offset: Local, slot: Local): void {
+  /** The place in memory that `translate` has found. */
+  protected emitPlace(offset: Local, slot: Local): void {
     this.code.get(offset).op(op.i32_wrap_i64).get(slot).memory(memoryOp.i32_load, 8).op(op.i32_add);
   }
 
@@ -390,7 +405,7 @@ export abstract class WasmOps implements Ops<Emitted, Emitted> {
       .if(valueType.i32);
     this.emitAtomicMiss(address, place, size, kind);
     code.else();
-    this.#emitPlace(offset, slot);
+    this.emitPlace(offset, slot);
     code.end();
     code.set(place);
     return place;
