@@ -178,6 +178,7 @@ const simpleUnits: readonly (readonly [weight: number, make: (random: Choices) =
   [14, units.compressedArithmetic],
   [14, units.loadOrStore],
   [8, units.compressedLoadOrStore],
+  [4, units.accessRun],
   [6, units.atomicMemoryOperation],
   [3, units.reservedPair],
   [1, units.misalignedReservation],

@@ -123,6 +123,38 @@ function aimed(random: Choices, step: number, register: number, pointer = random
   return encode('addi', { rd: register, rs1: pointer, imm: distance });
 }
 
+/**
+ * Loads and stores of any size near each other, from one base register, which only the last may overwrite: what it then
+ * holds may be no address at all. Some are about the end of the page that a pointer points to.
+ */
+export function accessRun(random: Choices): Unit {
+  const base = random.between(28, 31);
+  const near = random.once(2) ? random.between(-16, 16) : random.between(-1900, 1900);
+  const length = random.between(2, 9);
+  const accesses = Array.from({ length }, (_, index) => {
+    const row = random.pick(loadStoreRows);
+    const { fields } = row.encoding;
+    const register = index === length - 1 && random.once(2) ? base : random.below(28);
+    const imm = near + random.between(-40, 40);
+    if (!fields.has('rd')) return encode(row.name, { rs1: base, rs2: register, imm });
+    const isInteger = row.traits.float !== true;
+    return encode(row.name, { rs1: base, rd: isInteger && reserved.has(register) ? 0 : register, imm });
+  });
+  const others = accesses.map(() =>
+    random.once(4) ? [randomFields(random, random.pick(integerRows), { rd: random.pick(freeShort) })] : [],
+  );
+  const pointer = random.pick(pointers);
+  // From the end of the pointer's page, or from the pointer.
+  const start = random.once(2)
+    ? [
+        encode('srli', { rd: base, rs1: pointer, shamt: 12 }),
+        encode('addi', { rd: base, rs1: base, imm: 1 }),
+        encode('slli', { rd: base, rs1: base, shamt: 12 }),
+      ]
+    : [aimed(random, 16, base, pointer)];
+  return fixed(...start, ...accesses.flatMap((access, index) => [access, ...(others[index] ?? [])]));
+}
+
 export function atomicMemoryOperation(random: Choices): Unit {
   const address = random.pick(free.filter((index) => index > 4));
   const row = random.pick(amoRows);
