@@ -15,14 +15,16 @@ async function load(linux: LinuxPage, url: string, start: 'boot' | 'cache'): Pro
   await begunBy(linux.page, start);
 }
 
-/** Whether the machine that is kept there is what its digest tells. */
+/** Whether the machine that is kept there is what its tag tells. */
 function isWhole(page: Page, address: string): Promise<boolean> {
   return page.evaluate(async (url) => {
     const response = await caches.match(url);
     if (response === undefined) return false;
-    const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', await response.arrayBuffer()));
-    const hex = Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
-    return hex === response.headers.get('X-Vm9-Digest');
+    const key = await crypto.subtle.importKey('raw', new Uint8Array(16), 'AES-GCM', false, ['encrypt']);
+    const algorithm = { name: 'AES-GCM', iv: new Uint8Array(12), additionalData: await response.arrayBuffer() };
+    const tag = new Uint8Array(await crypto.subtle.encrypt(algorithm, key, new Uint8Array(0)));
+    const hex = Array.from(tag, (byte) => byte.toString(16).padStart(2, '0')).join('');
+    return hex === response.headers.get('X-Vm9-Tag');
   }, address);
 }
 

@@ -1,10 +1,10 @@
-// A booted machine in Cache Storage: a response whose header has the SHA-256 of its body. An entry is there as a whole or not at
+// A booted machine in Cache Storage: a response whose header has a tag of its body. An entry is there as a whole or not at
 // all, so a tab that ends while it writes leaves what was there before.
 import type { Bytes } from '../../../devices/ports.ts';
 import { isGzip } from '../../gzip.ts';
 import type { BootedMachine, StartCache } from '../../start-cache.ts';
 import { gunzip } from '../gunzip.ts';
-import { digestHeader, openBootCache, readBootedAhead, sha256, type BootedAhead } from './read.ts';
+import { hex, openBootCache, readBootedAhead, tagHeader, tagOf, type BootedAhead } from './read.ts';
 import type { BrowserCacheOptions } from './source.ts';
 
 /** Bytes above which a machine is not kept: one that has booted with 256 MiB has some fifteen million. */
@@ -61,7 +61,7 @@ export class BootCache implements StartCache {
       this.#ahead = undefined;
       // What is there before has no use any more, and its room may be needed.
       for (const { url } of await cache.keys()) if (url !== address) await cache.delete(url);
-      await cache.put(address, new Response(snapshot, { headers: { [digestHeader]: await sha256(snapshot) } }));
+      await cache.put(address, new Response(snapshot, { headers: { [tagHeader]: await tagOf(snapshot) } }));
     } catch (error) {
       this.#tell('kept', error);
     }
@@ -71,6 +71,12 @@ export class BootCache implements StartCache {
     const reason = error instanceof Error ? error.message : String(error);
     this.#onProblem(`the machine that has booted cannot be ${how} (${reason}): each start boots`);
   }
+}
+
+async function sha256(bytes: Bytes): Promise<string> {
+  // The interface takes no view of shared memory.
+  const own = bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
+  return hex(await crypto.subtle.digest('SHA-256', own));
 }
 
 /** No such file is fetched. Cache Storage wants an address, whatever the page's own is. */

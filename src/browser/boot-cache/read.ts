@@ -1,7 +1,5 @@
 // Reads the booted machine of a cache: in a file of its own, so that a page can begin with it before it has anything else.
-import type { Bytes } from '../../../devices/ports.ts';
-
-export const digestHeader = 'X-Vm9-Digest';
+export const tagHeader = 'X-Vm9-Tag';
 
 /** A machine as it was found. */
 export interface BootedAhead {
@@ -27,7 +25,7 @@ export async function readBootedAhead(name = 'vm9'): Promise<BootedAhead | undef
   const response = request && (await cache.match(request));
   if (request === undefined || response === undefined) return undefined;
   const bytes = new Uint8Array(await bodyOf(response));
-  return { address: request.url, bytes, isWhole: (await sha256(bytes)) === response.headers.get(digestHeader) };
+  return { address: request.url, bytes, isWhole: (await tagOf(bytes)) === response.headers.get(tagHeader) };
 }
 
 /** Where a thread may wait: for 15 MB 29 ms of all processors instead of 39. */
@@ -41,10 +39,16 @@ export async function openBootCache(name: string): Promise<Cache> {
   return caches.open(`${name} booted machine`);
 }
 
-/** In hexadecimal. */
-export async function sha256(bytes: Bytes): Promise<string> {
-  // The interface takes no view of shared memory.
-  const own = bytes.buffer instanceof ArrayBuffer ? (bytes as Uint8Array<ArrayBuffer>) : new Uint8Array(bytes);
-  const digest = new Uint8Array(await crypto.subtle.digest('SHA-256', own));
-  return Array.from(digest, (byte) => byte.toString(16).padStart(2, '0')).join('');
+/**
+ * GMAC (NIST SP 800-38D) in hexadecimal, only to see damage: it takes half of the time of SHA-256. Whoever could forge it could write
+ * another in its place.
+ */
+export async function tagOf(additionalData: Uint8Array<ArrayBuffer>): Promise<string> {
+  const key = await crypto.subtle.importKey('raw', new Uint8Array(16), 'AES-GCM', false, ['encrypt']);
+  const iv = new Uint8Array(12);
+  return hex(await crypto.subtle.encrypt({ name: 'AES-GCM', iv, additionalData }, key, new Uint8Array(0)));
+}
+
+export function hex(buffer: ArrayBuffer): string {
+  return Array.from(new Uint8Array(buffer), (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
