@@ -31,10 +31,18 @@ function hashOf(names: NameList): string {
 }
 
 /**
- * Milliseconds after which a folder's ctime says whether its names have changed since: file systems count in steps of up to two
- * seconds (FAT), within which a second change leaves it as it is.
+ * Milliseconds after which a folder's ctime says whether its names have changed since: it moves in steps of the kernel's clock for
+ * files, up to 10 ms, within which a second change leaves it as it is. File systems that count in seconds, or in two (FAT), are
+ * known by times without a fraction.
  */
-const settleTime = 2100;
+const settleTime = 100;
+const settleTimeOfSeconds = 2100;
+
+/** Whether a folder with this ctime (nanoseconds) would have another after a change. */
+function isSettled(ctime: bigint): boolean {
+  const age = Date.now() - Number(ctime) / 1e6;
+  return age > (ctime % 1_000_000_000n === 0n ? settleTimeOfSeconds : settleTime);
+}
 
 export interface Snapshot {
   readonly names: NameList;
@@ -74,8 +82,7 @@ export class Listing {
       throw new Errno('ENOMEM', 'too many listings at once: this one was given up, and its folder is another since');
     this.close();
     this.#names = names;
-    const isSettled = before !== undefined && Date.now() - Number(before) / 1e6 > settleTime;
-    this.#ctime = isSettled ? before : undefined;
+    this.#ctime = before !== undefined && isSettled(before) ? before : undefined;
     this.#listings.use(this);
     return { names, isFresh: true };
   }

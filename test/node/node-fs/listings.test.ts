@@ -118,6 +118,8 @@ describe('what was listed of a name', () => {
   it.each([
     ['is believed as long as the folder’s ctime stays', ago(3), ago(3), true],
     ['is not believed when that has changed', ago(3), ago(2.5), false],
+    ['is believed soon where times have a fraction', ago(0.25), ago(0.25), true],
+    ['is not believed where a second change may come in the same step of the clock', ago(0.05), ago(0.05), false],
     // A second change may have the same time: FAT counts in steps of two seconds.
     ['is not believed where that was too young to tell', ago(2), ago(2), false],
     ['is not believed where there is none', undefined, undefined, false],
