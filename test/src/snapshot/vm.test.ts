@@ -1,5 +1,5 @@
 // What of a snapshot is refused, and told, before any machine is at it.
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { packSnapshot, recordOf, type HostRecord } from '../../../src/snapshot/host-record.ts';
 import { encodePlain, type Plain } from '../../../src/snapshot/plain.ts';
 import type { MachineShape } from '../../../src/snapshot/shape.ts';
@@ -185,9 +185,8 @@ test('of a guest that restarts after it was resumed nothing of the snapshot is k
   const unready: string[] = [];
   vm.on('unready', ({ message }) => unready.push(message));
   platform.machine.agentPort.open(false);
-  await settle();
+  await vi.waitFor(() => expect(vm.isReady).toBe(false));
   const agent = new FakeAgent(platform.machine.agentPort, agree);
-  await settle();
   await vm.ready;
   expect(names(agent.requests)).toEqual(['Welcome', 'SetClock']);
   expect(unready).toEqual([]);
@@ -203,7 +202,6 @@ test('a machine that was just resumed is saved once its programs, which stand st
   expect(requests).toEqual([]);
   open();
   await expect(saving).rejects.toThrow('a machine without hart and RAM has no snapshot');
-  await settle();
-  expect(names(requests)).toEqual(['SetClock', 'Reseed', 'Thaw', 'Freeze', 'Thaw']);
+  await vi.waitFor(() => expect(names(requests)).toEqual(['SetClock', 'Reseed', 'Thaw', 'Freeze', 'Thaw']));
   await vm.dispose();
 });
