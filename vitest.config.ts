@@ -87,6 +87,8 @@ export default defineConfig({
           globalSetup,
           include: ['test/conformance/**/*.test.ts', long],
           testTimeout: 40 * 60_000,
+          // A Debian is unpacked, and removed, on a disk that may be busy.
+          hookTimeout: 5 * 60_000,
           // Full counts take hours: two files at a time then, each of which waits for a guest for much of its time.
           fileParallelism: process.env['VM9_SCALE'] === 'full',
           maxWorkers: 2,
