@@ -53,10 +53,10 @@ async function runBoth(
   const stopQemu = new AbortController();
   const qemu = runOnQemu(stream.image, stopQemu.signal);
   const mine = hart ?? new StreamHart(stream, shared);
-  if (mine.hart.translator === undefined) mine.load(stream);
-  else mine.warm(stream);
   let ends: boolean;
   try {
+    if (mine.hart.translator === undefined) mine.load(stream);
+    else mine.warm(stream);
     ends = mine.run();
   } catch (error) {
     stopQemu.abort();
