@@ -1,6 +1,7 @@
 // A VM whose worker is this thread, without shared memory: tests can give it backends of their own.
 import type { MessagePort } from 'node:worker_threads';
 import type { Backend } from '../../devices/9p/backend.ts';
+import type { Host } from '../../src/host.ts';
 import { Machine } from '../../src/machine.ts';
 import { NodeHost } from '../../src/node/host.ts';
 import { openPort } from '../../src/node/open-port.ts';
@@ -9,12 +10,16 @@ import type { Platform, WorkerHandle } from '../../src/platform.ts';
 import { serveVm } from '../../src/worker.ts';
 import type { FromWorker, ToWorker } from '../../src/worker-protocol.ts';
 
+type MakeHost = (doorbell: Int32Array<ArrayBufferLike>) => Host;
+
+const makeNodeHost: MakeHost = (doorbell) => new NodeHost(doorbell);
+
 /** Runs machines in this thread. Every share that they have is `backend`. */
-export function inThread(backend: Backend): Platform {
-  return { ...nodePlatform, sharedMemory: false, startWorker: () => startWorker(backend) };
+export function inThread(backend: Backend, makeHost = makeNodeHost): Platform {
+  return { ...nodePlatform, sharedMemory: false, startWorker: () => startWorker(backend, makeHost) };
 }
 
-function startWorker(backend: Backend): WorkerHandle {
+function startWorker(backend: Backend, makeHost: MakeHost): WorkerHandle {
   let toMain: (message: FromWorker) => void = () => undefined;
   let toWorker: (message: ToWorker) => void = () => undefined;
   serveVm({
@@ -23,7 +28,7 @@ function startWorker(backend: Backend): WorkerHandle {
       setImmediate(() => toMain(copy));
     },
     onMessage: (listener) => (toWorker = listener),
-    makeHost: (doorbell) => new NodeHost(doorbell),
+    makeHost,
     openPort,
     openBackend: () => Promise.resolve(backend),
     openDrive: () => Promise.reject(new Error('no drives here')),
