@@ -1,21 +1,7 @@
 import { expect, onTestFinished, test, vi } from 'vitest';
-import { defaultFeatures } from '../../src/cpu/riscv/features.ts';
 import { makeInterpreter } from '../../src/interpreter-of.ts';
 import { interpreterFor } from '../../src/node/interpreter.ts';
-import type { MachineSetup } from '../../src/worker-protocol.ts';
-
-const setup: MachineSetup = {
-  memoryBytes: 16 << 20,
-  sharedMemory: true,
-  clock: 'host',
-  cpu: 'translator',
-  features: defaultFeatures,
-  jitCacheBytes: undefined,
-  transport: 'mmio',
-  commandLine: '',
-  noReboot: false,
-  trace: [],
-};
+import { smallMachine as setup } from './machine-setup.ts';
 
 test('machines of the same kind have one interpreter, compiled once for as long as it is kept', () => {
   const compile = vi.spyOn(WebAssembly, 'Module');

@@ -1,8 +1,8 @@
 import { afterEach, expect, onTestFinished, test, vi } from 'vitest';
-import { defaultFeatures } from '../../src/cpu/riscv/features.ts';
 import { MachineProgram, startMachineThread } from '../../src/node/machine-thread.ts';
 import type { WorkerHandle } from '../../src/platform.ts';
 import type { FromWorker, MachineSetup } from '../../src/worker-protocol.ts';
+import { smallMachine } from './machine-setup.ts';
 
 afterEach(() => vi.useRealTimers());
 
@@ -10,20 +10,8 @@ const built = (name: string): URL => new URL(`../../dist/${name}`, import.meta.u
 const makeProgram = (): MachineProgram => new MachineProgram(built('worker.cjs'));
 
 /** Refused as soon as a machine is to be made of it: what it goes on from has no sections. */
-const setup: MachineSetup = {
-  memoryBytes: 16 << 20,
-  sharedMemory: true,
-  clock: 'host',
-  cpu: 'interpreter',
-  features: defaultFeatures,
-  jitCacheBytes: undefined,
-  transport: 'mmio',
-  commandLine: '',
-  noReboot: false,
-  trace: [],
-};
-const resumed: MachineSetup = { ...setup, resume: [] };
-const booted: MachineSetup = { ...setup, image: { kernel: new Uint8Array(8) } };
+const resumed: MachineSetup = { ...smallMachine, resume: [] };
+const booted: MachineSetup = { ...smallMachine, image: { kernel: new Uint8Array(8) } };
 
 interface Thread {
   readonly handle: WorkerHandle;
