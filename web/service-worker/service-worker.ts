@@ -35,15 +35,23 @@ function keyOf(path: string): URL {
   return url;
 }
 
-/** Opened once for all that is looked for: each time is a way to another process and back. */
 let opened: Promise<Cache> | undefined;
+
+/** Opened once for all that is looked for: each time is a way to another process and back. */
+function openOnce(): Promise<Cache> {
+  return (opened ??= caches.open(cacheName).catch((error: unknown) => {
+    // The next file may have better luck.
+    opened = undefined;
+    throw error;
+  }));
+}
 
 /** Files that are on their way into the cache. */
 const underWay = new Set<string>();
 
 /** The file from the cache; else as it comes from the network, to be kept beside that. */
 async function answer(path: string, event: FetchEvent): Promise<Response> {
-  const kept = await (await (opened ??= caches.open(cacheName))).match(keyOf(path));
+  const kept = await (await openOnce()).match(keyOf(path));
   if (kept !== undefined) return kept;
   const response = await fetchFile(path);
   event.waitUntil(keep(path, response.clone()));
