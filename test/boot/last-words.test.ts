@@ -20,7 +20,7 @@ class SlowHost extends NodeHost {
 test('the answer to a power-off arrives, though another has just ended its device’s turn', async () => {
   const platform = inThread(new MemoryBackend({ now: () => 0n }), (doorbell) => new SlowHost(doorbell));
   // Told late, the guest is told the time again: right before it is to switch off.
-  const vm = new Vm({ ...platform, now: slowed(platform.now) }, {});
+  const vm = new Vm({ ...platform, now: slowed(() => platform.now()) }, {});
   onTestFinished(() => vm.dispose());
   await vm.start();
   expect(await vm.powerOff()).toEqual({ reason: 'power-off' });
