@@ -371,9 +371,12 @@ export class VmRun {
     this.#reach('kernel');
     this.#reach('agent');
     const told = woken ?? (this.#setup?.clock === 'host' ? tellTime() : true);
+    const correct = async (): Promise<void> => {
+      // Before there are commands: beside these it would be told later still.
+      if (!(await told)) setClockAgain(agent, platform);
+    };
     // At once: the agent does one after the other, and each wait is a way there and back.
-    const [isRight] = await Promise.all([told, this.#mountShares(agent, mounted)]);
-    if (!isRight) setClockAgain(agent, platform);
+    await Promise.all([correct(), this.#mountShares(agent, mounted)]);
   }
 
   async #mountShares(agent: Agent, mounted: number): Promise<void> {
