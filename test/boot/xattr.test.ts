@@ -5,7 +5,8 @@ import { capabilities } from '../node/node-fs/shared-folder.ts';
 import { temporaryFolder } from './command-line.ts';
 import { guestProgram, type CallResult, type SystemCall } from './guest-program.ts';
 
-const [setxattr, getxattr, listxattr, removexattr] = [5, 8, 11, 14];
+const [setxattr, getxattr, listxattr, removexattr, openat, write] = [5, 8, 11, 14, 56, 64];
+const [currentFolder, writeOnly] = [-100, 1];
 const [create, replace] = [1, 2];
 const [notSupported, noData, exists, range, tooBig] = [-95, -61, -17, -34, -7];
 
@@ -26,6 +27,9 @@ const list = (room: number): SystemCall => ({
   arguments: [file.slice(), new Uint8Array(room), room],
 });
 const remove = (name: string): SystemCall => ({ number: removexattr, arguments: [file.slice(), bytes(name)] });
+
+/** CAP_SETUID, permitted and effective: capability.h's vfs_cap_data of revision 2. */
+const mayBecomeAnybody = Uint8Array.from([1, 0, 0, 2, 0x80, ...new Uint8Array(15)]);
 
 /** Puts a program into the share of a new machine, and runs it there, which asks for security.capability. */
 async function run(source: ShareSource, calls: readonly SystemCall[]): Promise<CallResult[]> {
@@ -60,6 +64,13 @@ test('a share in memory keeps them', async () => {
     remove('user.one'),
     remove('user.two'),
     list(1000),
+    set('security.capability', mayBecomeAnybody),
+    get('security.capability', 100),
+    // The first file that the program opens.
+    { number: openat, arguments: [currentFolder, file.slice(), writeOnly, 0] },
+    { number: write, arguments: [3, bytes('x'), 1] },
+    get('security.capability', 100),
+    list(1000),
   ]);
   expect(results.map(({ result }) => result)).toEqual([
     noData,
@@ -79,6 +90,12 @@ test('a share in memory keeps them', async () => {
     0,
     noData,
     0,
+    13,
+    0,
+    mayBecomeAnybody.length,
+    3,
+    1,
+    noData,
     13,
   ]);
   const value = (index: number): string => text(results[index]?.bytes.at(-1)?.slice(0, results[index]?.result));

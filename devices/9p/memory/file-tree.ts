@@ -179,6 +179,7 @@ export abstract class FileTree extends NameTree implements Backend {
     if (kind === 'folder' && ((flags & openFlags.accessMode) !== 0 || truncates)) throw new Errno('EISDIR');
     if (truncates) {
       dataOf(inode).resize(0);
+      inode.xattrs?.removeCapabilities();
       this.modify(inode);
     }
     inode.pin();
@@ -215,6 +216,7 @@ export abstract class FileTree extends NameTree implements Backend {
     const { inode, appends } = this.#files.get(file);
     const data = dataOf(inode);
     const count = data.write(appends ? data.length : offset, from);
+    inode.xattrs?.removeCapabilities();
     this.modify(inode);
     return count;
   }
@@ -326,6 +328,7 @@ export abstract class FileTree extends NameTree implements Backend {
     const now = this.now();
     if (size !== undefined) {
       dataOf(inode).resize(size);
+      inode.xattrs?.removeCapabilities();
       inode.mtime = now;
     }
     if (mode !== undefined) inode.mode = inode.type | (mode & 0o7777);

@@ -9,6 +9,9 @@ import type { Space } from './sparse-data.ts';
 /** Bytes that an attribute takes besides its name and value: what the host's objects cost, about. */
 const overhead = 200;
 
+/** Under it Linux keeps the capabilities that a program runs with. */
+const capabilities = new TextEncoder().encode('security.capability');
+
 interface Xattr {
   readonly name: Bytes;
   readonly value: Bytes;
@@ -65,6 +68,11 @@ export class Xattrs {
     this.#byName.delete(key);
     this.#space.used -= spaceOf(present);
     this.#listLength -= name.length + 1;
+  }
+
+  /** capabilities(7): whoever writes to a file takes them away. The built-in kernel leaves that to the server. */
+  removeCapabilities(): void {
+    if (this.get(capabilities) !== undefined) this.remove(capabilities);
   }
 
   clear(): void {
