@@ -95,6 +95,24 @@ const table: readonly Impossible[] = [
     reason: 'of a host’s attributes a guest has only those of users',
   },
   {
+    backends: onHost,
+    cases: [
+      'capabilities: setxattr(2): root gives a file capabilities',
+      'capabilities: read(2): of a file with capabilities',
+      'capabilities: capabilities(7): stay when the data and the owner do',
+      "capabilities: write(2): takes capabilities, root's too",
+      'capabilities: write(2): takes no other attributes',
+      'capabilities: write(2): takes them with O_APPEND',
+      'capabilities: write(2): takes them by another name',
+      'capabilities: write(2): leaves what was given afterwards',
+      'capabilities: fsync(2): leaves it',
+      'capabilities: truncate(2): takes them',
+      'capabilities: open(2): O_TRUNC takes them',
+      'capabilities: chown(2): takes them',
+    ],
+    reason: 'the same: what lends a program rights is not kept on a host',
+  },
+  {
     backends: ['folder'],
     cases: [
       'symlinks: lchown(2): which the link remembers',

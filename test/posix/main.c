@@ -9,7 +9,8 @@
 #define TOPICS(each) \
 	each(names) each(links) each(symlinks) each(renames) each(permissions) each(sticky) each(setid) each(times) \
 	each(locks) each(mmaps) each(sparse) each(append) each(writers) each(unlinked) each(folders) each(crowd) each(depth) \
-	each(errnos) each(opening) each(xattrs) each(statfs_of) each(syncing) each(data) each(specials) each(programs)
+	each(errnos) each(opening) each(xattrs) each(capabilities) each(statfs_of) each(syncing) each(data) each(specials) \
+	each(programs)
 
 #define DECLARE(name) void name(void);
 TOPICS(DECLARE)

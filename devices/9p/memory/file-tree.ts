@@ -328,12 +328,13 @@ export abstract class FileTree extends NameTree implements Backend {
     const now = this.now();
     if (size !== undefined) {
       dataOf(inode).resize(size);
-      inode.xattrs?.removeCapabilities();
       inode.mtime = now;
     }
     if (mode !== undefined) inode.mode = inode.type | (mode & 0o7777);
     if (uid !== undefined) inode.uid = uid;
     if (gid !== undefined) inode.gid = gid;
+    const isGiven = (uid !== undefined || gid !== undefined) && inode.content.kind !== 'folder';
+    if (size !== undefined || isGiven) inode.xattrs?.removeCapabilities();
     if (atime !== undefined) inode.atime = atime === 'now' ? now : atime;
     if (mtime !== undefined) inode.mtime = mtime === 'now' ? now : mtime;
     inode.ctime = now;

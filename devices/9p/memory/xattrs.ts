@@ -70,7 +70,10 @@ export class Xattrs {
     this.#listLength -= name.length + 1;
   }
 
-  /** capabilities(7): whoever writes to a file takes them away. The built-in kernel leaves that to the server. */
+  /**
+   * capabilities(7): whoever writes to a file, cuts it or gives it to another takes them away. The built-in kernel leaves that
+   * to the server.
+   */
   removeCapabilities(): void {
     if (this.get(capabilities) !== undefined) this.remove(capabilities);
   }

@@ -1,7 +1,7 @@
 // Host and guest change the folder beside each other: each sees what the other did, and nothing is lost without a word.
 import { expect, onTestFinished, test } from 'vitest';
 import { openFlags } from '../../../devices/9p/backend.ts';
-import { refused } from '../../backend-suite/guest.ts';
+import { bytes, refused, text } from '../../backend-suite/guest.ts';
 import { FakeHost } from './fake-host.ts';
 import { MemoryRecords, mount } from './mount.ts';
 import type { Mounted } from './mount.ts';
@@ -278,6 +278,33 @@ test('everything that the host can not hold is there on the next visit', async (
   expect(await again.guest.readlink('folder/link')).toBe('file');
   const file = await again.guest.at('folder/file');
   expect(again.backend.getxattr(file, Uint8Array.of(0x75, 0x2e, 0x61))).toEqual(Uint8Array.of(1, 2, 3));
+});
+
+test('capabilities that a write, a cut or another owner has taken are not there on the next visit', async () => {
+  const first = await mount();
+  const { guest, backend } = first;
+  const names = ['written', 'cut', 'emptied', 'given', 'left'];
+  for (const name of names) {
+    const node = await guest.file(name, 'content');
+    backend.setxattr(node, bytes('security.capability'), bytes('some'), 0);
+    backend.setxattr(node, bytes('user.x'), bytes('value'), 0);
+  }
+  const again = await first.again();
+  await again.guest.write(await again.guest.open('written'), 0, 'x');
+  await again.guest.change('cut', { size: 1 });
+  await again.guest.open('emptied', writeOnly | truncate);
+  await again.guest.change('given', { gid: 1 });
+  await again.guest.change('left', { mode: 0o755 });
+  const last = await again.again();
+  onTestFinished(() => last.leave());
+  const left = names.map(async (name) => last.backend.listxattr(await last.guest.at(name)).map((each) => text(each)));
+  expect(await Promise.all(left)).toEqual([
+    ['user.x'],
+    ['user.x'],
+    ['user.x'],
+    ['user.x'],
+    ['security.capability', 'user.x'],
+  ]);
 });
 
 test('without the records every file is there, under its name', async () => {

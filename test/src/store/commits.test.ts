@@ -1,11 +1,11 @@
 // When changes are stored, and what happens when they can not be.
 import { expect, test } from 'vitest';
 import { openFlags } from '../../../devices/9p/backend.ts';
-import type { OpenFile } from '../../../devices/9p/backend.ts';
+import type { Node, OpenFile } from '../../../devices/9p/backend.ts';
 import { Errno } from '../../../devices/9p/errno.ts';
 import { StoreError } from '../../../src/store/store-error.ts';
 import type { StoredBackend } from '../../../src/store/stored-backend.ts';
-import { bytes } from '../../backend-suite/guest.ts';
+import { bytes, text } from '../../backend-suite/guest.ts';
 import { Disk } from './fake-medium.ts';
 import { freshFiles, mountFiles } from './file-stores.ts';
 import { fsync, picture } from './operations.ts';
@@ -154,6 +154,28 @@ test('a write beyond the room that the medium has is ENOSPC at once', async () =
   const { blocks, blocksFree } = store.statfs();
   expect(blocks).toBeLessThan(6n);
   expect(blocksFree).toBeLessThan(2n);
+});
+
+test('capabilities that a write, a cut or another owner has taken are not there after the next mount', async () => {
+  const disk = new Disk();
+  const { store } = await mount(disk, slow);
+  const capability = bytes('security.capability');
+  const names = ['written', 'cut', 'given', 'left'];
+  const at = (tree: StoredBackend, name: string): Node => tree.lookup(tree.root(), bytes(name)) as Node;
+  for (const name of names) {
+    await write(store, name, 'content');
+    store.setxattr(at(store, name), capability, bytes('some'), 0);
+    store.setxattr(at(store, name), bytes('user.x'), bytes('value'), 0);
+  }
+  await fsync(store);
+  await write(store, 'written', 'x');
+  store.setattr(at(store, 'cut'), { size: 1 });
+  store.setattr(at(store, 'given'), { uid: 1 });
+  store.setattr(at(store, 'left'), { mode: 0o755 });
+  await fsync(store);
+  const { store: later } = await mount(disk, slow);
+  const left = names.map((name) => later.listxattr(at(later, name)).map((each) => text(each)));
+  expect(left).toEqual([['user.x'], ['user.x'], ['user.x'], ['security.capability', 'user.x']]);
 });
 
 test('closing stores everything, or says that it could not', async () => {

@@ -13,6 +13,8 @@ export const chunkLength = 4096;
 /** Files reach over a few chunks, with ends and holes at any place. */
 const offsets = fc.oneof(fc.nat(200), fc.nat(5 * chunkLength), fc.constantFrom(chunkLength, 2 * chunkLength));
 const path = fc.constantFrom(...paths);
+/** The last goes with the data that it was given to. */
+const attributeName = fc.constantFrom('user.0', 'user.1', 'user.2', 'security.capability');
 /** What is a file most of the time. */
 const file = fc.constantFrom('b', 'c', 'a/x');
 
@@ -33,8 +35,8 @@ const treeOperation = fc.oneof(
   fc.record({ kind: fc.constant('mknod' as const), path, rdev: fc.bigInt(0n, 2n ** 64n - 1n) }),
   fc.record({ kind: fc.constant('change' as const), path, mode: fc.nat(0o7777), uid: fc.nat(2 ** 32 - 2) }),
   fc.record({ kind: fc.constant('utimes' as const), path, mtime: fc.bigInt(-(2n ** 62n), 2n ** 62n) }),
-  fc.record({ kind: fc.constant('setxattr' as const), path, name: fc.nat(3), length: fc.nat(100) }),
-  fc.record({ kind: fc.constant('removexattr' as const), path, name: fc.nat(3) }),
+  fc.record({ kind: fc.constant('setxattr' as const), path, name: attributeName, length: fc.nat(100) }),
+  fc.record({ kind: fc.constant('removexattr' as const), path, name: attributeName }),
   fc.record({ kind: fc.constant('hold' as const), path }),
   fc.record({ kind: fc.constant('let go' as const) }),
   fc.record({ kind: fc.constant('write held' as const), at: offsets, length: offsets, fill: fc.nat(255) }),
@@ -136,10 +138,10 @@ export class Hands {
         tree.setattr(at(operation.path), { mtime: operation.mtime });
         return 'changed';
       case 'setxattr':
-        tree.setxattr(at(operation.path), bytes(`user.${operation.name}`), filled(operation.length, 1), 0);
+        tree.setxattr(at(operation.path), bytes(operation.name), filled(operation.length, 1), 0);
         return 'set';
       case 'removexattr':
-        tree.removexattr(at(operation.path), bytes(`user.${operation.name}`));
+        tree.removexattr(at(operation.path), bytes(operation.name));
         return 'removed';
       case 'hold':
         this.#held.push(tree.open(at(operation.path), openFlags.readWrite));
