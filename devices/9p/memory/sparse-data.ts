@@ -54,8 +54,9 @@ export class SparseData implements FileData {
   /** Writes the pieces from `offset` on. Returns the count, less than all when space ran out; ENOSPC when there was none. */
   write(offset: number, from: readonly Bytes[]): number {
     let at = offset;
+    const end = from.reduce((sum, { length }) => sum + length, offset);
     for (const piece of from) {
-      const written = this.#writePiece(at, piece);
+      const written = this.#writePiece(at, piece, end);
       at += written;
       if (written < piece.length) break;
     }
@@ -92,13 +93,14 @@ export class SparseData implements FileData {
     }
   }
 
-  #writePiece(offset: number, piece: Bytes): number {
+  /** `end` is where the last piece ends: a chunk that these fill grows but once. */
+  #writePiece(offset: number, piece: Bytes, end: number): number {
     let done = 0;
     while (done < piece.length) {
       const number = Math.floor((offset + done) / chunkLength);
       const start = offset + done - number * chunkLength;
       const count = Math.min(piece.length - done, chunkLength - start);
-      const chunk = this.#chunkFor(number, start + count);
+      const chunk = this.#chunkFor(number, start + count, Math.min(end - number * chunkLength, chunkLength));
       if (chunk === undefined) break;
       copyFromGuest(piece, done, chunk, start, count);
       done += count;
@@ -106,14 +108,16 @@ export class SparseData implements FileData {
     return done;
   }
 
-  /** The chunk with at least `length` bytes; undefined without space for it. */
-  #chunkFor(number: number, length: number): Chunk | undefined {
+  /** The chunk with at least `length` bytes, and where it grows with `wanted` if there is space; undefined without any. */
+  #chunkFor(number: number, length: number, wanted: number): Chunk | undefined {
     const chunk = this.#chunk(number);
-    if (chunk !== undefined && chunk.length >= length) return chunk;
-    const doubled = chunk === undefined ? leastAllocation : 2 * chunk.length;
-    const allocation = length > chunkLength / 2 ? chunkLength : Math.max(doubled, 2 ** Math.ceil(Math.log2(length)));
-    const growth = allocation - (chunk?.length ?? 0);
-    if (this.#space.used + growth > this.#space.capacity) return undefined;
+    const present = chunk?.length ?? 0;
+    if (chunk !== undefined && present >= length) return chunk;
+    const room = this.#space.capacity - this.#space.used;
+    let allocation = allocationFor(present, wanted);
+    if (allocation - present > room) allocation = allocationFor(present, length);
+    const growth = allocation - present;
+    if (growth > room) return undefined;
     const larger = new Uint8Array(allocation);
     if (chunk !== undefined) larger.set(chunk);
     if (number === 0) this.#first = larger;
@@ -134,6 +138,13 @@ export class SparseData implements FileData {
     this.#space.used -= length;
     this.allocated -= length;
   }
+}
+
+/** What a chunk of `present` bytes becomes to hold `length`. */
+function allocationFor(present: number, length: number): number {
+  if (length > chunkLength / 2) return chunkLength;
+  const doubled = present === 0 ? leastAllocation : 2 * present;
+  return Math.max(doubled, 2 ** Math.ceil(Math.log2(length)));
 }
 
 const nothing = new Uint8Array(0);
