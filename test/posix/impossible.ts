@@ -113,12 +113,6 @@ const table: readonly Impossible[] = [
     reason: 'the same: what lends a program rights is not kept on a host',
   },
   {
-    backends: ['memory', 'opfs', 'indexeddb', 'picked-folder'],
-    modes: ['mmap', 'loose'],
-    cases: ['capabilities: write(2): leaves what was given afterwards', 'capabilities: fsync(2): leaves it'],
-    reason: 'what was written is stored later, and Linux’s 9P client does not store it before it sets an attribute',
-  },
-  {
     backends: ['folder'],
     cases: [
       'symlinks: lchown(2): which the link remembers',
