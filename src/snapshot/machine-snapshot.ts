@@ -165,8 +165,9 @@ export async function restoreMachine(
   for (const [index, { name, device, transport }] of record.devices.entries()) {
     const here = parts.plugged[index];
     if (here === undefined) throw unlike(index, name, undefined);
-    set(here.device, device, name);
+    // The transport first: a PCI function that may reach memory from now on would serve what nobody has told it of yet.
     set(here.transport, transport, name);
+    set(here.device, device, name);
   }
   for (const name of order.slice(order.indexOf('plic'))) restore(name);
   for (const share of shares) await restoreShare(share, parts, log);

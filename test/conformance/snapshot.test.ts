@@ -10,6 +10,8 @@ import { promisify } from 'node:util';
 import { deserialize, serialize } from 'node:v8';
 import { build } from 'esbuild';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { SnapshotFile } from '../../src/snapshot/container.ts';
+import { decodePlain } from '../../src/snapshot/plain.ts';
 import { initialFilesWithInit } from '../boot/initial-files.ts';
 import { waiter } from '../boot/lock-programs.ts';
 import type { CountedResult } from '../cpu/counted-machine.ts';
@@ -129,17 +131,33 @@ async function liveElsewhere(guest: Guest, moments: Moments, files: PortableMemo
   return deserialize(readFileSync(result)) as JobResult;
 }
 
+function guestWith(init: string, how: Pick<Guest, 'cache' | 'cpu' | 'transport'>): Guest {
+  return {
+    kernel: readFileSync(new URL('../../guest-images/images/vmlinux-riscv64.gz', import.meta.url)),
+    initrd: initialFilesWithInit(init, [{ path: 'bin/waiter', mode: 0o100755, content: waiter.file }]),
+    ...how,
+  };
+}
+
+test.each(['mmio', 'pci'] as const)('a little later it is in the same state, over %s', async (transport) => {
+  const guest = guestWith(load('mmap'), { cache: 'mmap', cpu: 'interpreter', transport });
+  const [saveAt, later] = [150_000_000, 150_150_000];
+  const machineOf = ({ snapshot, instructions }: CountedResult): unknown =>
+    snapshot && [instructions, decodePlain(new SnapshotFile(snapshot).section('machine'), 'machine')];
+  const files = PortableMemory.of();
+  const saved = await live(guest, { saveAt }, files);
+  const resumed = await live(guest, { resume: saved.snapshot, saveAt: later }, files);
+  const whole = await live(guest, { saveAt: later }, PortableMemory.of());
+  expect(machineOf(whole)).toBeDefined();
+  // Queues that are to be looked at among it: requests that nobody has told of would be served too soon.
+  expect(machineOf(resumed)).toEqual(machineOf(whole));
+});
+
 test.each([
   ['none', 'interpreter', 'mmio'],
   ['mmap', 'translator', 'pci'],
 ] as const)(`${cycles} times with cache=%s and the %s, over %s`, async (cache, cpu, transport) => {
-  const guest: Guest = {
-    kernel: readFileSync(new URL('../../guest-images/images/vmlinux-riscv64.gz', import.meta.url)),
-    initrd: initialFilesWithInit(load(cache), [{ path: 'bin/waiter', mode: 0o100755, content: waiter.file }]),
-    cache,
-    cpu,
-    transport,
-  };
+  const guest = guestWith(load(cache), { cache, cpu, transport });
   const whole = await live(guest, {}, PortableMemory.of());
   console.log(`seed ${seed}, ${whole.instructions} instructions\n${whole.text}`);
   expect(whole.text).not.toContain('no share');
