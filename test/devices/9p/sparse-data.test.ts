@@ -28,6 +28,22 @@ describe('pieces written together', () => {
     expect(expected.equals(content(alone))).toBe(true);
   });
 
+  it('make each chunk grow but once', () => {
+    const growths: number[] = [];
+    const space = {
+      capacity: 2 ** 30,
+      get used() {
+        return growths.reduce((sum, growth) => sum + growth, 0);
+      },
+      set used(used) {
+        growths.push(used - this.used);
+      },
+    };
+    // 16 pages fill a chunk, 3 lie in the next.
+    new SparseData(space).write(0, pages(19));
+    expect(growths).toEqual([16 * page, 4 * page]);
+  });
+
   it('fill the space that there is, though there is none for all of them', () => {
     for (let capacity = 0; capacity <= 40 * page; capacity += page / 2) {
       const space = { capacity, used: 0 };

@@ -80,25 +80,6 @@ describe('an attribute', () => {
     expect(await client.expect('Rxattrwalk', Txattrwalk({ fid: 1, newfid: 3, name: 'user.x' }))).toEqual({ size: 1 });
   });
 
-  test('security.capability is gone when the file is written or cut, in each way; the others stay', async () => {
-    await openFid(client, 1, openFlags.readWrite, 'file');
-    await walk(client, 2, 'file');
-    const cut = { fid: 1, valid: 8, mode: 0, uid: 0, gid: 0, size: 1, atime: 0n, mtime: 0n };
-    const changes = [
-      Twrite({ fid: 1, offset: 0, data: 'x' }),
-      make.Tsetattr(cut),
-      make.Tlopen({ fid: 2, flags: openFlags.writeOnly | openFlags.truncate }),
-    ];
-    for (const change of changes) {
-      await setXattr(client, ['file'], 'security.capability', 'any');
-      await setXattr(client, ['file'], 'security.other', 'any');
-      expect(await readAll(client, 1)).not.toHaveLength(0);
-      expect(await getXattr(client, ['file'], 'security.capability')).toBe('any');
-      expect((await client.send(change)).name).not.toBe('Rlerror');
-      expect(await getXattr(client, ['file'], '')).toBe('security.other\0');
-    }
-  });
-
   test('has room in the reply of a message of 4,096 bytes only piece by piece', async () => {
     const value = 'v'.repeat(longestValue);
     await setXattr(client, ['file'], 'user.long', value);
